@@ -1,0 +1,143 @@
+/* teal.yaml as one immutable struct. Read on the control thread; afterwards shared, never changed.
+ *
+ * The parser knows every key from one table (conf/keys.def), which also feeds `teal check` and docs/configuration.md. */
+#ifndef TEAL_CONF_CONF_H
+#define TEAL_CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/color.h"
+
+enum conf_access_format { CONF_ACCESS_OFF, CONF_ACCESS_JSON, CONF_ACCESS_COMBINED };
+enum conf_balance { CONF_LEAST_CONNECTIONS, CONF_ROUND_ROBIN };
+enum conf_inconclusive { CONF_INCONCLUSIVE_PROMOTE, CONF_INCONCLUSIVE_ROLLBACK };
+
+struct conf_listen {
+	char *text; /* as written */
+	struct addr address;
+};
+
+struct conf_backend {
+	char *text; /* as written: the backend's name everywhere */
+	struct addr address;
+};
+
+struct conf_color {
+	char *version; /* "" when none */
+	struct conf_backend *backends;
+	size_t backend_count;
+};
+
+struct conf_status_range {
+	unsigned low, high;
+};
+
+struct conf_header {
+	char *name, *value; /* value may hold {version} */
+};
+
+struct conf_probe {
+	char *path; /* NULL: the probe is a TCP connect */
+	bool https; /* probe.scheme: https */
+	char *host; /* Host to send; NULL: the service's first exact host, else the backend's address */
+	uint64_t interval_ms, timeout_ms;
+	unsigned rise, fall;
+	struct conf_status_range *statuses;
+	size_t status_count;
+	char *body; /* text the body must contain, or NULL; may hold {version} */
+	struct conf_header *headers;
+	size_t header_count;
+};
+
+struct conf_rollback {
+	double error_rate;         /* 0: no limit */
+	unsigned unhealthy_probes; /* 0: no limit */
+	enum conf_inconclusive inconclusive;
+};
+
+struct conf_service {
+	char *name;
+	unsigned line;
+	char **hosts; /* lower case; "*.example.com" is a wildcard for one or more labels */
+	size_t host_count;
+	char **paths; /* prefixes, each begins with '/' and has no trailing '/' unless it is "/" */
+	size_t path_count;
+	enum color live; /* at the very first start */
+	struct conf_color colors[COLOR_COUNT];
+	enum conf_balance balance;
+	struct conf_probe probe;
+	double gate_healthy; /* share of backends that must be up, 0 to 1 */
+	uint64_t bake_ms;
+	struct conf_rollback rollback;
+	uint64_t drain_requests_ms, drain_tunnels_ms;
+	char **replay_methods; /* upper case; besides GET HEAD OPTIONS TRACE */
+	size_t replay_method_count;
+};
+
+struct conf {
+	char *file; /* as given, or NULL when made from flags */
+	struct {
+		char *socket;
+		char *listen; /* NULL: none */
+		struct addr listen_address;
+		char *token_file; /* NULL: none */
+	} admin;
+	char *state;
+	unsigned workers; /* 0: as many as the process may use cores */
+	struct {
+		char *path; /* NULL when off */
+		enum conf_access_format format;
+	} access_log;
+	struct addr_block *trusted_proxies;
+	size_t trusted_proxy_count;
+	struct conf_listen *listens;
+	size_t listen_count;
+	struct {
+		uint64_t header_bytes, body; /* body 0: no limit */
+		unsigned headers, connections;
+	} limits;
+	struct {
+		uint64_t header_ms, idle_ms, connect_ms, response_ms, stall_ms;
+	} timeouts;
+	struct conf_service *services;
+	size_t service_count;
+};
+
+/* A list of faults, each `FILE:LINE:COL: message`. */
+struct conf_faults {
+	char **lines;
+	size_t count;
+};
+void conf_faults_fini(struct conf_faults *faults);
+
+/* Reads and checks the whole file (at most 4 MiB). NULL when there is any fault; the list then has every one of them, in the order
+ * of the file. A file that can't be read is a fault too (`FILE: message`). The caller frees the result with conf_free. */
+struct conf *conf_load(const char *file, struct conf_faults *faults);
+/* The same from bytes; `file` is for the messages. */
+struct conf *conf_parse(const char *bytes, size_t length, const char *file, struct conf_faults *faults);
+void conf_free(struct conf *conf);
+
+/* The configuration of `teal serve --listen … --blue … --green …`: lists are comma-separated; NULL for what was not given. */
+struct conf_flags {
+	const char *listen, *blue, *green, *state, *admin, *probe;
+};
+struct conf *conf_from_flags(const struct conf_flags *flags, struct err *err);
+
+/* The file to use: `given`, else $TEAL_CONFIG, else ./teal.yaml, else /etc/teal/teal.yaml; NULL when none is there. Static string
+ * or one of the arguments. */
+const char *conf_find_file(const char *given);
+/* Defaults that depend on who runs: /run/teal/admin.sock or $XDG_RUNTIME_DIR/teal/admin.sock; /var/lib/teal or
+ * $XDG_STATE_HOME/teal (default ~/.local/state/teal). malloc'd. */
+char *conf_default_socket(void);
+char *conf_default_state(void);
+
+const struct conf_service *conf_find_service(const struct conf *conf, const char *name);
+
+/* Writes docs/configuration.md from the table of keys. */
+struct text;
+void conf_write_manual(struct text *out);
+
+#endif

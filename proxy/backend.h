@@ -1,0 +1,55 @@
+/* One backend's identity, its pools and its counters: stable, outliving every table that names it.
+ *
+ * Made, held and released by the control thread. Each worker touches only its own lane. */
+#ifndef TEAL_PROXY_BACKEND_H
+#define TEAL_PROXY_BACKEND_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+struct upstream;
+
+struct backend_lane {
+	/* read by the control thread */
+	_Alignas(64) _Atomic uint32_t inflight; /* exchanges on it */
+	_Atomic uint32_t connections;           /* open, idle ones included */
+	_Atomic uint64_t requests, failures;
+	/* the worker's own */
+	struct upstream *idle; /* freshest first */
+	struct upstream *idle_oldest;
+	uint32_t idle_count;
+	uint32_t skip_ms;       /* length of the last skip after a connect failure, 0: none */
+	uint64_t skip_until_ms; /* monotonic */
+	uint64_t tried_ms;      /* when it was last tried */
+	uint32_t idle_age_ms;   /* how long an idle connection may be kept: at most 4000, less where the backend announces or shows a shorter life */
+	struct backend_lane *next, *previous; /* the worker's list of lanes with connections */
+	bool listed;
+	struct backend *backend;
+};
+
+struct backend {
+	unsigned references; /* control thread */
+	unsigned workers;
+	char *name;                   /* as configured */
+	struct addr addr;             /* resolved; never ADDR_NAME */
+	atomic_bool retired;          /* no newer table names it: close its idle connections, keep none */
+	struct backend *next_retired; /* proxy.c's list */
+	struct backend_lane lanes[];
+};
+
+/* Control thread. The name and the address are copied; one reference is the caller's. */
+struct backend *backend_new(const char *name, const struct addr *addr, unsigned workers);
+void backend_hold(struct backend *backend);
+/* At zero it is retired: freed by proxy_collect once no worker has a connection of it. */
+void backend_release(struct backend *backend);
+/* True when no lane has a connection or an exchange. Control thread, acquire loads. */
+bool backend_is_quiet(const struct backend *backend);
+void backend_free(struct backend *backend);
+
+/* Sums over the lanes. Any thread. */
+uint64_t backend_inflight(const struct backend *backend);
+
+#endif

@@ -1,0 +1,28 @@
+/* The chunked coding, read only as far as needed to know where it ends (RFC 9112 section 7.1). Pure, incremental, strict.
+ *
+ * Sizes are hexadecimal, at most 15 digits; lines end in CRLF; extensions and trailer lines are checked as fields are and bounded; a chunk
+ * line is at most 1 KiB, the trailer section at most 8 KiB. */
+#ifndef TEAL_PROXY_CHUNK_H
+#define TEAL_PROXY_CHUNK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct chunk {
+	uint8_t state; /* 0 at the start */
+	uint8_t digits;
+	uint16_t line; /* bytes of the present chunk line or trailer section */
+	uint64_t left; /* of the present chunk's data */
+};
+
+enum chunk_result { CHUNK_MORE, CHUNK_DONE, CHUNK_BAD };
+
+/* Reads on from `bytes`. *used is how many belong to the body so far (all of them on CHUNK_MORE; up to and with the last CRLF on CHUNK_DONE). The same
+ * bytes may be forwarded as they are. */
+enum chunk_result chunk_scan(struct chunk *chunk, const char *bytes, size_t length, size_t *used);
+
+/* The same, and moves the data bytes alone to the front of `bytes`; *data is their count. For an HTTP/1.0 client. */
+enum chunk_result chunk_strip(struct chunk *chunk, char *bytes, size_t length, size_t *used, size_t *data);
+
+#endif

@@ -1,0 +1,12 @@
+#include "proxy/fail.h"
+
+const struct fail_row *fail_row(enum fail fail)
+{
+	static const struct fail_row rows[FAIL_COUNT] = {
+		[FAIL_none] = {"", 0, FAIL_REPLAY_NEVER, "", ""},
+#define FAIL(name, status, replay, proxy_status, text) [FAIL_##name] = {#name, status, FAIL_REPLAY_##replay, proxy_status, text},
+#include "proxy/fail.def"
+#undef FAIL
+	};
+	return &rows[fail];
+}

@@ -1,0 +1,40 @@
+/* What is removed, added and rewritten in a head on its way through (RFC 9110 sections 7.2, 7.6, 7.8). Pure.
+ *
+ * Unchanged lines are copied as received, in their order. Hop-by-hop fields and those that Connection names are removed; a Connection member never removes
+ * Host, Content-Length, Transfer-Encoding, Forwarded, X-Forwarded-*, X-Request-Id, Via, Cookie or Authorization (they pass on). Ours are written last. */
+#ifndef TEAL_PROXY_FIELDS_H
+#define TEAL_PROXY_FIELDS_H
+
+#include "proxy/framing.h"
+#include "proxy/head.h"
+
+struct fields_to_backend {
+	const char *client; /* the peer's address for X-Forwarded-For, without a port (IPv6 without brackets) */
+	size_t client_length;
+	bool trusted;           /* the peer is a trusted proxy: its X-Forwarded-* are kept, X-Forwarded-For is appended to; else they are replaced */
+	bool tls;               /* X-Forwarded-Proto: https, else http */
+	const char *request_id; /* used when the request has no X-Request-Id of its own that is valid (1 to 128 of token characters and '/' '=' '@' ':') */
+	size_t request_id_length;
+	bool upgrade; /* pass Upgrade and `Connection: upgrade` on */
+	bool expect;  /* pass Expect: 100-continue on */
+};
+
+/* Writes the request head for the backend: origin-form target ("*" stays), HTTP/1.1, Host first (from the absolute form's authority where there is one; an HTTP/1.0 request
+ * without Host gets none added), `Via: 1.1 teal` (1.0 where received so) behind the ones that are there, no Connection field unless `upgrade`, TE only as `TE: trailers` when asked,
+ * Max-Forwards counted down for OPTIONS and TRACE. Returns its length; 0 when it is larger than `size`. */
+size_t fields_write_request(const struct head *head, const struct fields_to_backend *with, char *out, size_t size);
+
+struct fields_to_client {
+	unsigned client_minor; /* 0: the client speaks HTTP/1.0 */
+	enum framing_kind
+		framing; /* how the body is sent on: for FRAMING_chunked to an HTTP/1.1 client Transfer-Encoding is written by us, Content-Length by the backend's line */
+	bool close;      /* write `Connection: close` */
+	bool keep_alive; /* an HTTP/1.0 client asked for it and gets `Connection: keep-alive` */
+	bool upgrade;    /* a 101: Upgrade and `Connection: upgrade` pass */
+};
+
+/* Writes the answer head for the client: always `HTTP/1.1 status reason`, hop-by-hop removed, `Via: 1.1 teal`. Transfer-Encoding is written afresh for
+ * FRAMING_chunked and removed otherwise; Content-Length lines pass, but a repeated one only once, and none beside chunked. Also for interim answers. 0 when larger than `size`. */
+size_t fields_write_answer(const struct head *head, const struct fields_to_client *with, char *out, size_t size);
+
+#endif

@@ -1,0 +1,111 @@
+/* HTTP/1.x message heads: bytes to struct, in place, strict (RFC 9112 sections 2 to 5, RFC 9110 section 5).
+ *
+ * Pure: no allocation, no socket, no clock. Spans point into the caller's bytes. What is ambiguous is bad, never repaired:
+ * bare CR or LF, folding, space before the colon, NUL and other controls, an empty field name. */
+#ifndef TEAL_PROXY_HEAD_H
+#define TEAL_PROXY_HEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proxy/fail.h"
+
+struct span {
+	const char *at;
+	size_t length;
+};
+
+/* The fields the proxy itself looks at; all others are FIELD_other. */
+enum field_id {
+	FIELD_other,
+	FIELD_host,
+	FIELD_connection,
+	FIELD_content_length,
+	FIELD_transfer_encoding,
+	FIELD_te,
+	FIELD_trailer,
+	FIELD_upgrade,
+	FIELD_expect,
+	FIELD_keep_alive,
+	FIELD_proxy_connection,
+	FIELD_proxy_authenticate,
+	FIELD_proxy_authorization,
+	FIELD_max_forwards,
+	FIELD_via,
+	FIELD_forwarded,
+	FIELD_x_forwarded_for,
+	FIELD_x_forwarded_proto,
+	FIELD_x_forwarded_host,
+	FIELD_x_request_id,
+	FIELD_cookie,
+	FIELD_accept,
+	FIELD_user_agent,
+	FIELD_referer,
+	FIELD_date,
+	FIELD_ID_COUNT
+};
+
+struct head_field {
+	const char *line;     /* the name; the line begins here */
+	const char *value;    /* without the white space around it */
+	uint32_t line_length; /* with its CRLF */
+	uint32_t value_length;
+	uint16_t name_length;
+	uint16_t id; /* enum field_id */
+};
+
+enum method { METHOD_other, METHOD_get, METHOD_head, METHOD_post, METHOD_put, METHOD_delete, METHOD_patch, METHOD_options, METHOD_trace, METHOD_connect };
+
+#define HEAD_FIELDS_MAX 256 /* hard upper bound of limits.headers */
+
+struct head {
+	/* request */
+	struct span method_text, target; /* as received */
+	enum method method;
+	struct span authority; /* of an absolute-form target (or CONNECT's); length 0 otherwise */
+	struct span path;      /* from the first '/' of the path to the end of the target, "/" when an absolute form has none ("*" stays) */
+	/* answer */
+	unsigned status;
+	struct span reason;
+	/* both */
+	unsigned minor;           /* HTTP/1.minor: 0 or 1; a minor above 1 is read as 1 */
+	size_t length;            /* bytes of the head, the empty line included (and empty lines before a request line) */
+	size_t start_line_length; /* with its CRLF, and with empty lines before it */
+	unsigned field_count;
+	unsigned first[FIELD_ID_COUNT]; /* 1 + the index of the first field with this id; 0: none */
+	struct head_field fields[HEAD_FIELDS_MAX];
+};
+
+struct head_limits {
+	size_t bytes;    /* of the whole head; more is FAIL_request_head_too_large, or FAIL_request_target_too_long while the first line is not over */
+	unsigned fields; /* at most HEAD_FIELDS_MAX */
+};
+
+enum head_result { HEAD_MORE, HEAD_DONE, HEAD_BAD };
+
+/* Reads a request head from the start of `bytes`. `scanned` is how many of them were there at the last HEAD_MORE (0 at first), so that a
+ * head that arrives byte by byte costs linear time. On HEAD_BAD *fail says why: request_malformed, request_version,
+ * request_head_too_large, request_target_too_long, request_host (no or several Host in 1.1, an invalid value, or one that an invalid authority
+ * makes). Up to 4 empty lines before the request line are skipped. */
+enum head_result head_parse_request(const char *bytes, size_t length, size_t scanned, const struct head_limits *limits, struct head *head, enum fail *fail);
+
+/* The same for an answer: answer_malformed, answer_head_too_large. No empty lines are skipped. */
+enum head_result head_parse_answer(const char *bytes, size_t length, size_t scanned, const struct head_limits *limits, struct head *head, enum fail *fail);
+
+/* The value of the first field with the id; length 0 and at NULL when there is none. */
+static inline struct span head_value(const struct head *head, enum field_id id)
+{
+	unsigned index = head->first[id];
+	if (index == 0)
+		return (struct span){NULL, 0};
+	return (struct span){head->fields[index - 1].value, head->fields[index - 1].value_length};
+}
+
+/* True when any field with this id holds the token as a list member (case-insensitive). */
+bool head_has_token(const struct head *head, enum field_id id, const char *token);
+
+/* Case-insensitive comparison of a span with a NUL-terminated lower-case text. */
+bool span_is(struct span span, const char *lower);
+
+#endif

@@ -1,0 +1,135 @@
+/* The immutable route table: which service, which color, which backend. Pure; built on the control thread, read by workers.
+ *
+ * A table names services; a service is shared between tables for as long as nothing in it changes (a health change of one service makes one
+ * new table_service and a new array of pointers). The index of hosts and paths is its own object, shared likewise. References are counted by the control
+ * thread alone; workers hold a whole table through its slot. */
+#ifndef TEAL_PROXY_TABLE_H
+#define TEAL_PROXY_TABLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/color.h"
+#include "proxy/backend.h"
+#include "proxy/totals.h"
+
+#define TABLE_SPLIT_WHOLE 10000u /* a split is in hundredths of a percent */
+
+enum table_balance { TABLE_LEAST_CONNECTIONS, TABLE_ROUND_ROBIN };
+
+struct table_member {
+	struct backend *backend;
+	enum health health;
+};
+
+struct table_color {
+	char *version;
+	struct table_member *members;
+	unsigned count, up;
+};
+
+struct table_service {
+	unsigned references; /* control thread */
+	char *name;
+	enum color live;
+	unsigned blue_split; /* of TABLE_SPLIT_WHOLE; the rest is green's */
+	uint64_t seed;       /* of the deployment, for keyed splits */
+	enum table_balance balance;
+	uint32_t replay_methods; /* bit 1 << enum method: idempotent by configuration, besides the safe ones */
+	struct table_color colors[COLOR_COUNT];
+	struct totals *totals;
+};
+
+/* What a service is made of. Everything is copied, references are taken. */
+struct table_service_spec {
+	const char *name;
+	enum color live;
+	unsigned blue_split;
+	uint64_t seed;
+	enum table_balance balance;
+	uint32_t replay_methods;
+	struct {
+		const char *version;
+		const struct table_member *members;
+		unsigned count;
+	} colors[COLOR_COUNT];
+	struct totals *totals;
+};
+struct table_service *table_service_new(const struct table_service_spec *spec);
+void table_service_hold(struct table_service *service);
+void table_service_release(struct table_service *service);
+
+/* Host and path rules, in the order of the services given to table_index_new. */
+struct table_index;
+struct table_index_entry {
+	const char *const *hosts; /* lower case, `*.` wildcards; none: every host */
+	size_t host_count;
+	const char *const *paths; /* prefixes; none: every path */
+	size_t path_count;
+};
+struct table_index *table_index_new(const struct table_index_entry *entries, size_t count);
+void table_index_hold(struct table_index *index);
+void table_index_release(struct table_index *index);
+/* The position of the service for a Host value (with or without port, any case) and a path, or -1. An exact host before the longest wildcard before services without hosts; among
+ * those of the best host match the longest path prefix at a segment border; no fall back to a worse host match. The first entry wins a tie. Query and fragment are not path. */
+int table_index_find(const struct table_index *index, const char *host, size_t host_length, const char *path, size_t path_length);
+
+struct table_slot {
+	_Alignas(64) _Atomic uint32_t held; /* exchanges of one worker that use this table */
+};
+
+/* What holds for the whole proxy, copied into each table. */
+struct table_globals {
+	uint64_t header_ms, idle_ms, connect_ms, response_ms, stall_ms, tunnel_idle_ms;
+	uint64_t header_bytes, body_bytes; /* body_bytes 0: no limit */
+	unsigned headers, connections;
+	bool draining;              /* answers carry `Connection: close` */
+	struct addr_block *trusted; /* owned by the table (copied) */
+	size_t trusted_count;
+};
+
+struct table {
+	uint64_t generation; /* set by proxy_publish */
+	struct table_globals globals;
+	struct table_index *index;
+	size_t service_count;
+	struct table_service **services;
+	struct table *next; /* proxy.c's list of tables that are not free yet */
+	unsigned workers;
+	struct table_slot *slots; /* one per worker */
+};
+
+/* A table of these services: takes references to index and services. services[i] is what entry i of the index routes to. */
+struct table *table_new(const struct table_globals *globals, struct table_index *index, struct table_service *const *services, size_t count, unsigned workers);
+/* Only when nobody holds it. */
+void table_free(struct table *table);
+
+/* Worker's thread: the slot of a table. */
+static inline void table_hold(struct table *table, unsigned worker)
+{
+	_Atomic uint32_t *held = &table->slots[worker].held;
+	atomic_store_explicit(held, atomic_load_explicit(held, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+static inline void table_release(struct table *table, unsigned worker)
+{
+	_Atomic uint32_t *held = &table->slots[worker].held;
+	atomic_store_explicit(held, atomic_load_explicit(held, memory_order_relaxed) - 1, memory_order_release);
+}
+/* True when no worker holds it. Control thread, acquire loads. */
+bool table_is_quiet(const struct table *table);
+
+/* The service for a request, or NULL. */
+struct table_service *table_find_service(const struct table *table, const char *host, size_t host_length, const char *path, size_t path_length);
+
+/* Chooses the color of a request. Without a key (key_length 0): a low-discrepancy sequence over *turn, the caller's counter for this service, so that every run of
+ * 10,000 requests holds the exact shares. With one: a hash of seed and key. A color whose share is 0 is never chosen. */
+enum color table_choose_color(const struct table_service *service, uint32_t *turn, const char *key, size_t key_length);
+
+/* Chooses a backend of the color for a worker: among those that are up, not in `tried` and not skipped now; least connections by the worker's own lanes (ties go round), or round robin by *turn.
+ * Then those that are up but skipped (the one whose skip ends first); then unknown ones; then the down one that was tried longest ago. NULL: all tried, or none there. */
+struct backend *table_choose_backend(const struct table_service *service, enum color color, unsigned worker, uint32_t *turn, uint64_t now_ms,
+	struct backend *const *tried, unsigned tried_count);
+
+#endif

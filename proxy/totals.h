@@ -1,0 +1,69 @@
+/* What the workers count, per service and color. Written by one worker each with relaxed stores; summed by the control thread.
+ *
+ * A lane (in flight, assist) is always there, on its own cache line; the large cell is allocated by the worker on the first request. Outlives
+ * tables: references are held and released by the control thread alone. */
+#ifndef TEAL_PROXY_TOTALS_H
+#define TEAL_PROXY_TOTALS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/color.h"
+#include "base/histogram.h"
+
+#define TOTALS_STATUS_LOW 100
+#define TOTALS_STATUS_COUNT 500
+
+struct totals_cell {
+	_Atomic uint64_t ended;                      /* exchanges that ended, client aborts left out */
+	_Atomic uint64_t errors;                     /* of these: 5xx answers and failures to answer, each once */
+	_Atomic uint64_t failed;                     /* of these: no answer of the backend's own reached the client whole */
+	_Atomic uint64_t aborted;                    /* given up by the client */
+	_Atomic uint64_t replayed;                   /* attempts repeated on another connection or backend */
+	_Atomic uint64_t bytes_in, bytes_out;        /* body bytes from and to clients */
+	_Atomic uint64_t codes[TOTALS_STATUS_COUNT]; /* by status as the client saw it */
+	struct histogram duration;                   /* request head read to answer complete */
+	struct histogram first_byte;                 /* request head read to first byte of the answer */
+};
+
+struct totals_lane {
+	_Alignas(64) _Atomic uint32_t inflight; /* exchanges first assigned to the color and tunnels */
+	_Atomic uint32_t assist;                /* exchanges helped out for the other color */
+	_Atomic(struct totals_cell *) cell;     /* NULL before the first request */
+};
+
+struct totals {
+	unsigned references; /* control thread */
+	unsigned workers;
+	struct totals_lane lanes[]; /* [worker * COLOR_COUNT + color] */
+};
+
+/* Never NULL (control thread). One reference is the caller's. */
+struct totals *totals_new(unsigned workers);
+void totals_hold(struct totals *totals);
+void totals_release(struct totals *totals);
+
+static inline struct totals_lane *totals_lane(struct totals *totals, unsigned worker, enum color color)
+{
+	return &totals->lanes[worker * COLOR_COUNT + color];
+}
+
+/* The worker's cell, made on first use; NULL when out of memory. Worker thread. */
+struct totals_cell *totals_cell(struct totals_lane *lane);
+
+/* A single writer's addition: no locked instruction. */
+#define totals_add(counter, value) atomic_store_explicit((counter), atomic_load_explicit((counter), memory_order_relaxed) + (value), memory_order_relaxed)
+
+/* Plain numbers, summed over the workers. */
+struct totals_sum {
+	uint64_t ended, errors, failed, aborted, replayed, bytes_in, bytes_out;
+	uint64_t codes[TOTALS_STATUS_COUNT];
+	struct histogram_counts duration, first_byte;
+};
+void totals_read(const struct totals *totals, enum color color, struct totals_sum *sum);
+/* The few that the drain and the status need often. Acquire loads. */
+uint64_t totals_inflight(const struct totals *totals, enum color color);
+uint64_t totals_assist(const struct totals *totals, enum color color);
+
+#endif
