@@ -28,6 +28,7 @@ struct table_color {
 	char *version;
 	struct table_member *members;
 	unsigned count, up;
+	uint64_t cut_requests_before, cut_tunnels_before; /* exchanges of an older generation are ended: their time to drain is over; 0: none */
 };
 
 struct table_service {
@@ -54,6 +55,7 @@ struct table_service_spec {
 		const char *version;
 		const struct table_member *members;
 		unsigned count;
+		uint64_t cut_requests_before, cut_tunnels_before;
 	} colors[COLOR_COUNT];
 	struct totals *totals;
 };
@@ -82,7 +84,7 @@ struct table_slot {
 
 /* What holds for the whole proxy, copied into each table. */
 struct table_globals {
-	uint64_t header_ms, idle_ms, connect_ms, response_ms, stall_ms, tunnel_idle_ms;
+	uint64_t header_ms, idle_ms, connect_ms, response_ms, stall_ms;
 	uint64_t header_bytes, body_bytes; /* body_bytes 0: no limit */
 	unsigned headers, connections;
 	bool draining;              /* answers carry `Connection: close` */
@@ -96,6 +98,7 @@ struct table {
 	struct table_index *index;
 	size_t service_count;
 	struct table_service **services;
+	bool has_cuts; /* a color of a service has a cut */
 	struct table *next; /* proxy.c's list of tables that are not free yet */
 	unsigned workers;
 	struct table_slot *slots; /* one per worker */

@@ -31,6 +31,7 @@ struct totals_lane {
 	_Alignas(64) _Atomic uint32_t inflight; /* exchanges first assigned to the color and tunnels */
 	_Atomic uint32_t assist;                /* exchanges helped out for the other color */
 	_Atomic(struct totals_cell *) cell;     /* NULL before the first request */
+	uint32_t split_turn, balance_turn;      /* the worker's own: see table_choose_color, table_choose_backend */
 };
 
 struct totals {

@@ -1,0 +1,344 @@
+/* Client connections speaking HTTP/1.1. Worker thread. */
+#include "proxy/client.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proxy/exchange.h"
+#include "proxy/relay.h"
+#include "proxy/worker.h"
+
+#define LINGER_MS 2000u
+
+/* ---- opening and closing ---- */
+
+static void set_step(struct client *client, enum client_step step)
+{
+	struct worker_counters *counters = &client->conn.worker->counters;
+	if (client->step == CLIENT_IDLE && step != CLIENT_IDLE)
+		worker_count(&counters->idle, -1);
+	if (client->step != CLIENT_IDLE && step == CLIENT_IDLE)
+		worker_count(&counters->idle, 1);
+	client->step = step;
+}
+
+static void link_client(struct client *client)
+{
+	struct worker *worker = client->conn.worker;
+	client->next = worker->clients;
+	if (worker->clients)
+		worker->clients->previous = client;
+	worker->clients = client;
+	worker_count(&worker->counters.open, 1);
+	worker_count(&worker->counters.idle, 1);
+}
+
+static void unlink_client(struct client *client)
+{
+	struct worker *worker = client->conn.worker;
+	if (client->previous)
+		client->previous->next = client->next;
+	else
+		worker->clients = client->next;
+	if (client->next)
+		client->next->previous = client->previous;
+	worker_count(&worker->counters.open, -1);
+	if (client->step == CLIENT_IDLE)
+		worker_count(&worker->counters.idle, -1);
+	if (!worker->clients)
+		worker_report_empty(worker);
+}
+
+void client_close(struct client *client, bool reset)
+{
+	assert(!client->exchange);
+	unlink_client(client);
+	conn_close(&client->conn, reset);
+}
+
+static void read_peer(struct client *client, const struct sockaddr *from, socklen_t length)
+{
+	struct addr peer;
+	const struct table_globals *globals = &client->conn.worker->table->globals;
+	addr_from_socket(from, length, &peer);
+	addr_format_host(&peer, client->address, sizeof(client->address));
+	client->address_length = (uint8_t)strlen(client->address);
+	for (size_t i = 0; i < globals->trusted_count && !client->trusted; i++)
+		client->trusted = addr_block_contains(&globals->trusted[i], &peer);
+}
+
+static const struct conn_handler handler;
+
+void client_open(struct worker *worker, int fd, const struct sockaddr *from, socklen_t length)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	if (!client || !conn_open(&client->conn, worker, fd, &handler)) {
+		free(client);
+		close(fd);
+		return;
+	}
+	worker_count(&worker->counters.accepted, 1);
+	read_peer(client, from, length);
+	link_client(client);
+	conn_arm(&client->conn, DEADLINE_header, worker->table->globals.header_ms);
+}
+
+static void on_free(struct conn *conn)
+{
+	free(client_of(conn));
+}
+
+/* ---- request heads ---- */
+
+/* FIN, and read on until theirs, so that a reset does not destroy our last answer on its way (RFC 9112 section 9.6). */
+static void linger(struct client *client)
+{
+	set_step(client, CLIENT_LINGERING);
+	conn_shutdown(&client->conn);
+	conn_arm(&client->conn, DEADLINE_linger, LINGER_MS);
+	conn_queue(&client->conn);
+}
+
+static void read_to_end(struct client *client)
+{
+	struct worker *worker = client->conn.worker;
+	ssize_t got = conn_read(&client->conn, worker->buffer, worker->buffer_size);
+	if (got == 0 || got == CONN_ERROR)
+		client_close(client, false);
+	else if (got > 0 && client->conn.readable)
+		conn_queue(&client->conn);
+}
+
+static void keep_head(struct client *client, const char *bytes, size_t length)
+{
+	struct conn *conn = &client->conn;
+	if (length == 0)
+		return;
+	if (!conn_keep_input(conn, bytes, length)) {
+		client_close(client, true);
+		return;
+	}
+	if (client->step == CLIENT_IDLE) {
+		set_step(client, CLIENT_HEAD);
+		conn_arm(conn, DEADLINE_header, conn->worker->table->globals.header_ms);
+	}
+	if (conn->readable)
+		conn_queue(conn);
+}
+
+static void begin_exchange(struct client *client, char *bytes, size_t length)
+{
+	struct conn *conn = &client->conn;
+	size_t head = conn->worker->head.length;
+	set_step(client, CLIENT_EXCHANGE);
+	conn_disarm(conn);
+	size_t used = head + exchange_begin(client, bytes + head, length - head);
+	if (conn_is_open(conn) && used < length && !conn_keep_input(conn, bytes + used, length - used)) {
+		client->unread = true; /* what was pipelined is lost: no further request can be read */
+	}
+}
+
+/* The peer sent FIN before or inside a head: nothing is left to answer. */
+static void on_end(struct client *client, size_t kept)
+{
+	if (kept > 0)
+		worker_count(&client->conn.worker->counters.fails[FAIL_client_gone], 1);
+	client_close(client, false);
+}
+
+static void take_head(struct client *client, char *bytes, size_t length, size_t scanned)
+{
+	struct worker *worker = client->conn.worker;
+	struct head_limits limits = {worker->table->globals.header_bytes, worker->table->globals.headers};
+	enum fail fail = FAIL_request_malformed;
+	switch (head_parse_request(bytes, length, scanned, &limits, &worker->head, &fail)) {
+	case HEAD_MORE:
+		if (client->half_closed)
+			on_end(client, length);
+		else
+			keep_head(client, bytes, length);
+		break;
+	case HEAD_DONE:
+		begin_exchange(client, bytes, length);
+		break;
+	case HEAD_BAD:
+		conn_disarm(&client->conn);
+		set_step(client, CLIENT_EXCHANGE);
+		client->unread = true;
+		exchange_begin_bad(client, fail);
+		break;
+	}
+}
+
+static void read_head(struct client *client)
+{
+	struct conn *conn = &client->conn;
+	struct worker *worker = conn->worker;
+	size_t kept = conn_restore_input(conn, worker->buffer);
+	bool fresh = kept > 0 && client->step == CLIENT_IDLE; /* pipelined: not looked at yet */
+	ssize_t got = CONN_AGAIN;
+	if (conn->readable && (!fresh || kept < WORKER_READ_SIZE))
+		got = conn_read(conn, worker->buffer + kept, worker->buffer_size - kept);
+	if (got > 0 || (fresh && got != CONN_ERROR)) {
+		client->half_closed |= got == 0;
+		take_head(client, worker->buffer, kept + (got > 0 ? (size_t)got : 0), fresh ? 0 : kept);
+	} else if (got == CONN_AGAIN) {
+		keep_head(client, worker->buffer, kept);
+	} else {
+		on_end(client, kept);
+	}
+}
+
+/* ---- while an exchange is under way ---- */
+
+/* Room for the answer: what was kept goes first, then the backend is read again. False when the exchange ended. */
+static bool flush_answer(struct client *client)
+{
+	struct conn *conn = &client->conn;
+	struct exchange *exchange = client->exchange;
+	if (!conn_has_backlog(conn) || !conn->writable)
+		return true;
+	switch (conn_flush(conn)) {
+	case CONN_BROKEN:
+		exchange_fail(exchange, FAIL_client_gone);
+		return false;
+	case CONN_KEPT:
+		conn_arm(conn, DEADLINE_stall, exchange->table->globals.stall_ms);
+		return true;
+	case CONN_SENT:
+		break;
+	}
+	conn_disarm(conn);
+	if (exchange->step == EXCHANGE_FLUSHING) {
+		exchange_finish(exchange);
+		return false;
+	}
+	relay_on_client_room(exchange);
+	return true;
+}
+
+/* The request is complete: what arrives now is a pipelined request (left where it is), a FIN (half-close: the answer is still wanted) or a reset. */
+static void look_for_reset(struct client *client)
+{
+	struct conn *conn = &client->conn;
+	if (!conn->readable || client->half_closed)
+		return;
+	int seen = conn_peek(conn);
+	if (seen == CONN_ERROR)
+		exchange_fail(client->exchange, FAIL_client_gone);
+	else if (seen == 0)
+		client->half_closed = true;
+	else if (seen == CONN_AGAIN)
+		conn->readable = false;
+}
+
+static void serve_exchange(struct client *client)
+{
+	struct exchange *exchange = client->exchange;
+	if (!flush_answer(client))
+		return;
+	if (exchange->step == EXCHANGE_TUNNEL)
+		relay_tunnel(exchange);
+	else if (exchange->request.done)
+		look_for_reset(client);
+	else
+		relay_read_request(exchange);
+}
+
+void client_on_exchange_end(struct client *client, bool keep_open, bool unread)
+{
+	struct conn *conn = &client->conn;
+	conn_disarm(conn);
+	if (keep_open && !unread && !client->unread) {
+		set_step(client, CLIENT_IDLE);
+		conn_arm(conn, DEADLINE_idle, conn->worker->table->globals.idle_ms);
+		if (conn->readable || conn->input || client->half_closed)
+			conn_queue(conn);
+		return;
+	}
+	if (client->half_closed || (!unread && !client->unread && !conn->readable && !conn->input)) {
+		client_close(client, false);
+		return;
+	}
+	linger(client);
+}
+
+/* ---- events ---- */
+
+static void on_ready(struct conn *conn)
+{
+	struct client *client = client_of(conn);
+	switch (client->step) {
+	case CLIENT_IDLE:
+	case CLIENT_HEAD:
+		if (conn->readable || conn->input)
+			read_head(client);
+		else if (client->half_closed)
+			client_close(client, false);
+		break;
+	case CLIENT_EXCHANGE:
+		serve_exchange(client);
+		break;
+	case CLIENT_LINGERING:
+		if (conn->readable)
+			read_to_end(client);
+		break;
+	}
+}
+
+static void on_deadline(struct conn *conn, enum deadline_kind kind)
+{
+	struct client *client = client_of(conn);
+	if (kind == DEADLINE_stall) {
+		bool sending = conn_has_backlog(conn);
+		exchange_fail(client->exchange, sending ? FAIL_client_stalled : FAIL_request_body_timeout);
+	} else if (kind == DEADLINE_header && client->step == CLIENT_HEAD) {
+		set_step(client, CLIENT_EXCHANGE);
+		client->unread = true;
+		exchange_begin_bad(client, FAIL_request_head_timeout);
+	} else {
+		client_close(client, false);
+	}
+}
+
+static const struct conn_handler handler = {on_ready, on_deadline, on_free};
+
+/* ---- orders ---- */
+
+static bool is_overdue(const struct exchange *exchange, const struct table *table)
+{
+	for (size_t i = 0; i < table->service_count; i++) {
+		const struct table_service *service = table->services[i];
+		if (service->totals != exchange->totals)
+			continue;
+		const struct table_color *color = &service->colors[exchange->color];
+		uint64_t before = exchange->step == EXCHANGE_TUNNEL ? color->cut_tunnels_before : color->cut_requests_before;
+		return exchange->generation < before;
+	}
+	return false;
+}
+
+void client_obey_orders(struct worker *worker)
+{
+	if (!worker->table->has_cuts)
+		return;
+	for (struct client *client = worker->clients, *next; client; client = next) {
+		next = client->next;
+		if (client->exchange && is_overdue(client->exchange, worker->table))
+			exchange_cut(client->exchange);
+	}
+}
+
+void client_close_all(struct worker *worker)
+{
+	while (worker->clients) {
+		struct client *client = worker->clients;
+		if (client->exchange)
+			exchange_cut(client->exchange);
+		if (conn_is_open(&client->conn))
+			client_close(client, false);
+	}
+}

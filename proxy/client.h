@@ -1,0 +1,50 @@
+/* One client connection speaking HTTP/1.1: request heads in, one exchange at a time, pipelined ones in order. Worker thread. */
+#ifndef TEAL_PROXY_CLIENT_H
+#define TEAL_PROXY_CLIENT_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "proxy/conn.h"
+#include "proxy/fail.h"
+
+struct exchange;
+struct worker;
+
+enum client_step {
+	CLIENT_IDLE,      /* between requests: no byte of the next head is here */
+	CLIENT_HEAD,      /* a head is incomplete */
+	CLIENT_EXCHANGE,  /* an exchange is under way */
+	CLIENT_LINGERING, /* the last answer is out, FIN sent: reading until theirs */
+};
+
+struct client {
+	struct conn conn;               /* first */
+	struct client *previous, *next; /* the worker's list */
+	struct exchange *exchange;
+	enum client_step step;
+	bool trusted;     /* the peer is a trusted proxy */
+	bool half_closed; /* FIN was read */
+	bool unread;      /* request bytes are left that nobody will read */
+	uint8_t address_length;
+	char address[46]; /* of the peer, text */
+};
+
+static inline struct client *client_of(struct conn *conn)
+{
+	return (struct client *)conn;
+}
+
+/* Takes an accepted socket over. */
+void client_open(struct worker *worker, int fd, const struct sockaddr *from, socklen_t length);
+/* The exchange is over: on to the next request, or to the end. `unread`: bytes of its body are still to come. */
+void client_on_exchange_end(struct client *client, bool keep_open, bool unread);
+/* Ends the connection now; an exchange under way must have ended before. */
+void client_close(struct client *client, bool reset);
+
+/* After a new table: ends the exchanges whose time to drain is over. */
+void client_obey_orders(struct worker *worker);
+/* At the end of the worker. */
+void client_close_all(struct worker *worker);
+
+#endif

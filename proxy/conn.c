@@ -1,0 +1,222 @@
+/* One socket. Worker thread. */
+#include "proxy/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/worker.h"
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	struct conn *conn = arg;
+	if (what & EV_READ)
+		conn->readable = true;
+	if (what & EV_WRITE)
+		conn->writable = true;
+	if (what & EV_CLOSED)
+		conn->readable = conn->hangup = true;
+	conn->handler->on_ready(conn);
+}
+
+bool conn_open(struct conn *conn, struct worker *worker, int fd, const struct conn_handler *handler)
+{
+	conn->worker = worker;
+	conn->fd = fd;
+	conn->handler = handler;
+	short what = EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST;
+	if (event_assign(&conn->event, worker->base, fd, what, on_event, conn) != 0)
+		return false;
+	return event_add(&conn->event, NULL) == 0;
+}
+
+static void drop_backlog(struct conn *conn)
+{
+	free(conn->backlog);
+	conn->backlog = NULL;
+	conn->backlog_at = conn->backlog_end = conn->backlog_size = 0;
+}
+
+void conn_close(struct conn *conn, bool reset)
+{
+	assert(conn_is_open(conn));
+	if (reset) {
+		struct linger now = {.l_onoff = 1, .l_linger = 0};
+		setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	}
+	event_del(&conn->event);
+	close(conn->fd);
+	conn->fd = -1;
+	deadline_disarm(&conn->deadline);
+	drop_backlog(conn);
+	free(conn->input);
+	conn->input = NULL;
+	worker_defer_free(conn->worker, conn);
+}
+
+ssize_t conn_read(struct conn *conn, char *bytes, size_t size)
+{
+	ssize_t got;
+	do
+		got = recv(conn->fd, bytes, size, 0);
+	while (got < 0 && errno == EINTR);
+	if (got < 0) {
+		conn->readable = false;
+		return errno == EAGAIN ? CONN_AGAIN : CONN_ERROR;
+	}
+	if (got == 0)
+		conn->readable = false;
+	else if ((size_t)got < size && !conn->hangup)
+		conn->readable = false;
+	return got;
+}
+
+int conn_peek(struct conn *conn)
+{
+	char byte;
+	ssize_t got;
+	do
+		got = recv(conn->fd, &byte, 1, MSG_PEEK);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return errno == EAGAIN ? CONN_AGAIN : CONN_ERROR;
+	return (int)got;
+}
+
+bool conn_keep_input(struct conn *conn, const char *bytes, size_t length)
+{
+	assert(!conn->input);
+	if (length == 0)
+		return true;
+	conn->input = malloc(length);
+	if (!conn->input)
+		return false;
+	memcpy(conn->input, bytes, length);
+	conn->input_length = (uint32_t)length;
+	return true;
+}
+
+size_t conn_restore_input(struct conn *conn, char *bytes)
+{
+	if (!conn->input)
+		return 0;
+	size_t length = conn->input_length;
+	memcpy(bytes, conn->input, length);
+	free(conn->input);
+	conn->input = NULL;
+	conn->input_length = 0;
+	return length;
+}
+
+/* Makes room for more bytes behind the backlog. */
+static bool reserve_backlog(struct conn *conn, size_t more)
+{
+	size_t kept = conn->backlog_end - conn->backlog_at;
+	if (conn->backlog_at > 0 && kept > 0)
+		memmove(conn->backlog, conn->backlog + conn->backlog_at, kept);
+	conn->backlog_at = 0;
+	conn->backlog_end = (uint32_t)kept;
+	if (kept + more <= conn->backlog_size)
+		return true;
+	char *larger = realloc(conn->backlog, kept + more);
+	if (!larger)
+		return false;
+	conn->backlog = larger;
+	conn->backlog_size = (uint32_t)(kept + more);
+	return true;
+}
+
+/* Keeps what lies behind the first `skip` bytes of the parts. */
+static bool keep_rest(struct conn *conn, const struct iovec *parts, int count, size_t skip)
+{
+	size_t total = 0;
+	for (int i = 0; i < count; i++)
+		total += parts[i].iov_len;
+	if (!reserve_backlog(conn, total - skip))
+		return false;
+	for (int i = 0; i < count; i++) {
+		size_t length = parts[i].iov_len, passed = skip < length ? skip : length;
+		memcpy(conn->backlog + conn->backlog_end, (const char *)parts[i].iov_base + passed, length - passed);
+		conn->backlog_end += (uint32_t)(length - passed);
+		skip -= passed;
+	}
+	return true;
+}
+
+/* One system call; bytes taken, 0 when the socket is full, CONN_ERROR. */
+static ssize_t write_once(struct conn *conn, const struct iovec *parts, int count)
+{
+	ssize_t taken;
+	do {
+		if (count == 1) {
+			taken = send(conn->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+		} else {
+			struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)count};
+			taken = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+		}
+	} while (taken < 0 && errno == EINTR);
+	if (taken >= 0)
+		return taken;
+	conn->writable = false;
+	return errno == EAGAIN ? 0 : CONN_ERROR;
+}
+
+enum conn_send conn_send(struct conn *conn, const struct iovec *parts, int count, size_t *written)
+{
+	size_t total = 0;
+	for (int i = 0; i < count; i++)
+		total += parts[i].iov_len;
+	ssize_t taken = 0;
+	if (!conn_has_backlog(conn) && total > 0)
+		taken = write_once(conn, parts, count);
+	if (written)
+		*written = taken > 0 ? (size_t)taken : 0;
+	if (taken < 0)
+		return CONN_BROKEN;
+	if ((size_t)taken == total)
+		return CONN_SENT;
+	conn->writable = false;
+	return keep_rest(conn, parts, count, (size_t)taken) ? CONN_KEPT : CONN_BROKEN;
+}
+
+enum conn_send conn_flush(struct conn *conn)
+{
+	if (!conn_has_backlog(conn))
+		return CONN_SENT;
+	struct iovec rest = {conn->backlog + conn->backlog_at, conn->backlog_end - conn->backlog_at};
+	ssize_t taken = write_once(conn, &rest, 1);
+	if (taken < 0)
+		return CONN_BROKEN;
+	conn->backlog_at += (uint32_t)taken;
+	if (conn_has_backlog(conn)) {
+		conn->writable = false;
+		return CONN_KEPT;
+	}
+	drop_backlog(conn);
+	return CONN_SENT;
+}
+
+void conn_shutdown(struct conn *conn)
+{
+	shutdown(conn->fd, SHUT_WR);
+}
+
+void conn_queue(struct conn *conn)
+{
+	worker_queue(conn->worker, conn);
+}
+
+void conn_arm(struct conn *conn, enum deadline_kind kind, uint64_t after_ms)
+{
+	worker_arm(conn->worker, &conn->deadline, kind, after_ms);
+}
+
+void conn_disarm(struct conn *conn)
+{
+	deadline_disarm(&conn->deadline);
+}

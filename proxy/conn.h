@@ -1,0 +1,86 @@
+/* Bytes to and from one non-blocking socket: reads, writes at once, keeps what the socket would not take. Worker thread.
+ *
+ * One event registration for both directions, edge-triggered and persistent, added once. Each direction has a "may be ready" bit that an EAGAIN, or
+ * a transfer shorter than asked for (epoll(7)), clears. Closing detaches now; the memory goes at the end of the loop turn. Knows nothing of HTTP. */
+#ifndef TEAL_PROXY_CONN_H
+#define TEAL_PROXY_CONN_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "proxy/deadline.h"
+
+struct worker;
+struct conn;
+
+/* What the owner of a connection does. on_ready: an event came, or the connection asked for another turn by conn_queue. */
+struct conn_handler {
+	void (*on_ready)(struct conn *conn);
+	void (*on_deadline)(struct conn *conn, enum deadline_kind kind);
+	void (*on_free)(struct conn *conn); /* the last act: give the memory back */
+};
+
+struct conn {
+	struct event event;
+	const struct conn_handler *handler;
+	struct worker *worker;
+	struct conn *queue_next, *closed_next;
+	struct deadline deadline;
+	char *backlog; /* bytes the socket would not take yet; NULL when there are none */
+	uint32_t backlog_at, backlog_end, backlog_size;
+	char *input; /* bytes read but not used yet: an incomplete head, or what a pipelining peer sent ahead; NULL when there are none */
+	uint32_t input_length;
+	int fd;                  /* -1 once closed */
+	bool readable, writable; /* may be ready */
+	bool hangup;             /* the peer sent FIN or worse; a read will tell */
+	bool queued;             /* in the worker's ready list */
+};
+
+enum conn_send { CONN_SENT, CONN_KEPT, CONN_BROKEN };
+
+#define CONN_AGAIN (-1) /* nothing now */
+#define CONN_ERROR (-2) /* reset or another fault */
+
+/* Registers the socket with the worker's loop. False when that fails; the socket is still the caller's then. */
+bool conn_open(struct conn *conn, struct worker *worker, int fd, const struct conn_handler *handler);
+/* Ends the connection now (with a reset when asked) and its memory at the end of the turn. Once. */
+void conn_close(struct conn *conn, bool reset);
+static inline bool conn_is_open(const struct conn *conn)
+{
+	return conn->fd >= 0;
+}
+
+/* Bytes read (at least 1), 0 at the peer's FIN, CONN_AGAIN or CONN_ERROR. */
+ssize_t conn_read(struct conn *conn, char *bytes, size_t size);
+/* Looks without taking: 1 when there are bytes, 0 at FIN, CONN_AGAIN, CONN_ERROR. */
+int conn_peek(struct conn *conn);
+
+/* Keeps bytes for later (a copy; what was kept before must have been restored); false when memory ran out. */
+bool conn_keep_input(struct conn *conn, const char *bytes, size_t length);
+/* Moves what was kept to the front of `bytes` and returns its length. */
+size_t conn_restore_input(struct conn *conn, char *bytes);
+
+/* Writes now as much as the socket takes and keeps a copy of the rest, to be flushed when the socket is writable again. CONN_BROKEN: the peer is gone or memory ran out.
+ * *written (may be NULL) is how many bytes the kernel took of these. */
+enum conn_send conn_send(struct conn *conn, const struct iovec *parts, int count, size_t *written);
+/* Tries to empty the backlog. CONN_SENT when nothing is left. */
+enum conn_send conn_flush(struct conn *conn);
+static inline bool conn_has_backlog(const struct conn *conn)
+{
+	return conn->backlog_end > conn->backlog_at;
+}
+
+/* Sends FIN (behind what was sent). */
+void conn_shutdown(struct conn *conn);
+
+/* Asks for another turn: on_ready is called after the present pass over the events. */
+void conn_queue(struct conn *conn);
+
+void conn_arm(struct conn *conn, enum deadline_kind kind, uint64_t after_ms);
+void conn_disarm(struct conn *conn);
+
+#endif

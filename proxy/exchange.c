@@ -1,0 +1,608 @@
+/* One request and its answer, in the order in which it happens. Worker thread. */
+#include "proxy/exchange.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/access.h"
+#include "proxy/client.h"
+#include "proxy/fields.h"
+#include "proxy/held.h"
+#include "proxy/pool.h"
+#include "proxy/relay.h"
+#include "proxy/reply.h"
+#include "proxy/upstream.h"
+#include "proxy/worker.h"
+
+#define SAFE_METHODS (1u << METHOD_get | 1u << METHOD_head | 1u << METHOD_options | 1u << METHOD_trace)
+#define SPARE_EXCHANGES_MAX 1024u
+
+/* ---- begin ---- */
+
+static struct exchange *take_exchange(struct client *client)
+{
+	struct worker *worker = client->conn.worker;
+	struct exchange *exchange = worker->spare_exchanges;
+	if (exchange) {
+		worker->spare_exchanges = exchange->next;
+		worker->spare_exchange_count--;
+	} else {
+		exchange = malloc(sizeof(*exchange));
+		if (!exchange)
+			return NULL;
+	}
+	memset(exchange, 0, sizeof(*exchange));
+	exchange->worker = worker;
+	exchange->client = client;
+	exchange->start_us = worker_now_us(worker);
+	client->exchange = exchange;
+	client->step = CLIENT_EXCHANGE;
+	return exchange;
+}
+
+static void give_exchange(struct exchange *exchange)
+{
+	struct worker *worker = exchange->worker;
+	exchange->step = EXCHANGE_ENDED;
+	if (worker->spare_exchange_count >= SPARE_EXCHANGES_MAX) {
+		free(exchange);
+		return;
+	}
+	exchange->next = worker->spare_exchanges;
+	worker->spare_exchanges = exchange;
+	worker->spare_exchange_count++;
+}
+
+void exchange_free_spares(struct worker *worker)
+{
+	while (worker->spare_exchanges) {
+		struct exchange *next = worker->spare_exchanges->next;
+		free(worker->spare_exchanges);
+		worker->spare_exchanges = next;
+	}
+	worker->spare_exchange_count = 0;
+}
+
+/* What can be refused by looking at the head alone; reads how the body is framed. */
+static enum fail check_head(struct exchange *exchange, const struct head *head)
+{
+	struct framing framing = {FRAMING_none, 0};
+	enum fail fail = framing_of_request(head, &framing);
+	body_begin(&exchange->request, &framing);
+	if (fail != FAIL_none)
+		return fail;
+	if (head->method == METHOD_connect)
+		return FAIL_request_method;
+	struct span expect = head_value(head, FIELD_expect);
+	if (expect.length > 0 && head->minor > 0 && !span_is(expect, "100-continue"))
+		return FAIL_request_expectation;
+	uint64_t limit = exchange->table->globals.body_bytes;
+	if (limit > 0 && framing.kind == FRAMING_length && framing.length > limit)
+		return FAIL_request_body_too_large;
+	return FAIL_none;
+}
+
+static void read_intentions(struct exchange *exchange, const struct head *head)
+{
+	exchange->method = head->method;
+	exchange->client_minor = head->minor;
+	exchange->client_keeps_open = framing_keeps_open(head);
+	exchange->upgrade = head->minor > 0 && head->first[FIELD_upgrade] != 0 && head_has_token(head, FIELD_connection, "upgrade");
+}
+
+/* From here on the exchange counts as in flight on its color. */
+static void assign(struct exchange *exchange, struct table_service *service)
+{
+	struct worker *worker = exchange->worker;
+	exchange->service = service;
+	exchange->totals = service->totals;
+	uint32_t *turn = &totals_lane(service->totals, worker->index, COLOR_BLUE)->split_turn;
+	exchange->color = table_choose_color(service, turn, NULL, 0);
+	exchange->lane = totals_lane(service->totals, worker->index, exchange->color);
+	_Atomic uint32_t *inflight = &exchange->lane->inflight;
+	atomic_store_explicit(inflight, atomic_load_explicit(inflight, memory_order_relaxed) + 1, memory_order_relaxed);
+	exchange->inflight_counted = 1;
+}
+
+static enum fail route(struct exchange *exchange, const struct head *head)
+{
+	struct span host = head->authority.length > 0 ? head->authority : head_value(head, FIELD_host);
+	struct table_service *service = table_find_service(exchange->table, host.at, host.length, head->path.at, head->path.length);
+	if (!service) {
+		worker_count(&exchange->worker->counters.unrouted, 1);
+		return FAIL_no_service;
+	}
+	assign(exchange, service);
+	return FAIL_none;
+}
+
+static void attempt(struct exchange *exchange);
+static void give_up(struct exchange *exchange, enum fail fail);
+
+size_t exchange_begin(struct client *client, const char *rest, size_t length)
+{
+	struct worker *worker = client->conn.worker;
+	const struct head *head = &worker->head;
+	struct exchange *exchange = take_exchange(client);
+	if (!exchange) {
+		client_close(client, true);
+		return length;
+	}
+	exchange->table = worker->table;
+	exchange->generation = worker->table->generation;
+	table_hold(exchange->table, worker->index);
+	read_intentions(exchange, head);
+	enum fail fail = check_head(exchange, head);
+	if (fail == FAIL_none)
+		fail = route(exchange, head);
+	if (!held_begin(exchange) && fail == FAIL_none)
+		fail = FAIL_request_head_too_large;
+	if (fail != FAIL_none) {
+		exchange_fail(exchange, fail);
+		return 0;
+	}
+	size_t used = relay_request(exchange, rest, length);
+	if (client->exchange == exchange && exchange->step == EXCHANGE_CHOOSING)
+		attempt(exchange);
+	return used;
+}
+
+void exchange_begin_bad(struct client *client, enum fail fail)
+{
+	struct exchange *exchange = take_exchange(client);
+	if (!exchange) {
+		client_close(client, true);
+		return;
+	}
+	exchange->client_minor = 1;
+	exchange->table = client->conn.worker->table;
+	table_hold(exchange->table, client->conn.worker->index);
+	exchange_fail(exchange, fail);
+}
+
+/* ---- choose, connect, send ---- */
+
+bool exchange_may_replay(const struct exchange *exchange)
+{
+	uint32_t repeatable = SAFE_METHODS | (exchange->service ? exchange->service->replay_methods : 0);
+	return !exchange->retried && !exchange->answer_started && (repeatable & 1u << exchange->method) && exchange->method != METHOD_other;
+}
+
+static void count_backend(struct exchange *exchange, uint32_t change)
+{
+	_Atomic uint32_t *inflight = &exchange->backend->lanes[exchange->worker->index].inflight;
+	atomic_store_explicit(inflight, atomic_load_explicit(inflight, memory_order_relaxed) + change, memory_order_relaxed);
+}
+
+/* The next backend to try; NULL when every fit one was tried. */
+static struct backend *choose(struct exchange *exchange)
+{
+	struct worker *worker = exchange->worker;
+	uint64_t now_ms = worker_now_ms(worker);
+	struct backend *backend = table_choose_backend(
+		exchange->service, exchange->color, worker->index, &exchange->lane->balance_turn, now_ms, exchange->tried, exchange->tried_count);
+	if (!backend && exchange->fresh_only) /* a request that may have been processed goes to the same one when there is no other */
+		backend = table_choose_backend(exchange->service, exchange->color, worker->index, &exchange->lane->balance_turn, now_ms, NULL, 0);
+	return backend;
+}
+
+/* An attempt gets an equal part of what is left of `connect`, as long as others could be tried after it. */
+static uint64_t connect_time_ms(struct exchange *exchange)
+{
+	uint64_t now_ms = worker_now_ms(exchange->worker);
+	uint64_t left_ms = exchange->connect_by_ms > now_ms ? exchange->connect_by_ms - now_ms : 1;
+	unsigned backends = exchange->service->colors[exchange->color].count, attempts = backends < EXCHANGE_BACKENDS_MAX ? backends : EXCHANGE_BACKENDS_MAX;
+	return exchange->tried_count < attempts ? left_ms / (attempts - exchange->tried_count + 1) : left_ms;
+}
+
+static void attempt(struct exchange *exchange)
+{
+	struct backend *backend = choose(exchange);
+	if (!backend) {
+		give_up(exchange, exchange->fail != FAIL_none ? exchange->fail : FAIL_no_backend);
+		return;
+	}
+	enum fail fail = FAIL_none;
+	struct backend_lane *lane = &backend->lanes[exchange->worker->index];
+	exchange->backend = exchange->logged_backend = backend;
+	exchange->sent_any = false;
+	if (exchange->tried_count < EXCHANGE_BACKENDS_MAX)
+		exchange->tried[exchange->tried_count++] = backend;
+	lane->tried_ms = worker_now_ms(exchange->worker);
+	if (exchange->connect_by_ms == 0)
+		exchange->connect_by_ms = lane->tried_ms + exchange->table->globals.connect_ms;
+	totals_add(&lane->requests, 1);
+	count_backend(exchange, 1);
+	if (!exchange->fresh_only)
+		exchange->upstream = pool_take(exchange->worker, backend, exchange, exchange_may_replay(exchange));
+	if (!exchange->upstream)
+		exchange->upstream = upstream_open(exchange->worker, backend, exchange, &fail);
+	if (!exchange->upstream) {
+		exchange_fail(exchange, fail);
+		return;
+	}
+	exchange->upstream->reusable = true;
+	if (exchange->upstream->connecting) {
+		exchange->step = EXCHANGE_CONNECTING;
+		conn_arm(&exchange->upstream->conn, DEADLINE_connect, connect_time_ms(exchange));
+		return;
+	}
+	exchange_on_connected(exchange);
+}
+
+void exchange_on_connected(struct exchange *exchange)
+{
+	struct conn *conn = &exchange->upstream->conn;
+	struct iovec all = {exchange->held, exchange->held_length};
+	size_t written;
+	exchange->step = EXCHANGE_SENDING;
+	enum conn_send sent = conn_send(conn, &all, 1, &written);
+	exchange->sent_any = written > 0 || sent == CONN_KEPT;
+	if (sent == CONN_BROKEN) {
+		exchange_fail(exchange, FAIL_connect_failed);
+		return;
+	}
+	uint64_t wait_ms = exchange->request.done && sent == CONN_SENT ? exchange->table->globals.response_ms : exchange->table->globals.stall_ms;
+	conn_arm(conn, exchange->request.done && sent == CONN_SENT ? DEADLINE_response : DEADLINE_stall, wait_ms);
+	if (!exchange->request.done) {
+		conn_arm(&exchange->client->conn, DEADLINE_stall, exchange->table->globals.stall_ms);
+		conn_queue(&exchange->client->conn);
+	}
+}
+
+/* ---- receive ---- */
+
+static void write_head(struct exchange *exchange, const struct head *head, const struct fields_to_client *with, struct iovec *out)
+{
+	struct worker *worker = exchange->worker;
+	out->iov_base = worker->scratch;
+	out->iov_len = fields_write_answer(head, with, worker->scratch, worker->scratch_size);
+}
+
+static enum exchange_form form_of(const struct exchange *exchange)
+{
+	if (exchange->answer.kind == FRAMING_chunked && exchange->client_minor == 0)
+		return EXCHANGE_STRIP_CHUNKS;
+	if (exchange->answer.kind == FRAMING_close && exchange->client_minor > 0)
+		return EXCHANGE_WRAP_IN_CHUNKS;
+	return EXCHANGE_AS_IS;
+}
+
+/* How the body leaves us, as the client's framing. */
+static enum framing_kind framing_out(const struct exchange *exchange)
+{
+	if (exchange->form == EXCHANGE_WRAP_IN_CHUNKS)
+		return FRAMING_chunked;
+	if (exchange->form == EXCHANGE_STRIP_CHUNKS)
+		return FRAMING_close;
+	return exchange->answer.kind;
+}
+
+static void learn_from(struct exchange *exchange, const struct head *head)
+{
+	struct upstream *upstream = exchange->upstream;
+	struct span keep_alive = head_value(head, FIELD_keep_alive);
+	if (!framing_keeps_open(head) || exchange->answer.kind == FRAMING_close)
+		upstream->reusable = false;
+	if (keep_alive.length > 8 && memcmp(keep_alive.at, "timeout=", 8) == 0)
+		pool_learn_timeout(upstream->lane, strtoul(keep_alive.at + 8, NULL, 10));
+}
+
+static void begin_answer(struct exchange *exchange, struct head *head, char *rest, size_t length)
+{
+	struct framing framing;
+	enum fail fail = framing_of_answer(head, exchange->method, &framing);
+	if (fail == FAIL_none && framing.kind == FRAMING_tunnel && !exchange->upgrade)
+		fail = FAIL_answer_upgrade;
+	if (fail != FAIL_none) {
+		exchange_fail(exchange, fail);
+		return;
+	}
+	body_begin(&exchange->answer, &framing);
+	exchange->status = head->status;
+	exchange->fail = FAIL_none;
+	exchange->form = form_of(exchange);
+	exchange->first_byte_us = worker_now_us(exchange->worker);
+	learn_from(exchange, head);
+	enum framing_kind out = framing_out(exchange);
+	bool early = !exchange->request.done;
+	exchange->close_client = !exchange->client_keeps_open || early || out == FRAMING_close || exchange->worker->table->globals.draining;
+	struct fields_to_client with = {
+		.client_minor = exchange->client_minor,
+		.framing = out,
+		.close = exchange->close_client && out != FRAMING_tunnel,
+		.keep_alive = !exchange->close_client && exchange->client_minor == 0,
+		.upgrade = out == FRAMING_tunnel,
+	};
+	struct iovec written;
+	write_head(exchange, head, &with, &written);
+	if (written.iov_len == 0) {
+		exchange_fail(exchange, FAIL_answer_head_too_large);
+		return;
+	}
+	exchange->step = EXCHANGE_ANSWERING;
+	exchange->answer_started = true;
+	conn_disarm(&exchange->client->conn);
+	if (out != FRAMING_tunnel) {
+		relay_answer(exchange, &written, rest, length);
+	} else if (conn_send(&exchange->client->conn, &written, 1, NULL) == CONN_BROKEN) {
+		exchange_fail(exchange, FAIL_client_gone);
+	} else {
+		relay_open_tunnel(exchange, rest, length);
+	}
+}
+
+/* 1xx other than 101: passed on at once, but not to HTTP/1.0. */
+static bool pass_interim(struct exchange *exchange, const struct head *head)
+{
+	if (exchange->client_minor == 0)
+		return true;
+	struct fields_to_client with = {.client_minor = exchange->client_minor, .framing = FRAMING_none};
+	struct iovec written;
+	write_head(exchange, head, &with, &written);
+	return written.iov_len == 0 || conn_send(&exchange->client->conn, &written, 1, NULL) != CONN_BROKEN;
+}
+
+/* Reads heads from the front of what is here until the final one. */
+static void take_heads(struct exchange *exchange, size_t length, size_t scanned)
+{
+	struct worker *worker = exchange->worker;
+	const struct table_globals *globals = &exchange->table->globals;
+	struct head_limits limits = {globals->header_bytes, globals->headers};
+	size_t at = 0;
+	for (;;) {
+		enum fail fail = FAIL_answer_malformed;
+		enum head_result result = head_parse_answer(worker->buffer + at, length - at, scanned, &limits, &worker->head, &fail);
+		if (result == HEAD_BAD) {
+			exchange_fail(exchange, fail);
+			return;
+		}
+		if (result == HEAD_MORE) {
+			if (!conn_keep_input(&exchange->upstream->conn, worker->buffer + at, length - at))
+				exchange_fail(exchange, FAIL_internal);
+			else if (exchange->upstream->conn.readable)
+				conn_queue(&exchange->upstream->conn);
+			return;
+		}
+		scanned = 0;
+		at += worker->head.length;
+		if (worker->head.status >= 200 || worker->head.status == 101) {
+			begin_answer(exchange, &worker->head, worker->buffer + at, length - at);
+			return;
+		}
+		if (!pass_interim(exchange, &worker->head)) {
+			exchange_fail(exchange, FAIL_client_gone);
+			return;
+		}
+	}
+}
+
+static void read_head(struct exchange *exchange)
+{
+	struct worker *worker = exchange->worker;
+	struct conn *conn = &exchange->upstream->conn;
+	size_t kept = conn_restore_input(conn, worker->buffer);
+	ssize_t got = conn_read(conn, worker->buffer + kept, worker->buffer_size - kept);
+	if (got > 0)
+		take_heads(exchange, kept + (size_t)got, kept);
+	else if (got == CONN_AGAIN && !conn_keep_input(conn, worker->buffer, kept))
+		exchange_fail(exchange, FAIL_internal);
+	else if (got == CONN_ERROR)
+		exchange_fail(exchange, FAIL_backend_reset);
+	else if (got == 0)
+		exchange_fail(exchange, FAIL_backend_closed);
+}
+
+/* Room on the backend's socket: what was kept goes first, then the client's body is read again. */
+static bool flush_request(struct exchange *exchange)
+{
+	struct conn *conn = &exchange->upstream->conn;
+	if (!conn_has_backlog(conn) || !conn->writable)
+		return true;
+	enum conn_send sent = conn_flush(conn);
+	if (sent == CONN_BROKEN) {
+		/* An answer may lie in the socket: the backend refused the body and said why. */
+		if (conn->readable)
+			return true;
+		exchange_fail(exchange, FAIL_backend_reset);
+		return false;
+	}
+	if (exchange->step == EXCHANGE_SENDING && sent == CONN_SENT && exchange->request.done)
+		conn_arm(conn, DEADLINE_response, exchange->table->globals.response_ms);
+	else
+		conn_arm(conn, DEADLINE_stall, exchange->table->globals.stall_ms);
+	if (sent == CONN_SENT && !exchange->request.done)
+		conn_queue(&exchange->client->conn);
+	return true;
+}
+
+void exchange_on_backend_ready(struct exchange *exchange)
+{
+	if (exchange->step == EXCHANGE_TUNNEL) {
+		relay_tunnel(exchange);
+		return;
+	}
+	if (!flush_request(exchange) || !exchange->upstream->conn.readable)
+		return;
+	if (exchange->step == EXCHANGE_SENDING)
+		read_head(exchange);
+	else if (exchange->step == EXCHANGE_ANSWERING)
+		relay_read_answer(exchange);
+}
+
+/* ---- finish and fail ---- */
+
+/* Lets the backend connection go: back to its pool when it is clean. */
+static void drop_upstream(struct exchange *exchange, bool clean)
+{
+	struct upstream *upstream = exchange->upstream;
+	if (exchange->backend)
+		count_backend(exchange, (uint32_t)-1);
+	exchange->backend = NULL;
+	exchange->upstream = NULL;
+	if (!upstream)
+		return;
+	if (clean)
+		pool_give(upstream);
+	else
+		upstream_close(upstream);
+}
+
+static bool is_abort(enum fail fail)
+{
+	return fail == FAIL_client_gone || fail == FAIL_client_stalled;
+}
+
+static void count_end(struct exchange *exchange)
+{
+	struct totals_cell *cell = exchange->lane ? totals_cell(exchange->lane) : NULL;
+	if (!cell)
+		return;
+	totals_add(&cell->bytes_in, exchange->bytes_in);
+	totals_add(&cell->bytes_out, exchange->bytes_out);
+	totals_add(&cell->replayed, exchange->replays);
+	if (is_abort(exchange->fail)) {
+		totals_add(&cell->aborted, 1);
+		return;
+	}
+	uint64_t now_us = worker_now_us(exchange->worker);
+	bool failed = exchange->fail != FAIL_none && fail_row(exchange->fail)->status >= 500;
+	totals_add(&cell->ended, 1);
+	if (failed || exchange->status >= 500)
+		totals_add(&cell->errors, 1);
+	if (failed)
+		totals_add(&cell->failed, 1);
+	if (exchange->status >= TOTALS_STATUS_LOW && exchange->status < TOTALS_STATUS_LOW + TOTALS_STATUS_COUNT)
+		totals_add(&cell->codes[exchange->status - TOTALS_STATUS_LOW], 1);
+	histogram_add(&cell->duration, now_us - exchange->start_us);
+	if (exchange->first_byte_us)
+		histogram_add(&cell->first_byte, exchange->first_byte_us - exchange->start_us);
+}
+
+static void count_down(struct exchange *exchange)
+{
+	if (!exchange->inflight_counted)
+		return;
+	_Atomic uint32_t *inflight = &exchange->lane->inflight;
+	atomic_store_explicit(inflight, atomic_load_explicit(inflight, memory_order_relaxed) - 1, memory_order_release);
+}
+
+/* Everything is counted, logged and given back; the client goes on, or is closed when `keep_open` is false and nothing is to be read from it. */
+static void end(struct exchange *exchange, bool keep_open, bool hang_up)
+{
+	struct client *client = exchange->client;
+	bool unread = !exchange->request.done;
+	if (exchange->worker->access.ring)
+		access_write(exchange);
+	count_end(exchange);
+	count_down(exchange);
+	if (exchange->step == EXCHANGE_TUNNEL)
+		worker_count(&exchange->worker->counters.tunnels, -1);
+	table_release(exchange->table, exchange->worker->index);
+	held_free(exchange);
+	client->exchange = NULL;
+	give_exchange(exchange);
+	if (hang_up)
+		client_close(client, true);
+	else
+		client_on_exchange_end(client, keep_open, unread);
+}
+
+void exchange_finish(struct exchange *exchange)
+{
+	bool keep_open = !exchange->close_client;
+	drop_upstream(exchange, exchange->answer.done && exchange->request.done);
+	if (conn_has_backlog(&exchange->client->conn)) {
+		exchange->step = EXCHANGE_FLUSHING;
+		conn_arm(&exchange->client->conn, DEADLINE_stall, exchange->table->globals.stall_ms);
+		return;
+	}
+	end(exchange, keep_open, false);
+}
+
+void exchange_end_tunnel(struct exchange *exchange, bool reset)
+{
+	drop_upstream(exchange, false);
+	end(exchange, false, reset);
+}
+
+void exchange_cut(struct exchange *exchange)
+{
+	if (exchange->step == EXCHANGE_TUNNEL)
+		exchange_end_tunnel(exchange, false);
+	else
+		exchange_fail(exchange, FAIL_cut);
+}
+
+/* What a failure says about the backend it happened on. */
+static void blame_backend(struct exchange *exchange, enum fail fail)
+{
+	if (!exchange->backend || is_abort(fail) || fail_row(fail)->status < 500)
+		return;
+	totals_add(&exchange->backend->lanes[exchange->worker->index].failures, 1);
+}
+
+/* Decides whether there is another attempt, and prepares it. */
+static bool prepare_replay(struct exchange *exchange, enum fail fail)
+{
+	enum fail_replay kind = fail_row(fail)->replay;
+	bool reused = exchange->upstream && exchange->upstream->used;
+	if (exchange->answer_started || !exchange->held_whole || kind == FAIL_REPLAY_NEVER)
+		return false;
+	if (!exchange->sent_any && kind == FAIL_REPLAY_UNSENT) {
+		if (reused) {
+			exchange->tried_count--; /* the stale connection says nothing of the backend */
+			exchange->fresh_only = true;
+		} else if (exchange->tried_count == EXCHANGE_BACKENDS_MAX || worker_now_ms(exchange->worker) >= exchange->connect_by_ms) {
+			return false;
+		}
+		return true;
+	}
+	if (!exchange_may_replay(exchange))
+		return false;
+	exchange->retried = true;
+	exchange->fresh_only = true;
+	exchange->connect_by_ms = 0;
+	return true;
+}
+
+/* The client can't be told by an answer any more: a close where the framing shows the truncation, else a reset. */
+static void hang_up(struct exchange *exchange)
+{
+	bool visible = exchange->answer.kind != FRAMING_close && exchange->form != EXCHANGE_STRIP_CHUNKS && !is_abort(exchange->fail);
+	exchange->request.done = true;
+	end(exchange, false, !visible);
+}
+
+/* The last word of an exchange that failed: an error answer where one is still possible. */
+static void give_up(struct exchange *exchange, enum fail fail)
+{
+	exchange->fail = fail;
+	if (!is_abort(fail) && !exchange->answer_started) {
+		reply_send(exchange, fail);
+		return;
+	}
+	if (exchange->status == 0)
+		exchange->status = fail_row(fail)->status;
+	hang_up(exchange);
+}
+
+void exchange_fail(struct exchange *exchange, enum fail fail)
+{
+	struct worker *worker = exchange->worker;
+	assert(exchange->step != EXCHANGE_ENDED);
+	bool again = exchange->service && prepare_replay(exchange, fail);
+	worker_count(&worker->counters.fails[fail], 1);
+	blame_backend(exchange, fail);
+	drop_upstream(exchange, false);
+	if (!again) {
+		give_up(exchange, fail);
+		return;
+	}
+	worker_count(&worker->counters.replays[fail], 1);
+	exchange->replays++;
+	exchange->fail = fail;
+	exchange->step = EXCHANGE_CHOOSING;
+	attempt(exchange);
+}

@@ -1,0 +1,105 @@
+/* One request and its answer: begin, choose, connect, send, receive, finish. The file to read first. Worker thread.
+ *
+ * Every failure goes through exchange_fail, the only place that decides on another attempt, an error answer or hanging up. An exchange belongs to its client
+ * connection; it owns the upstream connection while that serves it, a hold on its table, and the held bytes of its request. Body bytes are moved by relay. */
+#ifndef TEAL_PROXY_EXCHANGE_H
+#define TEAL_PROXY_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proxy/body.h"
+#include "proxy/fail.h"
+#include "proxy/head.h"
+#include "proxy/table.h"
+
+struct client;
+struct upstream;
+struct worker;
+
+enum exchange_step {
+	EXCHANGE_CHOOSING,   /* nothing is assigned yet */
+	EXCHANGE_CONNECTING, /* a new backend connection is on its way */
+	EXCHANGE_SENDING,    /* the request is going out; the answer's head may come at any time */
+	EXCHANGE_ANSWERING,  /* the answer's head went to the client */
+	EXCHANGE_TUNNEL,     /* bytes both ways after a 101 */
+	EXCHANGE_FLUSHING,   /* complete but for what the client's socket would not take yet */
+	EXCHANGE_ENDED,      /* waits for its memory to be reused */
+};
+
+/* How an answer's body is passed on. */
+enum exchange_form { EXCHANGE_AS_IS, EXCHANGE_STRIP_CHUNKS, EXCHANGE_WRAP_IN_CHUNKS };
+
+#define EXCHANGE_BACKENDS_MAX 3u
+#define EXCHANGE_HELD_BODY_MAX (64u * 1024)
+
+struct exchange {
+	struct exchange *next; /* of the worker's spare ones */
+	struct worker *worker;
+	struct client *client;
+	struct upstream *upstream;
+	struct table *table;
+	struct table_service *service;
+	struct totals *totals; /* of the service */
+	struct totals_lane *lane;
+	enum color color;
+	enum exchange_step step;
+	uint64_t generation; /* of its table */
+
+	struct backend *backend;        /* the present or last one */
+	struct backend *logged_backend; /* the last one, for the access log */
+	struct backend *tried[EXCHANGE_BACKENDS_MAX];
+	unsigned tried_count;
+	bool retried;    /* a second attempt at a request that may have been processed: there is no third */
+	bool sent_any;   /* a byte of the request was written on the present connection */
+	bool fresh_only; /* the next attempt takes no pooled connection */
+
+	enum method method;
+	unsigned client_minor;
+	bool client_keeps_open;
+	bool upgrade;
+	struct body request;
+	char *held; /* the rewritten head and the body behind it, as long as it is whole */
+	size_t held_size, held_length, held_head;
+	bool held_whole;
+
+	struct body answer;
+	unsigned status; /* as the client saw it; 0: none yet */
+	enum exchange_form form;
+	bool answer_started;            /* a byte of a final answer went to the client */
+	bool close_client;              /* after the answer */
+	bool client_done, backend_done; /* tunnel: FIN seen */
+	enum fail fail;
+
+	uint64_t start_us, first_byte_us, connect_by_ms;
+	uint64_t bytes_in, bytes_out;
+	unsigned replays;
+	uint32_t inflight_counted; /* 1 while the lane counts it */
+};
+
+/* Takes up a request whose head (worker->head) was just read; `rest` are the bytes behind it. Returns how many of these belong to the request's body. The exchange may have ended on return. */
+size_t exchange_begin(struct client *client, const char *rest, size_t length);
+/* Answers a request whose head could not be read. */
+void exchange_begin_bad(struct client *client, enum fail fail);
+
+/* From upstream: the connection stands; bytes, room or an end came. */
+void exchange_on_connected(struct exchange *exchange);
+void exchange_on_backend_ready(struct exchange *exchange);
+
+/* Something went wrong: another attempt, an error answer, or hanging up. The exchange may have ended on return. */
+void exchange_fail(struct exchange *exchange, enum fail fail);
+/* Ends it by order: its time to drain is over, or the worker ends. */
+void exchange_cut(struct exchange *exchange);
+/* Both sides of a tunnel are done, or one broke (reset). */
+void exchange_end_tunnel(struct exchange *exchange, bool reset);
+/* The answer is complete and with the client's socket (or an attempt to be kept was made). */
+void exchange_finish(struct exchange *exchange);
+
+/* True while another attempt at the request is possible, so that its body bytes must be held. */
+bool exchange_may_replay(const struct exchange *exchange);
+
+/* Worker's end: frees the memory kept for new exchanges. */
+void exchange_free_spares(struct worker *worker);
+
+#endif

@@ -1,0 +1,170 @@
+/* Idle backend connections. Worker thread. */
+#include "proxy/pool.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+#include "proxy/upstream.h"
+#include "proxy/worker.h"
+
+#define IDLE_LONGEST_MS 4000u
+#define IDLE_SHORTEST_MS 100u
+#define IDLE_UNREPEATABLE_MS 1000u
+#define IDLE_CONNECTIONS_MAX 1024u
+
+static uint32_t idle_limit_ms(const struct backend_lane *lane)
+{
+	return lane->idle_age_ms ? lane->idle_age_ms : IDLE_LONGEST_MS;
+}
+
+static void shorten_limit(struct backend_lane *lane, uint64_t ms)
+{
+	if (ms < IDLE_SHORTEST_MS)
+		ms = IDLE_SHORTEST_MS;
+	if (ms < idle_limit_ms(lane))
+		lane->idle_age_ms = (uint32_t)ms;
+}
+
+void pool_learn_timeout(struct backend_lane *lane, uint64_t seconds)
+{
+	shorten_limit(lane, seconds > 1 ? (seconds - 1) * 1000u : 500u);
+}
+
+static void link_freshest(struct backend_lane *lane, struct upstream *upstream)
+{
+	upstream->newer = NULL;
+	upstream->older = lane->idle;
+	if (lane->idle)
+		lane->idle->newer = upstream;
+	else
+		lane->idle_oldest = upstream;
+	lane->idle = upstream;
+	lane->idle_count++;
+}
+
+static void unlink_idle(struct backend_lane *lane, struct upstream *upstream)
+{
+	if (upstream->newer)
+		upstream->newer->older = upstream->older;
+	else
+		lane->idle = upstream->older;
+	if (upstream->older)
+		upstream->older->newer = upstream->newer;
+	else
+		lane->idle_oldest = upstream->newer;
+	upstream->newer = upstream->older = NULL;
+	lane->idle_count--;
+}
+
+void pool_forget(struct upstream *upstream)
+{
+	if (!upstream->exchange)
+		unlink_idle(upstream->lane, upstream);
+}
+
+struct upstream *pool_take(struct worker *worker, struct backend *backend, struct exchange *exchange, bool repeatable)
+{
+	struct backend_lane *lane = &backend->lanes[worker->index];
+	uint64_t now_ms = worker_now_ms(worker);
+	struct upstream *upstream;
+	while ((upstream = lane->idle)) {
+		uint64_t age_ms = now_ms - upstream->idle_since_ms, limit_ms = idle_limit_ms(lane);
+		if (!repeatable && (age_ms >= IDLE_UNREPEATABLE_MS || age_ms >= limit_ms / 2))
+			return NULL;
+		if (age_ms < limit_ms && !upstream->conn.readable && (repeatable || conn_peek(&upstream->conn) == CONN_AGAIN)) {
+			unlink_idle(lane, upstream);
+			conn_disarm(&upstream->conn);
+			upstream->exchange = exchange;
+			upstream->used = true;
+			return upstream;
+		}
+		upstream_close(upstream);
+	}
+	return NULL;
+}
+
+/* Nothing to write, nothing to read, nothing kept. */
+static bool is_quiet(struct conn *conn)
+{
+	if (conn->hangup || conn->input || conn_has_backlog(conn))
+		return false;
+	if (conn->readable)
+		conn->readable = conn_peek(conn) != CONN_AGAIN;
+	return !conn->readable;
+}
+
+void pool_give(struct upstream *upstream)
+{
+	struct backend_lane *lane = upstream->lane;
+	struct conn *conn = &upstream->conn;
+	bool retired = atomic_load_explicit(&upstream->backend->retired, memory_order_acquire);
+	if (!upstream->reusable || retired || lane->idle_count >= IDLE_CONNECTIONS_MAX || !is_quiet(conn)) {
+		upstream_close(upstream);
+		return;
+	}
+	upstream->exchange = NULL;
+	upstream->idle_since_ms = worker_now_ms(conn->worker);
+	link_freshest(lane, upstream);
+	conn_arm(conn, DEADLINE_pool, idle_limit_ms(lane));
+}
+
+void pool_on_idle_event(struct upstream *upstream)
+{
+	struct conn *conn = &upstream->conn;
+	if (!conn->readable)
+		return;
+	int seen = conn_peek(conn);
+	if (seen == CONN_AGAIN) {
+		conn->readable = false;
+		return;
+	}
+	if (seen == 0)
+		shorten_limit(upstream->lane, (worker_now_ms(conn->worker) - upstream->idle_since_ms) / 2);
+	upstream_close(upstream);
+}
+
+void pool_list(struct worker *worker, struct backend_lane *lane)
+{
+	if (lane->listed)
+		return;
+	lane->listed = true;
+	lane->previous = NULL;
+	lane->next = worker->lanes;
+	if (worker->lanes)
+		worker->lanes->previous = lane;
+	worker->lanes = lane;
+}
+
+void pool_unlist(struct worker *worker, struct backend_lane *lane)
+{
+	/* The last connection is being freed; it is still counted. */
+	if (!lane->listed || atomic_load_explicit(&lane->connections, memory_order_relaxed) > 1)
+		return;
+	lane->listed = false;
+	if (lane->previous)
+		lane->previous->next = lane->next;
+	else
+		worker->lanes = lane->next;
+	if (lane->next)
+		lane->next->previous = lane->previous;
+}
+
+static void close_idle(struct backend_lane *lane)
+{
+	while (lane->idle)
+		upstream_close(lane->idle);
+}
+
+void pool_sweep(struct worker *worker)
+{
+	for (struct backend_lane *lane = worker->lanes; lane; lane = lane->next) {
+		if (atomic_load_explicit(&lane->backend->retired, memory_order_acquire))
+			close_idle(lane);
+	}
+}
+
+void pool_close_all(struct worker *worker)
+{
+	for (struct backend_lane *lane = worker->lanes; lane; lane = lane->next)
+		close_idle(lane);
+}

@@ -1,0 +1,35 @@
+/* The idle connections to one backend of one worker, freshest first. Worker thread.
+ *
+ * An idle connection is kept 4 s at most, less where the backend announces or shows a shorter life. Whatever becomes readable while idle is discarded: a FIN,
+ * or bytes that no request asked for. A request that must not be repeated takes only one that was used within the last second and proves quiet. */
+#ifndef TEAL_PROXY_POOL_H
+#define TEAL_PROXY_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct backend;
+struct backend_lane;
+struct exchange;
+struct upstream;
+struct worker;
+
+/* The freshest idle connection, taken out of the pool for an exchange; NULL when there is none fit. `repeatable`: the request may be sent again if this one proves stale. */
+struct upstream *pool_take(struct worker *worker, struct backend *backend, struct exchange *exchange, bool repeatable);
+/* Puts a connection back after an exchange; closes it when it can't be used again. */
+void pool_give(struct upstream *upstream);
+/* The backend said `Keep-Alive: timeout=SECONDS`. */
+void pool_learn_timeout(struct backend_lane *lane, uint64_t seconds);
+/* An event on an idle connection. */
+void pool_on_idle_event(struct upstream *upstream);
+/* Takes it out of the pool's list if it is there. */
+void pool_forget(struct upstream *upstream);
+
+/* A lane is listed with the worker while it has connections. */
+void pool_list(struct worker *worker, struct backend_lane *lane);
+void pool_unlist(struct worker *worker, struct backend_lane *lane);
+/* After a new table: closes the idle connections of retired backends. */
+void pool_sweep(struct worker *worker);
+void pool_close_all(struct worker *worker);
+
+#endif

@@ -1,0 +1,293 @@
+/* Body bytes. Worker thread. */
+#include "proxy/relay.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/held.h"
+#include "proxy/upstream.h"
+#include "proxy/worker.h"
+
+/* ---- the request's body ---- */
+
+/* To the backend when its connection stands, and into the held bytes while another attempt is possible. */
+static enum fail pass_request(struct exchange *exchange, const char *bytes, size_t length)
+{
+	bool sending = exchange->step >= EXCHANGE_SENDING;
+	if (!sending)
+		return held_add(exchange, bytes, length) ? FAIL_none : FAIL_internal;
+	if (exchange_may_replay(exchange))
+		held_add(exchange, bytes, length);
+	else
+		exchange->held_whole = false;
+	struct iovec part = {(char *)(uintptr_t)bytes, length};
+	struct conn *backend = &exchange->upstream->conn;
+	enum conn_send sent = conn_send(backend, &part, 1, NULL);
+	if (sent == CONN_BROKEN) {
+		/* The backend refuses the rest; its answer may be on the way, so only reading decides. */
+		backend->readable = true;
+		conn_queue(backend);
+	}
+	return FAIL_none;
+}
+
+/* The deadlines after a piece of the request's body: the client's next one, or the backend's answer. */
+static void arm_request(struct exchange *exchange)
+{
+	const struct table_globals *globals = &exchange->table->globals;
+	struct conn *backend = &exchange->upstream->conn;
+	if (exchange->step != EXCHANGE_SENDING)
+		return;
+	if (exchange->request.done) {
+		conn_disarm(&exchange->client->conn);
+		conn_arm(backend, conn_has_backlog(backend) ? DEADLINE_stall : DEADLINE_response,
+			conn_has_backlog(backend) ? globals->stall_ms : globals->response_ms);
+	} else if (conn_has_backlog(backend)) {
+		conn_disarm(&exchange->client->conn);
+		conn_arm(backend, DEADLINE_stall, globals->stall_ms);
+	} else {
+		conn_disarm(backend);
+		conn_arm(&exchange->client->conn, DEADLINE_stall, globals->stall_ms);
+	}
+}
+
+size_t relay_request(struct exchange *exchange, const char *bytes, size_t length)
+{
+	size_t used = 0;
+	uint64_t limit = exchange->table->globals.body_bytes;
+	if (!body_take(&exchange->request, bytes, length, &used)) {
+		exchange_fail(exchange, FAIL_request_body_malformed);
+		return length;
+	}
+	exchange->bytes_in += used;
+	if (limit > 0 && exchange->bytes_in > limit) {
+		exchange_fail(exchange, FAIL_request_body_too_large);
+		return used;
+	}
+	if (used == 0)
+		return 0;
+	enum fail fail = pass_request(exchange, bytes, used);
+	if (fail != FAIL_none)
+		exchange_fail(exchange, fail);
+	else if (exchange->step >= EXCHANGE_SENDING)
+		arm_request(exchange);
+	return used;
+}
+
+void relay_read_request(struct exchange *exchange)
+{
+	struct client *client = exchange->client;
+	struct worker *worker = exchange->worker;
+	struct conn *conn = &client->conn;
+	bool wanted = exchange->step == EXCHANGE_SENDING || exchange->step == EXCHANGE_ANSWERING;
+	if (!wanted || !conn->readable || conn_has_backlog(&exchange->upstream->conn))
+		return;
+	ssize_t got = conn_read(conn, worker->buffer, WORKER_READ_SIZE);
+	if (got == CONN_AGAIN)
+		return;
+	if (got <= 0) {
+		exchange_fail(exchange, FAIL_client_gone);
+		return;
+	}
+	size_t used = relay_request(exchange, worker->buffer, (size_t)got);
+	if (!conn_is_open(conn))
+		return;
+	if (used < (size_t)got && !conn_keep_input(conn, worker->buffer + used, (size_t)got - used))
+		client->unread = true;
+	if (client->exchange == exchange && !exchange->request.done && conn->readable)
+		conn_queue(conn);
+}
+
+/* ---- the answer's body ---- */
+
+/* Up to four parts: our head, the chunk's size line, the data, what ends the chunk or the body. */
+struct parts {
+	struct iovec list[4];
+	int count;
+	char line[24];
+};
+
+static void add_part(struct parts *parts, const void *bytes, size_t length)
+{
+	if (length > 0)
+		parts->list[parts->count++] = (struct iovec){(void *)(uintptr_t)bytes, length};
+}
+
+static void add_chunk(struct parts *parts, const char *bytes, size_t length)
+{
+	if (length == 0)
+		return;
+	int line = snprintf(parts->line, sizeof(parts->line), "%zx\r\n", length);
+	add_part(parts, parts->line, (size_t)line);
+	add_part(parts, bytes, length);
+	add_part(parts, "\r\n", 2);
+}
+
+/* Cuts the body out of the bytes, in the form in which the client gets it. False: malformed. */
+static bool form_body(struct exchange *exchange, char *bytes, size_t length, struct parts *parts)
+{
+	size_t used = 0, data = 0;
+	if (exchange->form == EXCHANGE_STRIP_CHUNKS) {
+		if (!body_take_data(&exchange->answer, bytes, length, &used, &data))
+			return false;
+	} else {
+		if (!body_take(&exchange->answer, bytes, length, &used))
+			return false;
+		data = used;
+	}
+	if (exchange->form == EXCHANGE_WRAP_IN_CHUNKS)
+		add_chunk(parts, bytes, data);
+	else
+		add_part(parts, bytes, data);
+	exchange->bytes_out += data;
+	if (used < length) /* bytes behind the answer that nobody asked for */
+		exchange->upstream->reusable = false;
+	return true;
+}
+
+static void arm_answer(struct exchange *exchange, bool kept)
+{
+	uint64_t stall_ms = exchange->table->globals.stall_ms;
+	if (kept) {
+		conn_disarm(&exchange->upstream->conn);
+		conn_arm(&exchange->client->conn, DEADLINE_stall, stall_ms);
+	} else {
+		conn_arm(&exchange->upstream->conn, DEADLINE_stall, stall_ms);
+	}
+}
+
+void relay_answer(struct exchange *exchange, const struct iovec *head, char *bytes, size_t length)
+{
+	struct parts parts = {.count = 0};
+	struct conn *backend = &exchange->upstream->conn;
+	if (head)
+		parts.list[parts.count++] = *head;
+	bool fine = form_body(exchange, bytes, length, &parts);
+	enum conn_send sent = CONN_SENT;
+	if (parts.count > 0)
+		sent = conn_send(&exchange->client->conn, parts.list, parts.count, NULL);
+	if (sent == CONN_BROKEN) {
+		exchange_fail(exchange, FAIL_client_gone);
+	} else if (!fine) {
+		exchange_fail(exchange, FAIL_answer_body_malformed);
+	} else if (exchange->answer.done) {
+		exchange_finish(exchange);
+	} else {
+		arm_answer(exchange, sent == CONN_KEPT);
+		if (sent == CONN_SENT && backend->readable)
+			conn_queue(backend);
+	}
+}
+
+/* The backend's FIN: the end of a body delimited by it, else a truncation. */
+static void on_answer_end(struct exchange *exchange)
+{
+	static const struct iovec last_chunk = {(void *)(uintptr_t) "0\r\n\r\n", 5};
+	if (exchange->answer.kind != FRAMING_close) {
+		exchange_fail(exchange, FAIL_answer_truncated);
+		return;
+	}
+	exchange->answer.done = true;
+	if (exchange->form == EXCHANGE_WRAP_IN_CHUNKS && conn_send(&exchange->client->conn, &last_chunk, 1, NULL) == CONN_BROKEN)
+		exchange_fail(exchange, FAIL_client_gone);
+	else
+		exchange_finish(exchange);
+}
+
+void relay_read_answer(struct exchange *exchange)
+{
+	struct worker *worker = exchange->worker;
+	if (conn_has_backlog(&exchange->client->conn))
+		return;
+	ssize_t got = conn_read(&exchange->upstream->conn, worker->buffer, WORKER_READ_SIZE);
+	if (got > 0)
+		relay_answer(exchange, NULL, worker->buffer, (size_t)got);
+	else if (got == 0)
+		on_answer_end(exchange);
+	else if (got == CONN_ERROR)
+		exchange_fail(exchange, FAIL_answer_truncated);
+}
+
+void relay_on_client_room(struct exchange *exchange)
+{
+	if (!exchange->upstream)
+		return;
+	if (exchange->step == EXCHANGE_ANSWERING)
+		arm_answer(exchange, false);
+	conn_queue(&exchange->upstream->conn);
+}
+
+/* ---- tunnels ---- */
+
+/* One read's worth from one side to the other. False when the tunnel is broken. */
+static bool pump(struct worker *worker, struct conn *from, struct conn *to, bool *from_done, uint64_t *count)
+{
+	if (*from_done || !from->readable || conn_has_backlog(to))
+		return true;
+	ssize_t got = conn_read(from, worker->buffer, WORKER_READ_SIZE);
+	if (got == CONN_AGAIN)
+		return true;
+	if (got == CONN_ERROR)
+		return false;
+	if (got == 0) {
+		*from_done = true;
+		conn_shutdown(to);
+		return true;
+	}
+	*count += (uint64_t)got;
+	struct iovec part = {worker->buffer, (size_t)got};
+	if (conn_send(to, &part, 1, NULL) == CONN_BROKEN)
+		return false;
+	if (from->readable)
+		conn_queue(from);
+	return true;
+}
+
+/* What the socket would not take before; reading from the other side goes on when it is gone. */
+static bool flush_tunnel(struct conn *to, struct conn *from)
+{
+	if (!conn_has_backlog(to) || !to->writable)
+		return true;
+	enum conn_send sent = conn_flush(to);
+	if (sent == CONN_SENT)
+		conn_queue(from);
+	return sent != CONN_BROKEN;
+}
+
+void relay_tunnel(struct exchange *exchange)
+{
+	struct worker *worker = exchange->worker;
+	struct conn *client = &exchange->client->conn, *backend = &exchange->upstream->conn;
+	bool fine = flush_tunnel(client, backend) && flush_tunnel(backend, client);
+	fine = fine && pump(worker, client, backend, &exchange->client_done, &exchange->bytes_in);
+	fine = fine && pump(worker, backend, client, &exchange->backend_done, &exchange->bytes_out);
+	bool over = exchange->client_done && exchange->backend_done && !conn_has_backlog(client) && !conn_has_backlog(backend);
+	if (!fine || over)
+		exchange_end_tunnel(exchange, !fine);
+}
+
+void relay_open_tunnel(struct exchange *exchange, const char *bytes, size_t length)
+{
+	struct worker *worker = exchange->worker;
+	struct conn *client = &exchange->client->conn, *backend = &exchange->upstream->conn;
+	struct iovec early = {(char *)(uintptr_t)bytes, length};
+	exchange->step = EXCHANGE_TUNNEL;
+	exchange->bytes_out += length;
+	worker_count(&worker->counters.tunnels, 1);
+	conn_disarm(client);
+	conn_disarm(backend);
+	bool fine = length == 0 || conn_send(client, &early, 1, NULL) != CONN_BROKEN;
+	/* What the client sent behind its request was kept until the 101 came. */
+	early.iov_len = conn_restore_input(client, worker->buffer);
+	early.iov_base = worker->buffer;
+	exchange->bytes_in += early.iov_len;
+	fine = fine && (early.iov_len == 0 || conn_send(backend, &early, 1, NULL) != CONN_BROKEN);
+	if (!fine) {
+		exchange_end_tunnel(exchange, true);
+		return;
+	}
+	conn_queue(client);
+	conn_queue(backend);
+}

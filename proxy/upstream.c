@@ -1,0 +1,160 @@
+/* Connections to backends. Worker thread. */
+#include "proxy/upstream.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proxy/exchange.h"
+#include "proxy/pool.h"
+#include "proxy/worker.h"
+
+#define SKIP_FIRST_MS 1000u
+#define SKIP_LONGEST_MS 10000u
+
+static void count_connection(struct upstream *upstream, uint32_t change)
+{
+	_Atomic uint32_t *count = &upstream->lane->connections;
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + change, memory_order_release);
+}
+
+void upstream_close(struct upstream *upstream)
+{
+	pool_forget(upstream);
+	upstream->exchange = NULL;
+	conn_close(&upstream->conn, false);
+}
+
+void upstream_skip_backend(struct worker *worker, struct backend_lane *lane)
+{
+	uint32_t next = lane->skip_ms * 2;
+	lane->skip_ms = next < SKIP_FIRST_MS ? SKIP_FIRST_MS : next > SKIP_LONGEST_MS ? SKIP_LONGEST_MS : next;
+	lane->skip_until_ms = worker_now_ms(worker) + lane->skip_ms;
+}
+
+static enum fail fail_of_connect(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+	case ENOENT:
+		return FAIL_connect_refused;
+	case ETIMEDOUT:
+		return FAIL_connect_timeout;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case ENETDOWN:
+	case EHOSTDOWN:
+		return FAIL_connect_unreachable;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return FAIL_internal;
+	default:
+		return FAIL_connect_failed;
+	}
+}
+
+/* The socket became writable (or failed): the connection stands or never will. */
+static void end_connecting(struct upstream *upstream)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+	getsockopt(upstream->conn.fd, SOL_SOCKET, SO_ERROR, &error, &length);
+	if (error == 0 && !upstream->conn.writable)
+		return;
+	upstream->connecting = false;
+	conn_disarm(&upstream->conn);
+	if (error != 0) {
+		upstream_skip_backend(upstream->conn.worker, upstream->lane);
+		exchange_fail(upstream->exchange, fail_of_connect(error));
+		return;
+	}
+	upstream->lane->skip_ms = 0;
+	upstream->lane->skip_until_ms = 0;
+	exchange_on_connected(upstream->exchange);
+}
+
+static void on_ready(struct conn *conn)
+{
+	struct upstream *upstream = upstream_of(conn);
+	if (!upstream->exchange)
+		pool_on_idle_event(upstream);
+	else if (upstream->connecting)
+		end_connecting(upstream);
+	else
+		exchange_on_backend_ready(upstream->exchange);
+}
+
+static void on_deadline(struct conn *conn, enum deadline_kind kind)
+{
+	struct upstream *upstream = upstream_of(conn);
+	if (!upstream->exchange) {
+		upstream_close(upstream);
+		return;
+	}
+	if (kind == DEADLINE_connect) {
+		upstream_skip_backend(conn->worker, upstream->lane);
+		exchange_fail(upstream->exchange, FAIL_connect_timeout);
+	} else {
+		exchange_fail(upstream->exchange, kind == DEADLINE_response ? FAIL_backend_timeout : FAIL_backend_stalled);
+	}
+}
+
+static void on_free(struct conn *conn)
+{
+	struct upstream *upstream = upstream_of(conn);
+	pool_unlist(conn->worker, upstream->lane);
+	count_connection(upstream, (uint32_t)-1);
+	free(upstream);
+}
+
+static const struct conn_handler handler = {on_ready, on_deadline, on_free};
+
+/* A socket that is connected or on its way; -1 with *fail. */
+static int start_connecting(const struct addr *addr, bool *connecting, enum fail *fail)
+{
+	int fd = socket(addr->to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+	if (fd < 0) {
+		*fail = fail_of_connect(errno);
+		return -1;
+	}
+	if (addr->kind != ADDR_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	*connecting = false;
+	if (connect(fd, &addr->to.any, addr->length) == 0)
+		return fd;
+	if (errno == EINPROGRESS) {
+		*connecting = true;
+		return fd;
+	}
+	*fail = errno == EAGAIN ? FAIL_connect_refused : fail_of_connect(errno); /* EAGAIN: a unix socket's queue is full */
+	close(fd);
+	return -1;
+}
+
+struct upstream *upstream_open(struct worker *worker, struct backend *backend, struct exchange *exchange, enum fail *fail)
+{
+	struct upstream *upstream = calloc(1, sizeof(*upstream));
+	*fail = FAIL_internal;
+	if (!upstream)
+		return NULL;
+	struct backend_lane *lane = &backend->lanes[worker->index];
+	int fd = start_connecting(&backend->addr, &upstream->connecting, fail);
+	if (fd < 0 || !conn_open(&upstream->conn, worker, fd, &handler)) {
+		if (fd >= 0)
+			close(fd);
+		else if (*fail != FAIL_internal)
+			upstream_skip_backend(worker, lane);
+		free(upstream);
+		return NULL;
+	}
+	upstream->backend = backend;
+	upstream->lane = lane;
+	upstream->exchange = exchange;
+	count_connection(upstream, 1);
+	pool_list(worker, lane);
+	return upstream;
+}

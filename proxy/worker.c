@@ -1,0 +1,353 @@
+/* The loop of one worker thread. */
+#include "proxy/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/thread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/listener.h"
+#include "proxy/pool.h"
+
+uint64_t worker_now_us(struct worker *worker)
+{
+	if (!worker->now_known) {
+		worker->now_us = clock_mono_us();
+		worker->now_known = true;
+	}
+	return worker->now_us;
+}
+
+uint64_t worker_wall_us(struct worker *worker)
+{
+	uint64_t now_us = worker_now_us(worker);
+	if (worker->wall_known_us == 0 || now_us - worker->wall_known_us > 1000000u) {
+		worker->wall_offset_us = clock_wall_us() - now_us;
+		worker->wall_known_us = now_us;
+	}
+	return now_us + worker->wall_offset_us;
+}
+
+void worker_queue(struct worker *worker, struct conn *conn)
+{
+	if (conn->queued)
+		return;
+	conn->queued = true;
+	conn->queue_next = NULL;
+	if (worker->ready_last)
+		worker->ready_last->queue_next = conn;
+	else
+		worker->ready_first = conn;
+	worker->ready_last = conn;
+}
+
+void worker_defer_free(struct worker *worker, struct conn *conn)
+{
+	conn->closed_next = worker->closed;
+	worker->closed = conn;
+}
+
+/* The timer descriptor always fires at or before the earliest deadline; a deadline that was moved back costs one idle wake-up. */
+static void set_timer(struct worker *worker, uint64_t at_ms)
+{
+	struct itimerspec when = {.it_value = {.tv_sec = (time_t)(at_ms / 1000u), .tv_nsec = (long)(at_ms % 1000u) * 1000000l}};
+	timerfd_settime(worker->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+	worker->timer_at_ms = at_ms;
+}
+
+void worker_arm(struct worker *worker, struct deadline *deadline, enum deadline_kind kind, uint64_t after_ms)
+{
+	uint64_t at_ms = worker_now_ms(worker) + after_ms;
+	deadline_arm(&worker->deadlines, deadline, kind, at_ms);
+	if (at_ms < worker->timer_at_ms)
+		set_timer(worker, at_ms);
+}
+
+static void expire(struct worker *worker)
+{
+	enum deadline_kind kind;
+	struct deadline *deadline;
+	while ((deadline = deadline_take_expired(&worker->deadlines, worker_now_ms(worker), &kind))) {
+		if (kind == DEADLINE_accept) {
+			listener_on_deadline(deadline);
+			continue;
+		}
+		struct conn *conn = (struct conn *)((char *)deadline - offsetof(struct conn, deadline));
+		conn->handler->on_deadline(conn, kind);
+	}
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what;
+	struct worker *worker = arg;
+	uint64_t fired;
+	if (read((int)fd, &fired, sizeof(fired)) < 0 && errno == EAGAIN)
+		return;
+	worker->timer_at_ms = UINT64_MAX;
+	expire(worker);
+	uint64_t next = deadline_next_ms(&worker->deadlines);
+	if (next < worker->timer_at_ms)
+		set_timer(worker, next);
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what;
+	(void)arg;
+	uint64_t count;
+	while (read((int)fd, &count, sizeof(count)) < 0 && errno == EINTR) {
+	}
+}
+
+void worker_wake(struct worker *worker)
+{
+	uint64_t one = 1;
+	while (write(worker->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
+	}
+}
+
+static void run_ready(struct worker *worker)
+{
+	struct conn *conn = worker->ready_first;
+	worker->ready_first = worker->ready_last = NULL;
+	while (conn) {
+		struct conn *next = conn->queue_next;
+		conn->queued = false;
+		if (conn_is_open(conn))
+			conn->handler->on_ready(conn);
+		conn = next;
+	}
+}
+
+static void free_closed(struct worker *worker)
+{
+	struct conn *conn = worker->closed, *later = NULL;
+	worker->closed = NULL;
+	while (conn) {
+		struct conn *next = conn->closed_next;
+		if (conn->queued) {
+			conn->closed_next = later;
+			later = conn;
+		} else {
+			conn->handler->on_free(conn);
+		}
+		conn = next;
+	}
+	worker->closed = later;
+}
+
+/* Buffers that hold a whole head of the largest size and a full read behind it. */
+static bool fit_buffers(struct worker *worker, size_t header_bytes)
+{
+	size_t buffer_size = header_bytes + WORKER_READ_SIZE, scratch_size = header_bytes + WORKER_HEAD_SLACK + WORKER_READ_SIZE;
+	if (buffer_size <= worker->buffer_size)
+		return true;
+	char *buffer = malloc(buffer_size), *scratch = malloc(scratch_size);
+	if (!buffer || !scratch) {
+		free(buffer);
+		free(scratch);
+		return false;
+	}
+	free(worker->buffer);
+	free(worker->scratch);
+	worker->buffer = buffer;
+	worker->buffer_size = buffer_size;
+	worker->scratch = scratch;
+	worker->scratch_size = scratch_size;
+	return true;
+}
+
+static void take_access(struct worker *worker)
+{
+	if (!atomic_load_explicit(&worker->next_access, memory_order_relaxed))
+		return;
+	struct worker_access *next = atomic_exchange_explicit(&worker->next_access, NULL, memory_order_acquire);
+	if (next) {
+		worker->access = *next;
+		free(next);
+	}
+}
+
+static void notify(int fd)
+{
+	uint64_t one = 1;
+	while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR) {
+	}
+}
+
+void worker_report_empty(struct worker *worker)
+{
+	if (atomic_load_explicit(&worker->draining, memory_order_relaxed))
+		notify(worker->progress_fd);
+}
+
+/* Between turns: from here on every exchange sees the newest table. */
+static void take_table(struct worker *worker)
+{
+	struct table *newest = atomic_load_explicit(worker->newest, memory_order_acquire);
+	if (newest == worker->table || !fit_buffers(worker, newest->globals.header_bytes))
+		return;
+	worker->table = newest;
+	pool_sweep(worker);
+	client_obey_orders(worker);
+	atomic_store_explicit(&worker->acknowledged, newest->generation, memory_order_release);
+	notify(worker->progress_fd);
+}
+
+static void obey_drain(struct worker *worker)
+{
+	if (worker->listener_count > 0 && atomic_load_explicit(&worker->draining, memory_order_acquire)) {
+		listener_close_all(worker, true);
+		notify(worker->progress_fd);
+	}
+}
+
+static void *run(void *arg)
+{
+	struct worker *worker = arg;
+	sigset_t all;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	take_access(worker);
+	while (!atomic_load_explicit(&worker->stopping, memory_order_acquire)) {
+		event_base_loop(worker->base, EVLOOP_ONCE | (worker->ready_first ? EVLOOP_NONBLOCK : 0));
+		run_ready(worker);
+		take_access(worker);
+		take_table(worker);
+		obey_drain(worker);
+		free_closed(worker);
+		worker->now_known = false;
+	}
+	listener_close_all(worker, false);
+	client_close_all(worker);
+	pool_close_all(worker);
+	run_ready(worker);
+	free_closed(worker);
+	return NULL;
+}
+
+bool worker_init(struct worker *worker, unsigned index, _Atomic(struct table *) *newest, int progress_fd, struct err *err)
+{
+	worker->index = index;
+	worker->newest = newest;
+	worker->progress_fd = progress_fd;
+	worker->table = atomic_load(newest);
+	worker->timer_at_ms = UINT64_MAX;
+	worker->wake_fd = worker->timer_fd = -1;
+	deadline_init(&worker->deadlines);
+	struct event_config *config = event_config_new();
+	if (!config)
+		return err_set(err, "out of memory");
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_NO_CACHE_TIME);
+	worker->base = event_base_new_with_config(config);
+	event_config_free(config);
+	worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	worker->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (!worker->base || worker->wake_fd < 0 || worker->timer_fd < 0)
+		return err_set(err, "cannot set up worker %u: %s", index, strerror(errno));
+	event_assign(&worker->wake_event, worker->base, worker->wake_fd, EV_READ | EV_PERSIST, on_wake, worker);
+	event_assign(&worker->timer_event, worker->base, worker->timer_fd, EV_READ | EV_PERSIST, on_timer, worker);
+	event_add(&worker->wake_event, NULL);
+	event_add(&worker->timer_event, NULL);
+	if (getrandom(&worker->id_prefix, sizeof(worker->id_prefix), 0) != (ssize_t)sizeof(worker->id_prefix))
+		worker->id_prefix = clock_wall_us() * 0x9e3779b97f4a7c15u + index;
+	if (!fit_buffers(worker, worker->table->globals.header_bytes))
+		return err_set(err, "out of memory for the buffers of worker %u", index);
+	atomic_store(&worker->acknowledged, worker->table->generation);
+	return true;
+}
+
+bool worker_start(struct worker *worker, struct err *err)
+{
+	int fault = pthread_create(&worker->thread, NULL, run, worker);
+	if (fault != 0)
+		return err_set(err, "cannot start the thread of worker %u: %s", worker->index, strerror(fault));
+	worker->running = true;
+	pthread_setname_np(worker->thread, "teal-worker");
+	return true;
+}
+
+void worker_join(struct worker *worker)
+{
+	if (!worker->running)
+		return;
+	atomic_store_explicit(&worker->stopping, true, memory_order_release);
+	worker_wake(worker);
+	pthread_join(worker->thread, NULL);
+	worker->running = false;
+}
+
+static void free_spares(struct worker *worker)
+{
+	exchange_free_spares(worker);
+	while (worker->spare_blocks) {
+		void *next = *(void **)worker->spare_blocks;
+		free(worker->spare_blocks);
+		worker->spare_blocks = next;
+	}
+}
+
+void worker_fini(struct worker *worker)
+{
+	assert(!worker->running && !worker->clients);
+	listener_close_all(worker, false);
+	free_spares(worker);
+	if (worker->base) {
+		event_del(&worker->wake_event);
+		event_del(&worker->timer_event);
+		event_base_free(worker->base);
+	}
+	if (worker->wake_fd >= 0)
+		close(worker->wake_fd);
+	if (worker->timer_fd >= 0)
+		close(worker->timer_fd);
+	free(worker->buffer);
+	free(worker->scratch);
+	free(atomic_exchange(&worker->next_access, NULL));
+}
+
+#define SPARE_BLOCKS_MAX 1024u
+
+char *worker_take_block(struct worker *worker)
+{
+	char *block = worker->spare_blocks;
+	if (!block)
+		return malloc(WORKER_BLOCK_SIZE);
+	memcpy(&worker->spare_blocks, block, sizeof(void *));
+	worker->spare_block_count--;
+	return block;
+}
+
+void worker_give_block(struct worker *worker, char *block)
+{
+	if (worker->spare_block_count >= SPARE_BLOCKS_MAX) {
+		free(block);
+		return;
+	}
+	memcpy(block, &worker->spare_blocks, sizeof(void *));
+	worker->spare_blocks = block;
+	worker->spare_block_count++;
+}
+
+static void write_hex(char *out, uint64_t value, unsigned digits)
+{
+	static const char hex[] = "0123456789abcdef";
+	for (unsigned i = 0; i < digits; i++)
+		out[i] = hex[(value >> (4 * (digits - 1 - i))) & 15u];
+}
+
+void worker_make_id(struct worker *worker, char id[WORKER_ID_LENGTH])
+{
+	write_hex(id, worker->id_prefix, 12);
+	write_hex(id + 12, worker->id_count++, 12);
+}

@@ -1,0 +1,123 @@
+/* One thread's world: its loop, listeners, table, buffers, deadlines, connections and counters. Private to proxy/.
+ *
+ * A turn is: one pass over the ready events, one pass over the ready list, the newest table taken and acknowledged, closed connections freed. Everything in here
+ * belongs to the worker's thread, but for the fields marked atomic, which the control thread reads or writes. */
+#ifndef TEAL_PROXY_WORKER_H
+#define TEAL_PROXY_WORKER_H
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "proxy/conn.h"
+#include "proxy/deadline.h"
+#include "proxy/fail.h"
+#include "proxy/head.h"
+#include "proxy/proxy.h"
+
+struct client;
+struct exchange;
+struct listener;
+struct logring;
+
+#define WORKER_READ_SIZE (64u * 1024) /* bytes a connection reads at a time */
+#define WORKER_BLOCK_SIZE 4096u       /* what most requests fit into while they are held */
+#define WORKER_HEAD_SLACK 2048u       /* what our own fields may add to a head */
+
+/* The access log as one worker sees it. */
+struct worker_access {
+	enum proxy_access format;
+	struct logring *ring; /* NULL when off */
+};
+
+struct worker_counters {
+	_Atomic uint64_t accepted, open, idle, tunnels, accept_paused, unrouted;
+	_Atomic uint64_t fails[FAIL_COUNT], replays[FAIL_COUNT];
+};
+
+struct worker {
+	unsigned index;
+	struct event_base *base;
+	struct table *table; /* the one that new exchanges use */
+
+	char *buffer; /* bytes read in this callback: at least WORKER_READ_SIZE and a whole head */
+	size_t buffer_size;
+	char *scratch; /* heads and answers being written */
+	size_t scratch_size;
+	struct head head; /* the head being parsed */
+
+	uint64_t now_us; /* read at most once a turn */
+	bool now_known;
+	struct deadlines deadlines;
+	uint64_t timer_at_ms; /* when the timer descriptor fires; UINT64_MAX: not armed */
+
+	struct conn *ready_first, *ready_last;
+	struct conn *closed;
+	struct exchange *spare_exchanges;
+	void *spare_blocks;
+	unsigned spare_exchange_count, spare_block_count;
+
+	struct client *clients;     /* every open one */
+	struct backend_lane *lanes; /* those with connections */
+	struct listener *listeners;
+	unsigned listener_count;
+	struct worker_access access;
+	struct worker_counters counters;
+	uint64_t id_prefix, id_count;           /* of request ids */
+	uint64_t wall_offset_us, wall_known_us; /* wall clock minus monotonic; when it was read */
+
+	/* the border to the control thread */
+	_Atomic(struct table *) *newest; /* proxy's published table */
+	int progress_fd;                 /* woken after an acknowledgement */
+	int wake_fd, timer_fd;
+	struct event wake_event, timer_event;
+	_Atomic uint64_t acknowledged;
+	_Atomic(struct worker_access *) next_access; /* taken at the next turn; replaced by NULL */
+	atomic_bool draining, stopping;
+	pthread_t thread;
+	bool running;
+};
+
+/* Control thread: prepares a worker (false and a sentence when a resource is missing), starts and joins its thread, gives everything back. */
+bool worker_init(struct worker *worker, unsigned index, _Atomic(struct table *) *newest, int progress_fd, struct err *err);
+bool worker_start(struct worker *worker, struct err *err);
+void worker_join(struct worker *worker);
+void worker_fini(struct worker *worker);
+/* Any thread: ends the present wait for events. */
+void worker_wake(struct worker *worker);
+
+/* Monotonic time, read once a turn. */
+uint64_t worker_now_us(struct worker *worker);
+static inline uint64_t worker_now_ms(struct worker *worker)
+{
+	return worker_now_us(worker) / 1000u;
+}
+
+/* Wall clock, derived from worker_now_us; set right once a second. */
+uint64_t worker_wall_us(struct worker *worker);
+
+/* The ready list: on_ready is called in this turn's second pass, or in the next turn when asked from there. */
+void worker_queue(struct worker *worker, struct conn *conn);
+/* on_free at the end of the turn. */
+void worker_defer_free(struct worker *worker, struct conn *conn);
+void worker_arm(struct worker *worker, struct deadline *deadline, enum deadline_kind kind, uint64_t after_ms);
+
+/* The last client is gone: the control thread wants to know while it drains. */
+void worker_report_empty(struct worker *worker);
+
+/* Blocks of WORKER_BLOCK_SIZE bytes for held requests; NULL when out of memory. */
+char *worker_take_block(struct worker *worker);
+void worker_give_block(struct worker *worker, char *block);
+
+/* A single writer's addition to an atomic counter: no locked instruction. */
+#define worker_count(counter, value) \
+	atomic_store_explicit((counter), atomic_load_explicit((counter), memory_order_relaxed) + (uint64_t)(value), memory_order_relaxed)
+
+/* Hexadecimal digits, never the same twice in one run of the program. */
+#define WORKER_ID_LENGTH 24u
+void worker_make_id(struct worker *worker, char id[WORKER_ID_LENGTH]);
+
+#endif
