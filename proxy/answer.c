@@ -1,0 +1,154 @@
+/* Answer heads. Worker thread. */
+#include "proxy/answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/fields.h"
+#include "proxy/pool.h"
+#include "proxy/relay.h"
+#include "proxy/upstream.h"
+#include "proxy/worker.h"
+
+static void write_head(struct exchange *exchange, const struct head *head, const struct fields_to_client *with, struct iovec *out)
+{
+	struct worker *worker = exchange->worker;
+	out->iov_base = worker->scratch;
+	out->iov_len = fields_write_answer(head, with, worker->scratch, worker->scratch_size);
+}
+
+static enum exchange_form form_of(const struct exchange *exchange)
+{
+	if (exchange->answer.kind == FRAMING_chunked && exchange->client_minor == 0)
+		return EXCHANGE_STRIP_CHUNKS;
+	if (exchange->answer.kind == FRAMING_close && exchange->client_minor > 0)
+		return EXCHANGE_WRAP_IN_CHUNKS;
+	return EXCHANGE_AS_IS;
+}
+
+/* How the body leaves us, as the client's framing. */
+static enum framing_kind framing_out(const struct exchange *exchange)
+{
+	if (exchange->form == EXCHANGE_WRAP_IN_CHUNKS)
+		return FRAMING_chunked;
+	if (exchange->form == EXCHANGE_STRIP_CHUNKS)
+		return FRAMING_close;
+	return exchange->answer.kind;
+}
+
+static void learn_from(struct exchange *exchange, const struct head *head)
+{
+	struct upstream *upstream = exchange->upstream;
+	struct span keep_alive = head_value(head, FIELD_keep_alive);
+	if (!framing_keeps_open(head) || exchange->answer.kind == FRAMING_close)
+		upstream->reusable = false;
+	if (keep_alive.length > 8 && memcmp(keep_alive.at, "timeout=", 8) == 0)
+		pool_learn_timeout(upstream->lane, strtoul(keep_alive.at + 8, NULL, 10));
+}
+
+static void begin(struct exchange *exchange, struct head *head, char *rest, size_t length)
+{
+	struct framing framing;
+	enum fail fail = framing_of_answer(head, exchange->method, &framing);
+	if (fail == FAIL_none && framing.kind == FRAMING_tunnel && !exchange->upgrade)
+		fail = FAIL_answer_upgrade;
+	if (fail != FAIL_none) {
+		exchange_fail(exchange, fail);
+		return;
+	}
+	body_begin(&exchange->answer, &framing);
+	exchange->status = head->status;
+	exchange->fail = FAIL_none;
+	exchange->form = form_of(exchange);
+	exchange->first_byte_us = worker_now_us(exchange->worker);
+	learn_from(exchange, head);
+	enum framing_kind out = framing_out(exchange);
+	bool early = !exchange->request.done;
+	exchange->close_client = !exchange->client_keeps_open || early || out == FRAMING_close || exchange->worker->table->globals.draining;
+	struct fields_to_client with = {
+		.client_minor = exchange->client_minor,
+		.framing = out,
+		.close = exchange->close_client && out != FRAMING_tunnel,
+		.keep_alive = !exchange->close_client && exchange->client_minor == 0,
+		.upgrade = out == FRAMING_tunnel,
+	};
+	struct iovec written;
+	write_head(exchange, head, &with, &written);
+	if (written.iov_len == 0) {
+		exchange_fail(exchange, FAIL_answer_head_too_large);
+		return;
+	}
+	exchange->step = EXCHANGE_ANSWERING;
+	exchange->answer_started = true;
+	conn_disarm(&exchange->client->conn);
+	if (out != FRAMING_tunnel) {
+		relay_answer(exchange, &written, rest, length);
+	} else if (conn_send(&exchange->client->conn, &written, 1, NULL) == CONN_BROKEN) {
+		exchange_fail(exchange, FAIL_client_gone);
+	} else {
+		relay_open_tunnel(exchange, rest, length);
+	}
+}
+
+/* 1xx other than 101: passed on at once, but not to HTTP/1.0. */
+static bool pass_interim(struct exchange *exchange, const struct head *head)
+{
+	if (exchange->client_minor == 0)
+		return true;
+	struct fields_to_client with = {.client_minor = exchange->client_minor, .framing = FRAMING_none};
+	struct iovec written;
+	write_head(exchange, head, &with, &written);
+	return written.iov_len == 0 || conn_send(&exchange->client->conn, &written, 1, NULL) != CONN_BROKEN;
+}
+
+/* Reads heads from the front of what is here until the final one. */
+static void take_heads(struct exchange *exchange, size_t length, size_t scanned)
+{
+	struct worker *worker = exchange->worker;
+	const struct table_globals *globals = &exchange->table->globals;
+	struct head_limits limits = {globals->header_bytes, globals->headers};
+	size_t at = 0;
+	for (;;) {
+		enum fail fail = FAIL_answer_malformed;
+		enum head_result result = head_parse_answer(worker->buffer + at, length - at, scanned, &limits, &worker->head, &fail);
+		if (result == HEAD_BAD) {
+			exchange_fail(exchange, fail);
+			return;
+		}
+		if (result == HEAD_MORE) {
+			if (!conn_keep_input(&exchange->upstream->conn, worker->buffer + at, length - at))
+				exchange_fail(exchange, FAIL_internal);
+			else if (exchange->upstream->conn.readable)
+				conn_queue(&exchange->upstream->conn);
+			return;
+		}
+		scanned = 0;
+		at += worker->head.length;
+		if (worker->head.status >= 200 || worker->head.status == 101) {
+			begin(exchange, &worker->head, worker->buffer + at, length - at);
+			return;
+		}
+		if (!pass_interim(exchange, &worker->head)) {
+			exchange_fail(exchange, FAIL_client_gone);
+			return;
+		}
+	}
+}
+
+void answer_read_head(struct exchange *exchange)
+{
+	struct worker *worker = exchange->worker;
+	struct conn *conn = &exchange->upstream->conn;
+	size_t kept = conn_restore_input(conn, worker->buffer);
+	ssize_t got = conn_read(conn, worker->buffer + kept, worker->buffer_size - kept);
+	if (got > 0)
+		take_heads(exchange, kept + (size_t)got, kept);
+	else if (got == CONN_AGAIN && !conn_keep_input(conn, worker->buffer, kept))
+		exchange_fail(exchange, FAIL_internal);
+	else if (got == CONN_ERROR)
+		exchange_fail(exchange, FAIL_backend_reset);
+	else if (got == 0)
+		exchange_fail(exchange, FAIL_backend_closed);
+}
