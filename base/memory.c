@@ -29,6 +29,12 @@ void *memory_grow(void *old, size_t count, size_t size)
 	return must(reallocarray(old, count ? count : 1, size));
 }
 
+void *memory_aligned(size_t alignment, size_t size)
+{
+	size_t whole = (size + alignment - 1) & ~(alignment - 1);
+	return memset(must(aligned_alloc(alignment, whole)), 0, whole);
+}
+
 char *memory_text(const char *text)
 {
 	return text ? must(strdup(text)) : NULL;

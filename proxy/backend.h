@@ -36,18 +36,19 @@ struct backend {
 	char *name;                   /* as configured */
 	struct addr addr;             /* resolved; never ADDR_NAME */
 	atomic_bool retired;          /* no newer table names it: close its idle connections, keep none */
-	struct backend *next_retired; /* proxy.c's list */
+	struct backend *next_retired; /* backend.c's list */
 	struct backend_lane lanes[];
 };
 
 /* Control thread. The name and the address are copied; one reference is the caller's. */
 struct backend *backend_new(const char *name, const struct addr *addr, unsigned workers);
 void backend_hold(struct backend *backend);
-/* At zero it is retired: freed by proxy_collect once no worker has a connection of it. */
+/* At zero it is retired: workers keep no connection of it, and backend_collect frees it. */
 void backend_release(struct backend *backend);
-/* True when no lane has a connection or an exchange. Control thread, acquire loads. */
+/* Frees the retired backends that are quiet. Called by proxy_collect, and once more after the workers have ended. Control thread. */
+void backend_collect(void);
+/* True when no lane has a connection or an exchange. A worker counts both down by a release store that is the last thing it does to the lane. Control thread, acquire loads. */
 bool backend_is_quiet(const struct backend *backend);
-void backend_free(struct backend *backend);
 
 /* Sums over the lanes. Any thread. */
 uint64_t backend_inflight(const struct backend *backend);

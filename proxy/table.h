@@ -27,7 +27,8 @@ struct table_member {
 struct table_color {
 	char *version;
 	struct table_member *members;
-	unsigned count, up;
+	struct backend **ready; /* those that are up, in the order of the members */
+	unsigned count, up;     /* of members; of ready */
 	uint64_t cut_requests_before, cut_tunnels_before; /* exchanges of an older generation are ended: their time to drain is over; 0: none */
 };
 
@@ -75,7 +76,7 @@ struct table_index *table_index_new(const struct table_index_entry *entries, siz
 void table_index_hold(struct table_index *index);
 void table_index_release(struct table_index *index);
 /* The position of the service for a Host value (with or without port, any case) and a path, or -1. An exact host before the longest wildcard before services without hosts; among
- * those of the best host match the longest path prefix at a segment border; no fall back to a worse host match. The first entry wins a tie. Query and fragment are not path. */
+ * those of the best host match the longest path prefix at a segment border; no fall back to a worse host match. The first entry wins a tie. Query and fragment are not path. A root label's dot (`host.`) does not count; paths are compared byte by byte. */
 int table_index_find(const struct table_index *index, const char *host, size_t host_length, const char *path, size_t path_length);
 
 struct table_slot {
@@ -127,10 +128,12 @@ bool table_is_quiet(const struct table *table);
 struct table_service *table_find_service(const struct table *table, const char *host, size_t host_length, const char *path, size_t path_length);
 
 /* Chooses the color of a request. Without a key (key_length 0): a low-discrepancy sequence over *turn, the caller's counter for this service, so that every run of
- * 10,000 requests holds the exact shares. With one: a hash of seed and key. A color whose share is 0 is never chosen. */
+ * 10,000 requests holds the exact shares; no one else may count with it. With one: a hash of seed and key; as a color's share grows, keys only join it. A color whose
+ * share is 0 is never chosen. */
 enum color table_choose_color(const struct table_service *service, uint32_t *turn, const char *key, size_t key_length);
 
-/* Chooses a backend of the color for a worker: among those that are up, not in `tried` and not skipped now; least connections by the worker's own lanes (ties go round), or round robin by *turn.
+/* Chooses a backend of the color for a worker: among those that are up, not in `tried` and not skipped now; least connections by the worker's own lanes (ties go round), or round robin by *turn, the
+ * worker's counter for this color. With more than 16 up, least connections looks at 8 of them, from where the last choice ended, so that a choice costs a bounded number of cache lines.
  * Then those that are up but skipped (the one whose skip ends first); then unknown ones; then the down one that was tried longest ago. NULL: all tried, or none there. */
 struct backend *table_choose_backend(const struct table_service *service, enum color color, unsigned worker, uint32_t *turn, uint64_t now_ms,
 	struct backend *const *tried, unsigned tried_count);

@@ -31,7 +31,7 @@ struct totals_lane {
 	_Alignas(64) _Atomic uint32_t inflight; /* exchanges first assigned to the color and tunnels */
 	_Atomic uint32_t assist;                /* exchanges helped out for the other color */
 	_Atomic(struct totals_cell *) cell;     /* NULL before the first request */
-	uint32_t split_turn, balance_turn;      /* the worker's own: see table_choose_color, table_choose_backend */
+	uint32_t split_turn, balance_turn;      /* the worker's own: see table_choose_color, table_choose_backend; workers start at offsets of their own */
 };
 
 struct totals {
@@ -43,6 +43,7 @@ struct totals {
 /* Never NULL (control thread). One reference is the caller's. */
 struct totals *totals_new(unsigned workers);
 void totals_hold(struct totals *totals);
+/* At zero it is freed: no exchange may count on it then, as each one holds a table that holds it. */
 void totals_release(struct totals *totals);
 
 static inline struct totals_lane *totals_lane(struct totals *totals, unsigned worker, enum color color)

@@ -1,0 +1,271 @@
+/* Route tables and the services in them: made and freed by the control thread, read by workers. Publishes nothing and knows no connection. */
+#include "proxy/table.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#define SPLIT_STEP 6181u        /* TABLE_SPLIT_WHOLE by the golden ratio, with no common factor: each run of TABLE_SPLIT_WHOLE turns visits each value once */
+#define SPLIT_TURNS 4294960000u /* the greatest multiple of TABLE_SPLIT_WHOLE that a counter holds */
+#define BALANCE_EXACT_MAX 16u   /* as many candidates are all looked at */
+#define BALANCE_WINDOW 8u       /* of more than that, so many */
+
+/* ---- services ---- */
+
+static void init_color(struct table_color *color, const char *version, const struct table_member *members, unsigned count)
+{
+	color->version = memory_text(version ? version : "");
+	color->members = memory_array(count, sizeof(*members));
+	color->ready = memory_array(count, sizeof(*color->ready));
+	color->count = count;
+	for (unsigned i = 0; i < count; i++) {
+		color->members[i] = members[i];
+		backend_hold(members[i].backend);
+		if (members[i].health == HEALTH_UP)
+			color->ready[color->up++] = members[i].backend;
+	}
+}
+
+static void fini_color(struct table_color *color)
+{
+	for (unsigned i = 0; i < color->count; i++)
+		backend_release(color->members[i].backend);
+	free(color->members);
+	free(color->ready);
+	free(color->version);
+}
+
+struct table_service *table_service_new(const struct table_service_spec *spec)
+{
+	assert(spec->blue_split <= TABLE_SPLIT_WHOLE);
+	struct table_service *service = memory_new(sizeof(*service));
+	service->references = 1;
+	service->name = memory_text(spec->name);
+	service->live = spec->live;
+	service->blue_split = spec->blue_split;
+	service->seed = spec->seed;
+	service->balance = spec->balance;
+	service->replay_methods = spec->replay_methods;
+	service->totals = spec->totals;
+	totals_hold(service->totals);
+	for (unsigned i = 0; i < COLOR_COUNT; i++) {
+		init_color(&service->colors[i], spec->colors[i].version, spec->colors[i].members, spec->colors[i].count);
+		service->colors[i].cut_requests_before = spec->colors[i].cut_requests_before;
+		service->colors[i].cut_tunnels_before = spec->colors[i].cut_tunnels_before;
+	}
+	return service;
+}
+
+void table_service_hold(struct table_service *service)
+{
+	assert(service->references > 0);
+	service->references++;
+}
+
+void table_service_release(struct table_service *service)
+{
+	assert(service->references > 0);
+	if (--service->references > 0)
+		return;
+	for (unsigned i = 0; i < COLOR_COUNT; i++)
+		fini_color(&service->colors[i]);
+	totals_release(service->totals);
+	free(service->name);
+	free(service);
+}
+
+static bool has_cuts(const struct table_service *service)
+{
+	for (unsigned i = 0; i < COLOR_COUNT; i++) {
+		if (service->colors[i].cut_requests_before || service->colors[i].cut_tunnels_before)
+			return true;
+	}
+	return false;
+}
+
+/* ---- tables ---- */
+
+static void copy_globals(struct table_globals *to, const struct table_globals *from)
+{
+	*to = *from;
+	to->trusted = memory_array(from->trusted_count, sizeof(*from->trusted));
+	if (from->trusted_count > 0)
+		memcpy(to->trusted, from->trusted, from->trusted_count * sizeof(*from->trusted));
+}
+
+struct table *table_new(const struct table_globals *globals, struct table_index *index, struct table_service *const *services, size_t count, unsigned workers)
+{
+	assert(workers > 0);
+	struct table *table = memory_new(sizeof(*table));
+	copy_globals(&table->globals, globals);
+	table->index = index;
+	table_index_hold(index);
+	table->service_count = count;
+	table->services = memory_array(count, sizeof(struct table_service *));
+	for (size_t i = 0; i < count; i++) {
+		table->services[i] = services[i];
+		table_service_hold(services[i]);
+		table->has_cuts = table->has_cuts || has_cuts(services[i]);
+	}
+	table->workers = workers;
+	table->slots = memory_aligned(_Alignof(struct table_slot), workers * sizeof(*table->slots));
+	return table;
+}
+
+void table_free(struct table *table)
+{
+	assert(table_is_quiet(table));
+	for (size_t i = 0; i < table->service_count; i++)
+		table_service_release(table->services[i]);
+	table_index_release(table->index);
+	free(table->services);
+	free(table->slots);
+	free(table->globals.trusted);
+	free(table);
+}
+
+bool table_is_quiet(const struct table *table)
+{
+	for (unsigned i = 0; i < table->workers; i++) {
+		if (atomic_load_explicit(&table->slots[i].held, memory_order_acquire) != 0)
+			return false;
+	}
+	return true;
+}
+
+struct table_service *table_find_service(const struct table *table, const char *host, size_t host_length, const char *path, size_t path_length)
+{
+	int position = table_index_find(table->index, host, host_length, path, path_length);
+	assert(position < (int)table->service_count);
+	return position < 0 ? NULL : table->services[position];
+}
+
+/* ---- the color ---- */
+
+static uint32_t value_of_turn(uint32_t *turn)
+{
+	uint32_t now = *turn < SPLIT_TURNS ? *turn : 0;
+	*turn = now + 1;
+	return now % TABLE_SPLIT_WHOLE * SPLIT_STEP % TABLE_SPLIT_WHOLE;
+}
+
+static uint32_t value_of_key(uint64_t seed, const char *key, size_t length)
+{
+	uint64_t hash = text_hash(key, length, text_hash(&seed, sizeof(seed), TEXT_HASH_SEED));
+	return (uint32_t)((hash ^ hash >> 32) % TABLE_SPLIT_WHOLE);
+}
+
+enum color table_choose_color(const struct table_service *service, uint32_t *turn, const char *key, size_t key_length)
+{
+	uint32_t blue = service->blue_split;
+	if (blue - 1 >= TABLE_SPLIT_WHOLE - 1) /* 0 or all of it */
+		return blue == 0 ? COLOR_GREEN : COLOR_BLUE;
+	uint32_t value = key_length > 0 ? value_of_key(service->seed, key, key_length) : value_of_turn(turn);
+	return value < blue ? COLOR_BLUE : COLOR_GREEN;
+}
+
+/* ---- the backend ---- */
+
+/* One choice: who asks, and what is out of the question. */
+struct choice {
+	unsigned worker;
+	uint64_t now_ms;
+	struct backend *const *tried;
+	unsigned tried_count;
+};
+
+static bool was_tried(const struct choice *choice, const struct backend *backend)
+{
+	for (unsigned i = 0; i < choice->tried_count; i++) {
+		if (choice->tried[i] == backend)
+			return true;
+	}
+	return false;
+}
+
+static const struct backend_lane *lane_of(const struct choice *choice, const struct backend *backend)
+{
+	return &backend->lanes[choice->worker];
+}
+
+static bool is_fit(const struct choice *choice, const struct backend *backend)
+{
+	return lane_of(choice, backend)->skip_until_ms <= choice->now_ms && !was_tried(choice, backend);
+}
+
+/* How many fit ones to look at before the best of them is taken. */
+static unsigned candidates(const struct table_service *service, unsigned up)
+{
+	if (service->balance == TABLE_ROUND_ROBIN)
+		return 1;
+	return up <= BALANCE_EXACT_MAX ? up : BALANCE_WINDOW;
+}
+
+/* The least loaded of the next candidates from *turn on; the next choice starts behind it, which makes ties, and round robin, go round. */
+static struct backend *choose_ready(const struct table_color *color, unsigned wanted, const struct choice *choice, uint32_t *turn)
+{
+	struct backend *best = NULL;
+	uint32_t best_load = 0;
+	unsigned at = color->up > 0 ? *turn % color->up : 0;
+	for (unsigned looked = 0; looked < color->up && wanted > 0; looked++) {
+		struct backend *backend = color->ready[at];
+		at = at + 1 < color->up ? at + 1 : 0;
+		if (!is_fit(choice, backend))
+			continue;
+		wanted--;
+		uint32_t load = atomic_load_explicit(&lane_of(choice, backend)->inflight, memory_order_relaxed);
+		if (!best || load < best_load) {
+			best = backend;
+			best_load = load;
+			*turn = at;
+		}
+	}
+	return best;
+}
+
+static struct backend *choose_skipped(const struct table_color *color, const struct choice *choice)
+{
+	struct backend *best = NULL;
+	for (unsigned i = 0; i < color->up; i++) {
+		struct backend *backend = color->ready[i];
+		if (!was_tried(choice, backend) && (!best || lane_of(choice, backend)->skip_until_ms < lane_of(choice, best)->skip_until_ms))
+			best = backend;
+	}
+	return best;
+}
+
+/* Of those with this health the one that was tried longest ago; ties go round. */
+static struct backend *choose_untried(const struct table_color *color, enum health health, const struct choice *choice, uint32_t *turn)
+{
+	struct backend *best = NULL;
+	unsigned start = color->count > 0 ? *turn % color->count : 0;
+	for (unsigned i = 0; i < color->count; i++) {
+		unsigned at = (start + i) % color->count;
+		struct backend *backend = color->members[at].backend;
+		if (color->members[at].health != health || was_tried(choice, backend))
+			continue;
+		if (!best || lane_of(choice, backend)->tried_ms < lane_of(choice, best)->tried_ms) {
+			best = backend;
+			*turn = at + 1;
+		}
+	}
+	return best;
+}
+
+struct backend *table_choose_backend(const struct table_service *service, enum color of, unsigned worker, uint32_t *turn, uint64_t now_ms,
+	struct backend *const *tried, unsigned tried_count)
+{
+	const struct table_color *color = &service->colors[of];
+	struct choice choice = {worker, now_ms, tried, tried_count};
+	struct backend *backend = choose_ready(color, candidates(service, color->up), &choice, turn);
+	if (!backend)
+		backend = choose_skipped(color, &choice);
+	if (!backend)
+		backend = choose_untried(color, HEALTH_UNKNOWN, &choice, turn);
+	if (!backend)
+		backend = choose_untried(color, HEALTH_DOWN, &choice, turn);
+	return backend;
+}

@@ -1,0 +1,99 @@
+/* Counters of a service: their memory, and their sums. Cells are made by workers, everything else is the control thread's. Keeps no history: windows are the reader's. */
+#include "proxy/totals.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+struct totals *totals_new(unsigned workers)
+{
+	assert(workers > 0);
+	size_t lanes = (size_t)workers * COLOR_COUNT;
+	struct totals *totals = memory_aligned(_Alignof(struct totals), sizeof(*totals) + lanes * sizeof(totals->lanes[0]));
+	totals->references = 1;
+	totals->workers = workers;
+	for (unsigned i = 0; i < lanes; i++)
+		totals->lanes[i].split_turn = totals->lanes[i].balance_turn = i / COLOR_COUNT;
+	return totals;
+}
+
+void totals_hold(struct totals *totals)
+{
+	assert(totals->references > 0);
+	totals->references++;
+}
+
+void totals_release(struct totals *totals)
+{
+	assert(totals->references > 0);
+	if (--totals->references > 0)
+		return;
+	for (unsigned i = 0; i < totals->workers * COLOR_COUNT; i++) {
+		assert(atomic_load_explicit(&totals->lanes[i].inflight, memory_order_acquire) == 0);
+		free(atomic_load_explicit(&totals->lanes[i].cell, memory_order_acquire));
+	}
+	free(totals);
+}
+
+struct totals_cell *totals_cell(struct totals_lane *lane)
+{
+	struct totals_cell *cell = atomic_load_explicit(&lane->cell, memory_order_relaxed);
+	if (!cell) {
+		cell = calloc(1, sizeof(*cell));
+		atomic_store_explicit(&lane->cell, cell, memory_order_release);
+	}
+	return cell;
+}
+
+static uint64_t read_counter(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void add_cell(struct totals_sum *sum, const struct totals_cell *cell)
+{
+	sum->ended += read_counter(&cell->ended);
+	sum->errors += read_counter(&cell->errors);
+	sum->failed += read_counter(&cell->failed);
+	sum->aborted += read_counter(&cell->aborted);
+	sum->replayed += read_counter(&cell->replayed);
+	sum->bytes_in += read_counter(&cell->bytes_in);
+	sum->bytes_out += read_counter(&cell->bytes_out);
+	for (unsigned i = 0; i < TOTALS_STATUS_COUNT; i++)
+		sum->codes[i] += read_counter(&cell->codes[i]);
+	histogram_read(&cell->duration, &sum->duration);
+	histogram_read(&cell->first_byte, &sum->first_byte);
+}
+
+static const struct totals_lane *lane_of(const struct totals *totals, unsigned worker, enum color color)
+{
+	return &totals->lanes[worker * COLOR_COUNT + color];
+}
+
+void totals_read(const struct totals *totals, enum color color, struct totals_sum *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (unsigned i = 0; i < totals->workers; i++) {
+		const struct totals_cell *cell = atomic_load_explicit(&lane_of(totals, i, color)->cell, memory_order_acquire);
+		if (cell)
+			add_cell(sum, cell);
+	}
+}
+
+uint64_t totals_inflight(const struct totals *totals, enum color color)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < totals->workers; i++)
+		sum += atomic_load_explicit(&lane_of(totals, i, color)->inflight, memory_order_acquire);
+	return sum;
+}
+
+uint64_t totals_assist(const struct totals *totals, enum color color)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < totals->workers; i++)
+		sum += atomic_load_explicit(&lane_of(totals, i, color)->assist, memory_order_acquire);
+	return sum;
+}
