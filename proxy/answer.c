@@ -107,12 +107,10 @@ static bool pass_interim(struct exchange *exchange, const struct head *head)
 static void take_heads(struct exchange *exchange, size_t length, size_t scanned)
 {
 	struct worker *worker = exchange->worker;
-	const struct table_globals *globals = &exchange->table->globals;
-	struct head_limits limits = {globals->header_bytes, globals->headers};
 	size_t at = 0;
 	for (;;) {
 		enum fail fail = FAIL_answer_malformed;
-		enum head_result result = head_parse_answer(worker->buffer + at, length - at, scanned, &limits, &worker->head, &fail);
+		enum head_result result = head_parse_answer(worker->buffer + at, length - at, scanned, &worker->head_limits, &worker->head, &fail);
 		if (result == HEAD_BAD) {
 			exchange_fail(exchange, fail);
 			return;

@@ -152,9 +152,8 @@ static void on_end(struct client *client, size_t kept)
 static void take_head(struct client *client, char *bytes, size_t length, size_t scanned)
 {
 	struct worker *worker = client->conn.worker;
-	struct head_limits limits = {worker->table->globals.header_bytes, worker->table->globals.headers};
 	enum fail fail = FAIL_request_malformed;
-	switch (head_parse_request(bytes, length, scanned, &limits, &worker->head, &fail)) {
+	switch (head_parse_request(bytes, length, scanned, &worker->head_limits, &worker->head, &fail)) {
 	case HEAD_MORE:
 		if (client->half_closed)
 			on_end(client, length);

@@ -69,11 +69,13 @@ static enum fail check_head(struct exchange *exchange, const struct head *head)
 {
 	struct framing framing = {FRAMING_none, 0};
 	enum fail fail = framing_of_request(head, &framing);
-	body_begin(&exchange->request, &framing);
-	if (fail != FAIL_none)
+	if (fail == FAIL_none && head->method == METHOD_connect)
+		fail = FAIL_request_method;
+	if (fail != FAIL_none) {
+		exchange->client->unread = true; /* where the next request begins is not known */
 		return fail;
-	if (head->method == METHOD_connect)
-		return FAIL_request_method;
+	}
+	body_begin(&exchange->request, &framing);
 	struct span expect = head_value(head, FIELD_expect);
 	if (expect.length > 0 && head->minor > 0 && !span_is(expect, "100-continue"))
 		return FAIL_request_expectation;

@@ -146,8 +146,8 @@ static void free_closed(struct worker *worker)
 	worker->closed = later;
 }
 
-/* Buffers that hold a whole head of the largest size and a full read behind it. */
-static bool fit_buffers(struct worker *worker, size_t header_bytes)
+/* Buffers that hold a whole head of the largest size and a full read behind it. Without memory for larger ones the old ones stay. */
+static bool grow_buffers(struct worker *worker, size_t header_bytes)
 {
 	size_t buffer_size = header_bytes + WORKER_READ_SIZE, scratch_size = header_bytes + WORKER_HEAD_SLACK + WORKER_READ_SIZE;
 	if (buffer_size <= worker->buffer_size)
@@ -165,6 +165,14 @@ static bool fit_buffers(struct worker *worker, size_t header_bytes)
 	worker->scratch = scratch;
 	worker->scratch_size = scratch_size;
 	return true;
+}
+
+static bool fit_buffers(struct worker *worker, const struct table_globals *globals)
+{
+	bool grown = grow_buffers(worker, globals->header_bytes);
+	size_t most = worker->buffer_size > WORKER_READ_SIZE ? worker->buffer_size - WORKER_READ_SIZE : 0;
+	worker->head_limits = (struct head_limits){globals->header_bytes < most ? globals->header_bytes : most, globals->headers};
+	return grown;
 }
 
 static void take_access(struct worker *worker)
@@ -195,9 +203,10 @@ void worker_report_empty(struct worker *worker)
 static void take_table(struct worker *worker)
 {
 	struct table *newest = atomic_load_explicit(worker->newest, memory_order_acquire);
-	if (newest == worker->table || !fit_buffers(worker, newest->globals.header_bytes))
+	if (newest == worker->table)
 		return;
 	worker->table = newest;
+	fit_buffers(worker, &newest->globals);
 	pool_sweep(worker);
 	client_obey_orders(worker);
 	atomic_store_explicit(&worker->acknowledged, newest->generation, memory_order_release);
@@ -261,7 +270,7 @@ bool worker_init(struct worker *worker, unsigned index, _Atomic(struct table *) 
 	event_add(&worker->timer_event, NULL);
 	if (getrandom(&worker->id_prefix, sizeof(worker->id_prefix), 0) != (ssize_t)sizeof(worker->id_prefix))
 		worker->id_prefix = clock_wall_us() * 0x9e3779b97f4a7c15u + index;
-	if (!fit_buffers(worker, worker->table->globals.header_bytes))
+	if (!fit_buffers(worker, &worker->table->globals))
 		return err_set(err, "out of memory for the buffers of worker %u", index);
 	atomic_store(&worker->acknowledged, worker->table->generation);
 	return true;
