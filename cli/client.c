@@ -1,0 +1,364 @@
+/* HTTP to the daemon by libcurl. Knows the shape of problem documents and which exit code a status means; not what the verbs ask for. */
+#include "cli/client.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <curl/curl.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#define ANSWER_LIMIT ((size_t)64 << 20)
+#define EVENT_LIMIT ((size_t)1 << 20)
+#define TICK_MS 200
+
+struct client {
+	char *place;  /* as given, for sentences */
+	char *socket; /* path, or NULL when it is a URL */
+	char *base;   /* the URL before the path, no trailing slash */
+	struct curl_slist *headers;
+	CURL *easy; /* for calls: kept, so that the connection is */
+};
+
+/* A stream under way. */
+struct listening {
+	const struct client_stream *stream;
+	struct text line, data; /* the line being read; the data lines of the event being read */
+	bool ended;
+};
+
+static void set_place(struct client *client, const char *place)
+{
+	client->place = memory_text(place);
+	if (strncmp(place, "unix:", 5) == 0)
+		place += 5;
+	bool url = strncmp(place, "http://", 7) == 0 || strncmp(place, "https://", 8) == 0;
+	if (!url && (strchr(place, '/') || !strchr(place, ':')))
+		client->socket = memory_text(place);
+	struct text base;
+	text_init(&base, SIZE_MAX);
+	text_addf(&base, "%s%s", url ? "" : "http://", client->socket ? "localhost" : place);
+	client->base = text_take(&base);
+	for (size_t end = strlen(client->base); end > 0 && client->base[end - 1] == '/'; end--)
+		client->base[end - 1] = '\0';
+}
+
+static void add_header(struct client *client, const char *name, const char *value)
+{
+	struct text header;
+	text_init(&header, SIZE_MAX);
+	text_addf(&header, "%s: %s", name, value);
+	client->headers = curl_slist_append(client->headers, header.bytes);
+	text_fini(&header);
+}
+
+static void add_token(struct client *client, const char *token)
+{
+	struct text value;
+	text_init(&value, SIZE_MAX);
+	text_addf(&value, "Bearer %s", token);
+	add_header(client, "Authorization", value.bytes);
+	text_fini(&value);
+}
+
+void client_use_key(struct client *client, const char *key)
+{
+	add_header(client, "Idempotency-Key", key);
+}
+
+void client_add_escaped(struct text *path, const char *piece)
+{
+	char *escaped = curl_easy_escape(NULL, piece, 0);
+	text_addf(path, "%s", escaped ? escaped : "");
+	curl_free(escaped);
+}
+
+struct client *client_new(const char *place, const char *token, struct err *err)
+{
+	if (!*place) {
+		err_set(err, "the daemon's address is empty; give --admin a socket path or a URL");
+		return NULL;
+	}
+	if (strstr(place, "://") && strncmp(place, "http://", 7) != 0 && strncmp(place, "https://", 8) != 0) {
+		err_set(err, "\"%s\" is no address of a daemon; give --admin a socket path, or a URL that begins with http:// or https://", place);
+		return NULL;
+	}
+	curl_global_init(CURL_GLOBAL_NOTHING);
+	struct client *client = memory_new(sizeof(*client));
+	set_place(client, place);
+	add_header(client, "Content-Type", "application/json");
+	add_header(client, "Accept", "application/json, text/event-stream");
+	add_header(client, "Expect", "");
+	if (token)
+		add_token(client, token);
+	client->easy = curl_easy_init();
+	return client;
+}
+
+void client_free(struct client *client)
+{
+	if (!client)
+		return;
+	curl_easy_cleanup(client->easy);
+	curl_slist_free_all(client->headers);
+	free(client->place);
+	free(client->socket);
+	free(client->base);
+	free(client);
+	curl_global_cleanup();
+}
+
+void client_answer_fini(struct client_answer *answer)
+{
+	json_decref(answer->document);
+	answer->document = NULL;
+}
+
+/* Who may use the socket, for the sentence about missing rights. */
+static void describe_rights(const char *path, char *out, size_t size)
+{
+	struct stat status;
+	if (stat(path, &status) != 0) {
+		snprintf(out, size, "you may not enter its folder; use sudo, or ask for the rights");
+		return;
+	}
+	const struct group *group = getgrgid(status.st_gid);
+	if (group && status.st_gid != 0)
+		snprintf(out, size, "it is open to the group %s; join that group (then log in again), or use sudo", group->gr_name);
+	else
+		snprintf(out, size, "it is open to root only (group %s); use sudo", group ? group->gr_name : "unknown");
+}
+
+static void explain_connect(const struct client *client, int error, struct err *err)
+{
+	char rights[256];
+	if (client->socket && error == ENOENT) {
+		err_set(err, "no daemon at %s: there is no such socket; start one with `teal serve`, or name another with --admin", client->socket);
+	} else if (client->socket && error == ECONNREFUSED) {
+		err_set(err, "no daemon at %s: nobody listens there any more; start it with `teal serve`", client->socket);
+	} else if (client->socket && (error == EACCES || error == EPERM)) {
+		describe_rights(client->socket, rights, sizeof(rights));
+		err_set(err, "no rights on the socket %s: %s", client->socket, rights);
+	} else {
+		err_set(err, "can't reach the daemon at %s: %s; is `teal serve` running, with admin.listen set to this address?", client->place,
+			error ? strerror(error) : "no connection");
+	}
+}
+
+static void explain_failure(const struct client *client, CURL *easy, CURLcode result, uint64_t timeout_ms, struct err *err)
+{
+	long error = 0;
+	char patience[TEXT_UNIT_SIZE];
+	switch (result) {
+	case CURLE_COULDNT_CONNECT:
+		curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
+		explain_connect(client, (int)error, err);
+		break;
+	case CURLE_COULDNT_RESOLVE_HOST:
+		err_set(err, "can't reach the daemon at %s: its name is not known", client->place);
+		break;
+	case CURLE_OPERATION_TIMEDOUT:
+		text_format_duration(timeout_ms, patience);
+		err_set(err, "the daemon at %s did not answer within %s", client->place, patience);
+		break;
+	case CURLE_GOT_NOTHING:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_PARTIAL_FILE:
+		err_set(err, "the daemon at %s closed the connection before it answered; its log says why", client->place);
+		break;
+	default:
+		err_set(err, "can't talk to the daemon at %s: %s", client->place, curl_easy_strerror(result));
+		break;
+	}
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct text *body = arg;
+	text_add(body, bytes, size * count);
+	return body->cut ? 0 : size * count;
+}
+
+static void prepare(const struct client *client, CURL *easy, const char *path, struct text *url)
+{
+	text_init(url, SIZE_MAX);
+	text_addf(url, "%s%s", client->base, path);
+	curl_easy_setopt(easy, CURLOPT_URL, url->bytes);
+	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->socket);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, client->headers);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 5000L);
+}
+
+/* The exit code of an error: the problem document's own, else by the status. */
+static enum exit_code code_for_status(int status, const json_t *document)
+{
+	const json_t *exit = json_object_get(document, "exit");
+	if (json_is_integer(exit) && json_integer_value(exit) > 0 && json_integer_value(exit) <= EXIT_TIMED_OUT)
+		return (enum exit_code)json_integer_value(exit);
+	if (status == 409)
+		return EXIT_REFUSED;
+	return status >= 400 && status < 500 && status != 401 && status != 403 ? EXIT_USAGE : EXIT_FAILED;
+}
+
+static void explain_status(const struct client *client, struct client_answer *answer)
+{
+	const json_t *detail = json_object_get(answer->document, "detail"), *title = json_object_get(answer->document, "title");
+	if (answer->status == 401 || answer->status == 403)
+		err_set(&answer->err, "the daemon at %s does not let you do this: %s (the token comes from $TEAL_TOKEN or admin.token_file)", client->place,
+			json_is_string(detail) ? json_string_value(detail) : "the token is missing or wrong");
+	else if (json_is_string(detail) && *json_string_value(detail))
+		err_set(&answer->err, "%s", json_string_value(detail));
+	else if (json_is_string(title))
+		err_set(&answer->err, "%s", json_string_value(title));
+	else
+		err_set(&answer->err, "the daemon at %s answered with status %d; is this the admin API of teal?", client->place, answer->status);
+}
+
+static enum exit_code read_answer(const struct client *client, const struct text *body, struct client_answer *answer)
+{
+	long status = 0;
+	curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
+	answer->status = (int)status;
+	answer->document = body->length > 0 ? json_loadb(body->bytes, body->length, 0, NULL) : NULL;
+	enum exit_code code = EXIT_DONE;
+	if (status < 200 || status >= 300) {
+		code = code_for_status(answer->status, answer->document);
+		explain_status(client, answer);
+	} else if (body->length > 0 && !answer->document) {
+		err_set(&answer->err, "the daemon at %s did not answer in JSON; is this the admin API of teal?", client->place);
+		code = EXIT_FAILED;
+	}
+	return code;
+}
+
+enum exit_code client_call(struct client *client, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct client_answer *answer)
+{
+	struct text url, received;
+	char *sent = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	memset(answer, 0, sizeof(*answer));
+	text_init(&received, ANSWER_LIMIT);
+	curl_easy_reset(client->easy);
+	prepare(client, client->easy, path, &url);
+	curl_easy_setopt(client->easy, CURLOPT_CUSTOMREQUEST, method);
+	if (strcmp(method, "GET") != 0)
+		curl_easy_setopt(client->easy, CURLOPT_POSTFIELDS, sent ? sent : "");
+	curl_easy_setopt(client->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+	curl_easy_setopt(client->easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(client->easy, CURLOPT_WRITEDATA, &received);
+	CURLcode result = curl_easy_perform(client->easy);
+	enum exit_code code = EXIT_UNREACHABLE;
+	if (result == CURLE_OK)
+		code = read_answer(client, &received, answer);
+	else
+		explain_failure(client, client->easy, result, timeout_ms, &answer->err);
+	text_fini(&received);
+	text_fini(&url);
+	free(sent);
+	return code;
+}
+
+static void empty(struct text *text)
+{
+	text_fini(text);
+	text_init(text, EVENT_LIMIT);
+}
+
+static void end_event(struct listening *listening)
+{
+	json_t *event = listening->data.length > 0 ? json_loadb(listening->data.bytes, listening->data.length, 0, NULL) : NULL;
+	empty(&listening->data);
+	if (event && !listening->stream->on_event(listening->stream->arg, event))
+		listening->ended = true;
+	json_decref(event);
+}
+
+/* One line of the stream: a piece of data, or the empty line that ends an event; ids and comments don't matter here. */
+static void end_line(struct listening *listening)
+{
+	const char *line = listening->line.bytes;
+	if (!*line)
+		end_event(listening);
+	else if (strncmp(line, "data:", 5) == 0)
+		text_addf(&listening->data, "%s", line + 5);
+	empty(&listening->line);
+}
+
+static size_t on_stream(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct listening *listening = arg;
+	size_t length = size * count;
+	for (size_t i = 0; i < length && !listening->ended; i++) {
+		if (bytes[i] == '\n')
+			end_line(listening);
+		else if (bytes[i] != '\r')
+			text_add(&listening->line, bytes + i, 1);
+	}
+	return length;
+}
+
+/* Drives one transfer until it is done or the stream's user ended it. */
+static CURLcode drive(CURLM *multi, CURL *easy, struct listening *listening)
+{
+	for (;;) {
+		int running = 0, left = 0;
+		long status = 0;
+		curl_multi_perform(multi, &running);
+		const CURLMsg *message = running ? NULL : curl_multi_info_read(multi, &left);
+		if (message)
+			return message->data.result;
+		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+		if (listening->ended || !listening->stream->on_tick(listening->stream->arg, status == 200)) {
+			listening->ended = true;
+			return CURLE_OK;
+		}
+		curl_multi_poll(multi, NULL, 0, TICK_MS, NULL);
+	}
+}
+
+static enum exit_code judge_stream(const struct client *client, CURL *easy, CURLcode result, const struct listening *listening, struct err *err)
+{
+	long status = 0;
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	if (listening->ended || (result == CURLE_OK && status == 200))
+		return EXIT_DONE;
+	if (result == CURLE_OK) {
+		struct client_answer answer = {.status = (int)status};
+		explain_status(client, &answer);
+		*err = answer.err;
+		return code_for_status((int)status, NULL);
+	}
+	if (status == 200)
+		return EXIT_DONE; /* it had begun: the daemon ended it, in whatever way */
+	explain_failure(client, easy, result, 5000, err);
+	return EXIT_UNREACHABLE;
+}
+
+enum exit_code client_listen(struct client *client, const char *path, const struct client_stream *stream, struct err *err)
+{
+	struct listening listening = {.stream = stream};
+	struct text url;
+	text_init(&listening.line, EVENT_LIMIT);
+	text_init(&listening.data, EVENT_LIMIT);
+	CURL *easy = curl_easy_init();
+	CURLM *multi = curl_multi_init();
+	prepare(client, easy, path, &url);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_stream);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, &listening);
+	curl_multi_add_handle(multi, easy);
+	CURLcode result = drive(multi, easy, &listening);
+	enum exit_code code = judge_stream(client, easy, result, &listening, err);
+	curl_multi_remove_handle(multi, easy);
+	curl_multi_cleanup(multi);
+	curl_easy_cleanup(easy);
+	text_fini(&listening.line);
+	text_fini(&listening.data);
+	text_fini(&url);
+	return code;
+}

@@ -1,0 +1,286 @@
+/* Watching a deployment. The stream of events is for speed and for the words; what counts is the deployment's document, which is asked for again
+ * whenever the stream breaks, so that neither a restart of the daemon nor a lost event is missed. */
+#include "cli/follow.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli/document.h"
+#include "cli/receipt.h"
+#include "cli/screen.h"
+
+#define PATIENCE_MS 30000
+#define SAFE_TO_STOP_MS 1500
+
+struct follow {
+	struct command *command;
+	const char *id;
+	uint64_t started_ms; /* of the deployment; 0 until known */
+	char last_at[64];    /* the newest event that was shown; its number breaks ties */
+	int64_t last_number;
+	uint64_t next_look_ms;
+	bool caught_up; /* the events from before this stream were read */
+	bool ended;
+};
+
+static char detached[512];
+
+/* Says where the deployment can be watched, and ends as Ctrl-C ends a process. */
+static void on_interrupt(int number)
+{
+	ssize_t ignored = write(STDERR_FILENO, detached, strlen(detached));
+	(void)ignored;
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+static void arm_interrupt(const char *service, const char *id)
+{
+	snprintf(detached, sizeof(detached), "%steal: detached; deployment %s goes on. Watch it with `teal status %s --watch`, stop it with `teal abort %s`.\n",
+		screen_is_terminal() ? "\r\033[K" : "", id, service, service);
+	signal(SIGINT, on_interrupt);
+}
+
+static void rest(unsigned ms)
+{
+	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+	nanosleep(&time, NULL);
+}
+
+/* The document, quietly: the caller knows what to make of a daemon that does not answer. */
+static enum exit_code get_deployment(struct command *command, const char *id, const char *query, uint64_t timeout_ms, struct client_answer *answer)
+{
+	struct text path;
+	text_init(&path, SIZE_MAX);
+	text_addf(&path, "/v1/deployments/");
+	client_add_escaped(&path, id);
+	text_addf(&path, "%s", query);
+	enum exit_code code = client_call(command->client, "GET", path.bytes, NULL, timeout_ms, answer);
+	text_fini(&path);
+	return code;
+}
+
+static bool is_running(const json_t *deployment)
+{
+	return strcmp(document_text_or(deployment, "outcome", "running"), "running") == 0;
+}
+
+static enum exit_code exit_of(const json_t *deployment)
+{
+	int64_t code = document_count(deployment, "exit");
+	return code >= EXIT_DONE && code <= EXIT_TIMED_OUT ? (enum exit_code)code : EXIT_FAILED;
+}
+
+/* Events come from two sides that overlap: the journal's list and the stream. */
+static bool is_new(struct follow *follow, const json_t *event)
+{
+	const char *at = document_text_or(event, "at", "");
+	int64_t number = document_count(event, "id");
+	int order = strcmp(at, follow->last_at);
+	if (order < 0 || (order == 0 && number <= follow->last_number))
+		return false;
+	snprintf(follow->last_at, sizeof(follow->last_at), "%s", at);
+	follow->last_number = number;
+	return true;
+}
+
+static enum paint event_paint(const char *name)
+{
+	static const char *const bad[] = {"rolling_back", "rolled_back", "refused", "aborted", "failed", "held", "not_durable"};
+	static const char *const good[] = {"switched", "promoted", "rollback_in_force"};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		if (strcmp(name, bad[i]) == 0)
+			return PAINT_RED;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		if (strcmp(name, good[i]) == 0)
+			return PAINT_GREEN;
+	return PAINT_NONE;
+}
+
+static void show_event(struct follow *follow, const json_t *event)
+{
+	const char *name = document_text_or(event, "event", "");
+	uint64_t at = document_time(event, "at");
+	if (!follow->started_ms)
+		follow->started_ms = at;
+	if (follow->command->json) {
+		command_print_line(event);
+		return;
+	}
+	if (strcmp(name, "draining") == 0)
+		return;
+	char after[DOCUMENT_FORM_SIZE];
+	document_format_span(at > follow->started_ms ? at - follow->started_ms : 0, after);
+	screen_write_painted(PAINT_DIM, "%8s", after);
+	screen_write("  ");
+	screen_write_painted(event_paint(name), "%s", receipt_event_text(event));
+	screen_line("%s", "");
+	screen_flush();
+}
+
+static bool ends_deployment(const char *event)
+{
+	static const char *const ends[] = {"promoted", "rolled_back", "refused", "aborted", "failed"};
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		if (strcmp(event, ends[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool on_event(void *arg, const json_t *event)
+{
+	struct follow *follow = arg;
+	if (is_new(follow, event))
+		show_event(follow, event);
+	follow->ended = follow->ended || ends_deployment(document_text_or(event, "event", ""));
+	return !follow->ended;
+}
+
+static void show_progress(const json_t *deployment)
+{
+	char left[DOCUMENT_FORM_SIZE] = "", flying[DOCUMENT_FORM_SIZE];
+	uint64_t now = clock_wall_ms(), bake_ends = document_time(deployment, "bake_ends_at");
+	const char *text = document_text(json_object_get(deployment, "evidence"), "text");
+	if (bake_ends > now)
+		document_format_span(bake_ends - now, left);
+	document_format_count(document_count(deployment, "inflight"), flying);
+	screen_live("%8s  %s%s%s%s; %s in flight on the color that is left%s%s", "", document_text_or(deployment, "phase", ""), *left ? ", bakes " : "", left,
+		*left ? " more" : "", flying, text ? "; " : "", text ? text : "");
+}
+
+/* Asks for the document now and then: for the live line, and as the second way to learn of the end. */
+static bool look(struct follow *follow)
+{
+	struct client_answer answer;
+	enum exit_code code = get_deployment(follow->command, follow->id, follow->caught_up ? "" : "?events=1", COMMAND_TIMEOUT_MS, &answer);
+	size_t i;
+	const json_t *event;
+	json_array_foreach(json_object_get(answer.document, "events"), i, event) on_event(follow, event);
+	if (code == EXIT_DONE) {
+		follow->caught_up = true;
+		follow->ended = follow->ended || !is_running(answer.document);
+	}
+	if (code == EXIT_DONE && !follow->ended && !follow->command->json)
+		show_progress(answer.document);
+	client_answer_fini(&answer);
+	return !follow->ended;
+}
+
+static bool on_tick(void *arg, bool open)
+{
+	struct follow *follow = arg;
+	uint64_t now = clock_mono_ms();
+	if (!open || (follow->caught_up && now < follow->next_look_ms))
+		return true;
+	follow->next_look_ms = now + (screen_is_terminal() ? 400 : 2000);
+	return look(follow);
+}
+
+/* One stream, from its opening to the end of the deployment or of the connection. */
+static enum exit_code listen_once(struct follow *follow, struct err *err)
+{
+	struct text path;
+	struct client_stream stream = {.on_event = on_event, .on_tick = on_tick, .arg = follow};
+	text_init(&path, SIZE_MAX);
+	text_addf(&path, "/v1/events?deployment=");
+	client_add_escaped(&path, follow->id);
+	follow->caught_up = false;
+	enum exit_code code = client_listen(follow->command->client, path.bytes, &stream, err);
+	text_fini(&path);
+	screen_live_end();
+	return code;
+}
+
+static enum exit_code listen_to_end(struct follow *follow, struct err *err)
+{
+	uint64_t lost_ms = 0;
+	while (!follow->ended) {
+		enum exit_code code = listen_once(follow, err);
+		if (follow->ended || code == EXIT_DONE) {
+			lost_ms = 0;
+		} else if (code != EXIT_UNREACHABLE) {
+			look(follow); /* no stream to be had: the document will do */
+		} else if (!lost_ms) {
+			lost_ms = clock_mono_ms();
+			screen_complain("%s; asking again for 30 s", err->text);
+		} else if (clock_mono_ms() - lost_ms > PATIENCE_MS) {
+			return EXIT_UNREACHABLE;
+		}
+		if (!follow->ended)
+			rest(250);
+	}
+	return EXIT_DONE;
+}
+
+/* The document at the end; for a short while also for the news that the old color can be stopped. */
+static enum exit_code get_end(struct command *command, const char *id, struct client_answer *answer)
+{
+	uint64_t deadline = clock_mono_ms() + SAFE_TO_STOP_MS;
+	for (;;) {
+		enum exit_code code = get_deployment(command, id, "", COMMAND_TIMEOUT_MS, answer);
+		bool promoted = strcmp(document_text_or(answer->document, "outcome", ""), "promoted") == 0;
+		if (code != EXIT_DONE || !promoted || document_has(answer->document, "safe_to_stop_at") || clock_mono_ms() > deadline)
+			return code;
+		client_answer_fini(answer);
+		rest(100);
+	}
+}
+
+enum exit_code follow_to_end(struct command *command, const char *service, const char *id)
+{
+	struct follow follow = {.command = command, .id = id};
+	struct client_answer answer;
+	arm_interrupt(service, id);
+	enum exit_code code = listen_to_end(&follow, &answer.err);
+	if (code != EXIT_DONE) {
+		screen_complain("deployment %s can't be watched any more: %s", id, answer.err.text);
+		return code;
+	}
+	code = get_end(command, id, &answer);
+	if (code != EXIT_DONE) {
+		command_fail(code, &answer.err);
+	} else {
+		code = exit_of(answer.document);
+		if (command->json)
+			command_print_line(answer.document);
+		else
+			receipt_print(answer.document);
+	}
+	client_answer_fini(&answer);
+	return code;
+}
+
+static enum exit_code tell_switched(struct command *command, const char *service, const json_t *deployment)
+{
+	bool running = is_running(deployment);
+	if (command->json)
+		command_print_line(deployment);
+	else if (running)
+		screen_line("%s: %s is live on every worker, %lld us after the flip; deployment %s goes on", service, document_text_or(deployment, "to", "?"),
+			(long long)document_count(deployment, "flip_us"), document_text_or(deployment, "id", "?"));
+	else
+		receipt_print(deployment);
+	return running ? EXIT_DONE : exit_of(deployment);
+}
+
+enum exit_code follow_to_switched(struct command *command, const char *service, const char *id)
+{
+	struct client_answer answer;
+	arm_interrupt(service, id);
+	for (;;) {
+		enum exit_code code = get_deployment(command, id, "?until=switched&timeout_s=30", 40000, &answer);
+		bool there = document_flag(answer.document, "in_force") || !is_running(answer.document);
+		if (code != EXIT_DONE)
+			command_fail(code, &answer.err);
+		else if (there)
+			code = tell_switched(command, service, answer.document);
+		client_answer_fini(&answer);
+		if (code != EXIT_DONE || there)
+			return code;
+	}
+}

@@ -1,0 +1,78 @@
+/* Orders to the daemon. What becomes of a deployment is followed in cli/follow; here it is only asked for. */
+#include "cli/order.h"
+
+#include "cli/document.h"
+#include "cli/follow.h"
+#include "cli/screen.h"
+
+const struct option order_switch_options[] = {
+	{"version", 0, OPTION_TEXT, "V", "give the color this version"},
+	{"reason", 0, OPTION_TEXT, "TEXT", "why; kept in the journal"},
+	{"expect-live", 0, OPTION_COLOR, "COLOR", "refuse unless this color is live now"},
+	{"force", 0, OPTION_FLAG, NULL, "go on although the color is not healthy or was rolled back, or the journal can't be written"},
+	{"bake", 0, OPTION_DURATION, "TIME", "how long the rollback criteria are armed after the switch (default: the configuration's)"},
+	{"confirm-within", 0, OPTION_DURATION, "TIME", "roll back unless `teal confirm` comes within this time"},
+	{"wait", 0, OPTION_DURATION, "TIME", "how long to wait for the color to be healthy (default 60s)"},
+	{"no-wait", 0, OPTION_FLAG, NULL, "return as soon as every worker sends to the new color; the daemon carries on"},
+	{"idempotency-key", 0, OPTION_TEXT, "KEY", "done once, however often it is asked for with this key"},
+	{"steps", 0, OPTION_LATER, NULL, NULL},
+	{"pause", 0, OPTION_LATER, NULL, NULL},
+	{"exclusive", 0, OPTION_LATER, NULL, NULL},
+	{"standalone", 0, OPTION_LATER, NULL, NULL},
+	{0},
+};
+
+static void put_shared(const struct command *command, const struct target *target, json_t *body)
+{
+	if (target->has_color)
+		json_object_set_new(body, "to", json_string(color_name(target->color)));
+	command_put_text(command, "version", body, "version");
+	command_put_text(command, "reason", body, "reason");
+	command_put_text(command, "expect-live", body, "expect_live");
+	command_put_flag(command, "force", body, "force");
+	command_put_seconds(command, "bake", body, "bake_s");
+	command_put_seconds(command, "confirm-within", body, "confirm_within_s");
+	command_put_seconds(command, "wait", body, "wait_s");
+}
+
+static enum exit_code follow(struct command *command, const struct target *target, const json_t *answer)
+{
+	const char *id = document_text(answer, "deployment");
+	struct err err;
+	if (!id) {
+		err_set(&err, "the daemon did not say which deployment it began; `teal status` shows it");
+		return command_fail(EXIT_FAILED, &err);
+	}
+	if (document_flag(answer, "repeated"))
+		screen_complain("this was asked for before: deployment %s", id);
+	if (options_given(&command->options, "no-wait"))
+		return follow_to_switched(command, target->service, id);
+	return follow_to_end(command, target->service, id);
+}
+
+enum exit_code order_deployment(struct command *command, const struct target *target, const char *action, json_t *body)
+{
+	struct client_answer answer;
+	const char *key = options_text(&command->options, "idempotency-key");
+	if (key)
+		client_use_key(command->client, key);
+	put_shared(command, target, body);
+	enum exit_code code = command_call_service(command, "POST", target->service, action, body, &answer);
+	json_decref(body);
+	if (code == EXIT_DONE)
+		code = follow(command, target, answer.document);
+	client_answer_fini(&answer);
+	return code;
+}
+
+enum exit_code order_send(struct command *command, const char *action, json_t *body, struct target *target, json_t **names, struct client_answer *answer)
+{
+	*answer = (struct client_answer){0};
+	enum exit_code code = command_begin(command, TARGET_SERVICE, target, names);
+	if (code == EXIT_DONE)
+		code = command_call_service(command, "POST", target->service, action, body, answer);
+	json_decref(body);
+	if (code == EXIT_DONE && command->json)
+		command_print(answer->document);
+	return code;
+}

@@ -1,0 +1,194 @@
+/* The status as a person reads it: what is live, whether it is well, whether one could go back. Out of the document alone. */
+#include "cli/overview.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/color.h"
+#include "cli/document.h"
+#include "cli/grid.h"
+#include "cli/receipt.h"
+#include "cli/screen.h"
+
+static enum paint health_paint(const char *health)
+{
+	if (strcmp(health, "healthy") == 0 || strcmp(health, "up") == 0 || strcmp(health, "ready") == 0)
+		return PAINT_GREEN;
+	return strcmp(health, "unknown") == 0 || strcmp(health, "degraded") == 0 ? PAINT_YELLOW : PAINT_RED;
+}
+
+static void print_release(const char *name, const json_t *service, enum color color)
+{
+	char title[RECEIPT_COLOR_SIZE];
+	const json_t *colors = json_object_get(service, "colors");
+	receipt_name_color(color_name(color), document_text(json_object_get(colors, color_name(color)), "version"), title);
+	screen_write_painted(PAINT_BOLD, "%s", name);
+	screen_write(": ");
+	screen_write_painted(PAINT_BOLD, "%s is live", title);
+}
+
+static void print_headline(const char *name, const json_t *service)
+{
+	enum color live;
+	if (color_parse(document_text_or(service, "live", ""), &live))
+		print_release(name, service, live);
+	else
+		screen_write("%s: no color is live", name);
+	const char *phase = document_text_or(service, "phase", "?");
+	screen_write(", ");
+	screen_write_painted(strcmp(phase, "steady") == 0 ? PAINT_NONE : PAINT_YELLOW, "%s", phase);
+	screen_line("%s", "");
+}
+
+static void print_readiness(const json_t *service)
+{
+	const char *readiness = document_text_or(service, "readiness", "?"), *reason = document_text(service, "readiness_reason");
+	screen_write("  rollback: ");
+	screen_write_painted(document_has(service, "undo") ? health_paint(readiness) : PAINT_NONE, "%s", readiness);
+	screen_line("%s%s", reason ? ", " : "", reason ? reason : "");
+}
+
+static void print_lock(const json_t *service)
+{
+	const json_t *locked = json_object_get(service, "locked");
+	if (!json_is_object(locked))
+		return;
+	const char *reason = document_text(locked, "reason");
+	screen_write("  ");
+	screen_write_painted(PAINT_YELLOW, "locked");
+	screen_line(" by %s%s%s", document_text_or(locked, "actor", "?"), reason ? ": " : "", reason ? reason : "");
+}
+
+static void print_deployment(const json_t *service, uint64_t now_ms)
+{
+	const json_t *deployment = json_object_get(service, "deployment");
+	if (!json_is_object(deployment))
+		return;
+	char to[RECEIPT_COLOR_SIZE], left[DOCUMENT_FORM_SIZE], ago[DOCUMENT_FORM_SIZE];
+	uint64_t ends = document_time(deployment, "bake_ends_at"), started = document_time(deployment, "started_at");
+	receipt_name_color(document_text_or(deployment, "to", "?"), document_text(deployment, "version"), to);
+	document_format_span(now_ms > started ? now_ms - started : 0, ago);
+	screen_write("  %s to %s by %s, begun %s ago", document_text_or(deployment, "kind", "switch"), to, document_text_or(deployment, "actor", "?"), ago);
+	if (ends > now_ms) {
+		document_format_span(ends - now_ms, left);
+		screen_write(", bakes %s more", left);
+	}
+	int64_t inflight = document_count(deployment, "inflight");
+	if (inflight > 0)
+		screen_write(", %" PRId64 " in flight on the color that is left", inflight);
+	screen_line("; deployment %s", document_text_or(deployment, "id", "?"));
+}
+
+static void add_color(struct grid *grid, const json_t *service, enum color color)
+{
+	const char *name = color_name(color);
+	const json_t *document = json_object_get(json_object_get(service, "colors"), name), *latency = json_object_get(document, "latency_ms");
+	const char *health = document_text_or(document, "health", "unknown");
+	bool live = strcmp(document_text_or(service, "live", ""), name) == 0;
+	char p50[DOCUMENT_FORM_SIZE], p99[DOCUMENT_FORM_SIZE], errors[DOCUMENT_FORM_SIZE];
+	double error_rate = document_number(document, "error_rate", -1);
+	document_format_ms(document_number(latency, "p50", -1), p50);
+	document_format_ms(document_number(latency, "p99", -1), p99);
+	document_format_share(error_rate, errors);
+	grid_add(grid, live ? PAINT_BOLD : PAINT_NONE, "%s", name);
+	grid_add(grid, PAINT_BOLD, "%s", live ? "live" : "");
+	grid_add(grid, PAINT_NONE, "%s", document_text_or(document, "version", "-"));
+	grid_add(grid, PAINT_NONE, "%" PRId64 "%%", document_count(json_object_get(service, "split"), name));
+	grid_add(grid, health_paint(health), "%s", health);
+	grid_add(grid, PAINT_NONE, "%.1f", document_number(document, "requests_per_s", 0));
+	grid_add(grid, PAINT_NONE, "%s", p50);
+	grid_add(grid, PAINT_NONE, "%s", p99);
+	grid_add(grid, error_rate > 0 ? PAINT_RED : PAINT_NONE, "%s", errors);
+	grid_add(grid, PAINT_NONE, "%" PRId64, document_count(document, "inflight"));
+	grid_add(grid, PAINT_YELLOW, "%s", document_has(document, "quarantine") ? "quarantined" : "");
+}
+
+static void print_colors(const json_t *service)
+{
+	static const char *const titles[] = {"COLOR", "", "VERSION", "SPLIT", "HEALTH", "REQ/S", "P50", "P99", "ERRORS", "IN FLIGHT", ""};
+	struct grid *grid = grid_new(2, "lllrlrrrrrl", titles);
+	for (enum color color = COLOR_BLUE; color < COLOR_COUNT; color++)
+		add_color(grid, service, color);
+	grid_print(grid);
+}
+
+static void add_backend(struct grid *grid, enum color color, const json_t *backend, uint64_t now_ms)
+{
+	const json_t *probe = json_object_get(backend, "last_probe");
+	const char *health = document_text_or(backend, "health", "unknown");
+	char ago[DOCUMENT_FORM_SIZE] = "";
+	uint64_t at = document_time(probe, "at");
+	if (at)
+		document_format_span(now_ms > at ? now_ms - at : 0, ago);
+	grid_add(grid, PAINT_NONE, "%s", color_name(color));
+	grid_add(grid, PAINT_NONE, "%s", document_text_or(backend, "address", "?"));
+	grid_add(grid, health_paint(health), "%s", health);
+	grid_add(grid, PAINT_NONE, "%" PRId64, document_count(backend, "inflight"));
+	grid_add(grid, PAINT_NONE, "%s", document_text_or(backend, "fault", document_text_or(probe, "detail", "not probed yet")));
+	grid_add(grid, PAINT_DIM, "%s%s", ago, at ? " ago" : "");
+}
+
+static void print_backends(const json_t *service, uint64_t now_ms)
+{
+	static const char *const titles[] = {"", "BACKEND", "HEALTH", "IN FLIGHT", "LAST PROBE", ""};
+	struct grid *grid = grid_new(2, "lllrll", titles);
+	for (enum color color = COLOR_BLUE; color < COLOR_COUNT; color++) {
+		const json_t *document = json_object_get(json_object_get(service, "colors"), color_name(color)), *backend;
+		size_t i;
+		json_array_foreach(json_object_get(document, "backends"), i, backend) add_backend(grid, color, backend, now_ms);
+	}
+	grid_print(grid);
+}
+
+static void print_quarantine(const json_t *service)
+{
+	for (enum color color = COLOR_BLUE; color < COLOR_COUNT; color++) {
+		const json_t *document = json_object_get(json_object_get(service, "colors"), color_name(color)),
+			     *quarantine = json_object_get(document, "quarantine");
+		if (json_is_object(quarantine))
+			screen_line("  %s is quarantined since deployment %s: %s", color_name(color), document_text_or(quarantine, "deployment", "?"),
+				document_text_or(quarantine, "reason", "it was rolled back"));
+	}
+}
+
+void overview_print_service(const char *name, const json_t *service, uint64_t now_ms)
+{
+	print_headline(name, service);
+	print_deployment(service, now_ms);
+	print_lock(service);
+	print_readiness(service);
+	print_quarantine(service);
+	print_colors(service);
+	print_backends(service, now_ms);
+}
+
+static void print_daemon(const json_t *status)
+{
+	const json_t *connections = json_object_get(status, "connections"), *journal = json_object_get(status, "journal");
+	char up[DOCUMENT_FORM_SIZE], open[DOCUMENT_FORM_SIZE];
+	uint64_t now = document_time(status, "now"), started = document_time(status, "started_at");
+	document_format_span(now > started ? now - started : 0, up);
+	document_format_count(document_count(connections, "open"), open);
+	screen_line("teal %s, up %s, pid %" PRId64 ", %s client connections (%" PRId64 " idle, %" PRId64 " tunnels)", document_text_or(status, "version", "?"),
+		up, document_count(status, "pid"), open, document_count(connections, "idle"), document_count(connections, "tunnels"));
+	if (document_flag(status, "draining"))
+		screen_line("the daemon is draining and will end");
+	if (document_has(journal, "durable") && !document_flag(journal, "durable"))
+		screen_line("the newest state is not on disk yet; the daemon tries again");
+	if (document_has(journal, "fault"))
+		screen_line("the history can't be written: %s", document_text_or(journal, "fault", ""));
+}
+
+void overview_print(const json_t *status)
+{
+	print_daemon(status);
+	uint64_t now = document_time(status, "now");
+	json_t *services = json_object_get(status, "services"), *service;
+	const char *name;
+	json_object_foreach(services, name, service)
+	{
+		screen_line("%s", "");
+		overview_print_service(name, service, now);
+	}
+}

@@ -1,0 +1,141 @@
+/* Standard output as a terminal or a pipe. Decides nothing about content; the columns of tables are cli/grid's. */
+#include "cli/screen.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+static struct {
+	bool terminal, colors, live;
+} screen;
+
+void screen_init(void)
+{
+	const char *kind = getenv("TERM"), *plain = getenv("NO_COLOR");
+	screen.terminal = isatty(STDOUT_FILENO) && kind && strcmp(kind, "dumb") != 0;
+	screen.colors = screen.terminal && !(plain && *plain);
+	if (!screen.terminal)
+		setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
+bool screen_is_terminal(void)
+{
+	return screen.terminal;
+}
+
+unsigned screen_width(void)
+{
+	struct winsize size;
+	if (!screen.terminal || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+		return 80;
+	return size.ws_col;
+}
+
+/* Text that came from elsewhere (a version, an answer to a probe) must not drive the terminal. */
+static void tame(char *text)
+{
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		bool control = (*c < 0x20 && *c != '\n') || *c == 0x7f;
+		bool upper_control = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
+		if (control || upper_control)
+			*c = '?';
+		if (upper_control)
+			c[1] = '?';
+	}
+}
+
+static char *format_tame(const char *format, va_list arguments)
+{
+	char *text = NULL;
+	if (vasprintf(&text, format, arguments) < 0)
+		return memory_text("");
+	tame(text);
+	return text;
+}
+
+static void put(FILE *stream, enum paint paint, const char *format, va_list arguments)
+{
+	static const char *const escapes[PAINT_COUNT] = {"", "\033[1m", "\033[2m", "\033[31m", "\033[32m", "\033[33m", "\033[34m"};
+	bool painted = screen.colors && stream == stdout && paint != PAINT_NONE;
+	char *text = format_tame(format, arguments);
+	fprintf(stream, "%s%s%s", painted ? escapes[paint] : "", text, painted ? "\033[0m" : "");
+	free(text);
+}
+
+void screen_live_end(void)
+{
+	if (screen.live)
+		fputs("\r\033[K", stdout);
+	screen.live = false;
+}
+
+void screen_line(const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	screen_live_end();
+	put(stdout, PAINT_NONE, format, arguments);
+	va_end(arguments);
+	putchar('\n');
+}
+
+void screen_write(const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	screen_live_end();
+	put(stdout, PAINT_NONE, format, arguments);
+	va_end(arguments);
+}
+
+void screen_write_painted(enum paint paint, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	screen_live_end();
+	put(stdout, paint, format, arguments);
+	va_end(arguments);
+}
+
+void screen_live(const char *format, ...)
+{
+	if (!screen.terminal)
+		return;
+	va_list arguments;
+	va_start(arguments, format);
+	char *line = format_tame(format, arguments);
+	va_end(arguments);
+	int width = (int)screen_width() - 1;
+	printf("\r%s%.*s%s\033[K", screen.colors ? "\033[2m" : "", width, line, screen.colors ? "\033[0m" : "");
+	free(line);
+	fflush(stdout);
+	screen.live = true;
+}
+
+void screen_complain(const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	screen_live_end();
+	fflush(stdout);
+	fputs("teal: ", stderr);
+	put(stderr, PAINT_NONE, format, arguments);
+	fputc('\n', stderr);
+	va_end(arguments);
+}
+
+void screen_clear(void)
+{
+	if (screen.terminal)
+		fputs("\033[H\033[2J", stdout);
+}
+
+void screen_flush(void)
+{
+	fflush(stdout);
+}

@@ -1,0 +1,46 @@
+/* teal abort. Stops a deployment under way. */
+#include "cli/verbs.h"
+
+#include "cli/document.h"
+#include "cli/order.h"
+#include "cli/screen.h"
+
+static const struct option rows[] = {
+	{"reason", 0, OPTION_TEXT, "TEXT", "why; kept in the journal"},
+	{0},
+};
+
+static void tell(const struct target *target, const json_t *answer)
+{
+	const char *id = document_text_or(answer, "deployment", "?"), *live = document_text(answer, "live"), *warning = document_text(answer, "warning");
+	if (warning)
+		screen_complain("warning: %s", warning);
+	if (live)
+		screen_line("%s: %s is live again; deployment %s is rolled back", target->service, live, id);
+	else
+		screen_line("%s: deployment %s is aborted before its flip", target->service, id);
+}
+
+static enum exit_code run(struct command *command)
+{
+	struct target target;
+	struct client_answer answer;
+	json_t *names = NULL, *body = json_object();
+	command_put_text(command, "reason", body, "reason");
+	enum exit_code code = order_send(command, "abort", body, &target, &names, &answer);
+	if (code == EXIT_DONE && !command->json)
+		tell(&target, answer.document);
+	client_answer_fini(&answer);
+	json_decref(names);
+	return code;
+}
+
+const struct verb verb_abort = {
+	.name = "abort",
+	.summary = "stop a switch under way and go back",
+	.usage = "[SERVICE]",
+	.options = rows,
+	.asks_daemon = true,
+	.help = "Before the flip nothing has changed and the switch ends as aborted; after it the earlier color is made live again.",
+	.run = run,
+};

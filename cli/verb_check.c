@@ -1,0 +1,68 @@
+/* teal check. Reads the file; touches nothing else. */
+#include "cli/verbs.h"
+
+#include "cli/screen.h"
+#include "conf/conf.h"
+
+static const struct option rows[] = {
+	{"config", 'c', OPTION_TEXT, "FILE", "the file to check (default $TEAL_CONFIG, ./teal.yaml, /etc/teal/teal.yaml)"},
+	{"json", 0, OPTION_FLAG, NULL, "print JSON: file, ok, faults"},
+	{0},
+};
+
+static void print_json(const char *file, bool ok, const struct conf_faults *faults)
+{
+	json_t *lines = json_array();
+	for (size_t i = 0; i < faults->count; i++)
+		json_array_append_new(lines, json_string(faults->lines[i]));
+	json_t *document = json_pack("{sssbso}", "file", file, "ok", (int)ok, "faults", lines);
+	command_print(document);
+	json_decref(document);
+}
+
+static void print_lines(const char *file, const struct conf *conf, const struct conf_faults *faults)
+{
+	for (size_t i = 0; i < faults->count; i++)
+		screen_line("%s", faults->lines[i]);
+	if (!conf)
+		return;
+	size_t backends = 0;
+	for (size_t i = 0; i < conf->service_count; i++)
+		backends += conf->services[i].colors[COLOR_BLUE].backend_count + conf->services[i].colors[COLOR_GREEN].backend_count;
+	screen_line("%s: ok (%zu service%s, %zu backend%s, %zu listener%s)", file, conf->service_count, conf->service_count == 1 ? "" : "s", backends,
+		backends == 1 ? "" : "s", conf->listen_count, conf->listen_count == 1 ? "" : "s");
+}
+
+static enum exit_code run(struct command *command)
+{
+	struct err err;
+	struct target target;
+	if (!target_read(command->options.words, command->options.word_count, TARGET_NOTHING, &target, &err)) {
+		err_prefix(&err, "the file is named by -c");
+		return command_misused(command, &err);
+	}
+	const char *file = conf_find_file(options_text(&command->options, "config"));
+	if (!file) {
+		err_set(&err, "there is no configuration: neither $TEAL_CONFIG, nor ./teal.yaml, nor /etc/teal/teal.yaml; name one with -c FILE");
+		return command_fail(EXIT_USAGE, &err);
+	}
+	struct conf_faults faults = {0};
+	struct conf *conf = conf_load(file, &faults);
+	bool ok = conf != NULL;
+	if (options_given(&command->options, "json"))
+		print_json(file, ok, &faults);
+	else
+		print_lines(file, conf, &faults);
+	conf_free(conf);
+	conf_faults_fini(&faults);
+	return ok ? EXIT_DONE : EXIT_USAGE;
+}
+
+const struct verb verb_check = {
+	.name = "check",
+	.summary = "validate the configuration and print every fault in it",
+	.usage = "",
+	.options = rows,
+	.help = "Each fault is one line, FILE:LINE:COL: message. Exit code 0 when the file is right, 2 when it is not.",
+	.run = run,
+};

@@ -1,0 +1,73 @@
+/* teal stop. Asks the daemon to drain and end, and waits until its socket is closed. */
+#include "cli/verbs.h"
+
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli/screen.h"
+
+#define WAIT_MS 120000
+
+static const struct option rows[] = {
+	{"wait", 0, OPTION_DURATION, "TIME", "how long to wait for its end (default 2m)"},
+	{"no-wait", 0, OPTION_FLAG, NULL, "return at once; the daemon drains and ends by itself"},
+	{0},
+};
+
+static bool is_gone(struct command *command)
+{
+	struct client_answer answer;
+	bool gone = client_call(command->client, "GET", "/healthz", NULL, 2000, &answer) == EXIT_UNREACHABLE;
+	client_answer_fini(&answer);
+	return gone;
+}
+
+static enum exit_code wait_for_end(struct command *command, uint64_t wait_ms)
+{
+	struct err err;
+	char patience[TEXT_UNIT_SIZE];
+	uint64_t deadline = clock_mono_ms() + wait_ms;
+	while (!is_gone(command)) {
+		if (clock_mono_ms() >= deadline) {
+			text_format_duration(wait_ms, patience);
+			err_set(&err, "the daemon still drains after %s; it ends by itself, `teal status` shows what it waits for", patience);
+			return command_fail(EXIT_TIMED_OUT, &err);
+		}
+		screen_live("draining");
+		nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+	}
+	screen_live_end();
+	return EXIT_DONE;
+}
+
+static enum exit_code run(struct command *command)
+{
+	struct target target;
+	struct client_answer answer = {0};
+	const struct options_value *wait = options_get(&command->options, "wait");
+	bool at_once = options_given(&command->options, "no-wait");
+	json_t *names, *body = json_object();
+	enum exit_code code = command_begin(command, TARGET_NOTHING, &target, &names);
+	if (code == EXIT_DONE)
+		code = command_call(command, "POST", "/v1/stop", body, COMMAND_TIMEOUT_MS, &answer);
+	if (code == EXIT_DONE && command->json)
+		command_print(answer.document);
+	if (code == EXIT_DONE && !at_once)
+		code = wait_for_end(command, wait->given ? wait->number : WAIT_MS);
+	if (code == EXIT_DONE && !command->json)
+		screen_line(at_once ? "the daemon drains and ends" : "the daemon has ended");
+	client_answer_fini(&answer);
+	json_decref(body);
+	return code;
+}
+
+const struct verb verb_stop = {
+	.name = "stop",
+	.summary = "drain the daemon and end it",
+	.usage = "",
+	.options = rows,
+	.asks_daemon = true,
+	.help = "No new connection is taken, requests under way end, and every answer says `Connection: close`. The live color is kept for the next start.",
+	.run = run,
+};

@@ -1,0 +1,27 @@
+/* teal switch. Asks for the switch; the daemon does it. */
+#include "cli/verbs.h"
+
+#include "cli/order.h"
+
+static enum exit_code run(struct command *command)
+{
+	struct target target;
+	json_t *names;
+	enum exit_code code = command_begin(command, TARGET_SERVICE_COLOR, &target, &names);
+	if (code == EXIT_DONE)
+		code = order_deployment(command, &target, "switch", json_object());
+	json_decref(names);
+	return code;
+}
+
+const struct verb verb_switch = {
+	.name = "switch",
+	.summary = "make the other color live, watch it, and go back if it is worse",
+	.usage = "[SERVICE] [COLOR]",
+	.options = order_switch_options,
+	.asks_daemon = true,
+	.help = "COLOR is the idle one when it is left out. Gates first, then the flip, the drain of the old color, the bake, and the verdict.\n"
+		"Ctrl-C detaches; the switch goes on. Exit code 0 promoted, 1 aborted or failed, 3 refused, 4 rolled back.\n"
+		"With --json: one event a line, the deployment last.",
+	.run = run,
+};
