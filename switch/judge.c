@@ -33,7 +33,7 @@ static bool errors_are_bad(const struct judge_input *input)
 /* A cause that both colors share (a database, a network) is not cured by a rollback. */
 static bool other_is_no_better(const struct judge_input *input)
 {
-	return input->other_failed_rounds > 0 || input->other_health == COLOR_HEALTH_UNHEALTHY;
+	return input->other_gone || input->other_failed_rounds > 0 || input->other_health == COLOR_HEALTH_UNHEALTHY;
 }
 
 static void describe(const struct judge_input *input, struct judgement *judgement)
@@ -45,7 +45,7 @@ static void describe(const struct judge_input *input, struct judgement *judgemen
 	snprintf(judgement->text, sizeof(judgement->text), "%" PRIu64 " answers, %" PRIu64 " errors (%.2f%%%s), %u failed probe round%s in a row%s%s",
 		input->answers, input->errors, 100.0 * error_rate(input), against, input->failed_rounds, input->failed_rounds == 1 ? "" : "s",
 		input->answers < JUDGE_ANSWERS_MIN ? "; too little traffic to judge" : "",
-		judgement->hold ? "; the other color is no better, so nothing is rolled back" : "");
+		judgement->hold ? "; the other color is no better, so a rollback would not help" : "");
 }
 
 void judge_decide(const struct judge_input *input, struct judgement *judgement)

@@ -24,6 +24,7 @@ struct judge_input {
 	/* of the other color */
 	unsigned other_failed_rounds; /* as above */
 	enum color_health other_health;
+	bool other_gone; /* a rollback to it would not succeed */
 	/* limits; 0 is none */
 	double error_rate_limit;
 	unsigned unhealthy_probes_limit;

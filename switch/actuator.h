@@ -1,0 +1,24 @@
+/* How a split gets into force: the only thing the switcher knows of a transport. Control thread.
+ *
+ * An actuator belongs to one service. `apply` cannot fail: whatever may fail comes before it. */
+#ifndef TEAL_SWITCH_ACTUATOR_H
+#define TEAL_SWITCH_ACTUATOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/color.h"
+
+struct actuator {
+	/* Gives `live` the whole split; returns a ticket to ask about. */
+	uint64_t (*apply)(void *arg, enum color live);
+	/* True once no new request can see what was in force before the ticket. */
+	bool (*in_force)(void *arg, uint64_t ticket);
+	/* Requests that a color was given and has not answered yet. */
+	uint64_t (*read_inflight)(void *arg, enum color color);
+	/* Nothing is in flight on the color and no connection to it is open. */
+	bool (*is_quiet)(void *arg, enum color color);
+	void *arg;
+};
+
+#endif

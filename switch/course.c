@@ -1,0 +1,471 @@
+/* The course of one deployment. Control thread. Each step is a function, in order; `enter` is the only writer of ->step. Every wait has a deadline,
+ * armed where the wait begins. What may fail comes before the flip: the flip itself is one store. */
+#include "switch/course.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "switch/watch.h"
+#include "switch/wire.h"
+
+#define RECORD_MS 2000u /* a disk that takes longer does not take part */
+#define SPREAD_MS 10000u
+#define TELL_EVERY_MS 500u
+
+static void enter(struct switcher *switcher, enum step step)
+{
+	switcher->current->step = step;
+}
+
+void course_emit(struct switcher *switcher, const char *event, json_t *more, const char *format, ...)
+{
+	char text[1024];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	switcher->host.emit(switcher->host.arg, switcher->current, event, more, text);
+}
+
+static void save(struct switcher *switcher)
+{
+	switcher->host.write_deployment(switcher->host.arg, switcher->current);
+}
+
+static uint64_t inflight_of(const struct switcher *switcher, enum color color)
+{
+	return switcher->actuator.read_inflight(switcher->actuator.arg, color);
+}
+
+/* ---- gate ---- */
+
+void course_read_gates(const struct switcher *switcher, const struct deployment *deployment, struct gate_result results[GATE_COUNT])
+{
+	struct gates_input input = {0};
+	switcher->host.read_gates(switcher->host.arg, deployment->to, &input);
+	input.service = switcher->service;
+	input.to = deployment->to;
+	input.expects = deployment->expects;
+	input.expect_live = deployment->expect_live;
+	input.force = deployment->force;
+	if (switcher->current && switcher->current != deployment)
+		input.running = switcher->current->id;
+	gates_check(&input, results);
+}
+
+void course_begin(struct switcher *switcher)
+{
+	switcher->wait_ms = course_now_ms(switcher) + switcher->current->wait_ms;
+	switcher->waiting = false;
+	enter(switcher, STEP_GATE);
+}
+
+static void record(struct switcher *switcher)
+{
+	course_emit(switcher, "gates_passed", NULL, "%s: every gate for %s is passed", switcher->service, color_name(switcher->current->to));
+	enter(switcher, STEP_RECORD);
+	switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
+	switcher->record_ms = course_now_ms(switcher) + RECORD_MS;
+	save(switcher);
+}
+
+static void tell_waiting(struct switcher *switcher, const struct gate_result *gate)
+{
+	if (switcher->waiting)
+		return;
+	switcher->waiting = true;
+	course_emit(switcher, "waiting", json_pack("{s:s, s:o}", "gate", gates_name(gate->gate), "wait_s", wire_seconds(switcher->current->wait_ms)),
+		"%s: waiting: %s", switcher->service, gate->detail);
+}
+
+static void refuse(struct switcher *switcher, const struct gate_result *gate)
+{
+	bool timed_out = gate->waits && switcher->current->kind == DEPLOYMENT_DEPLOY;
+	course_finish(switcher, OUTCOME_REFUSED, gates_name(gate->gate), timed_out ? 6 : 3, "%s", gate->detail);
+}
+
+static void step_gate(struct switcher *switcher)
+{
+	struct gate_result results[GATE_COUNT];
+	struct deployment *deployment = switcher->current;
+	course_read_gates(switcher, deployment, results);
+	json_decref(deployment->gates);
+	deployment->gates = gates_to_json(results);
+	const struct gate_result *gate = gates_find_refusal(results);
+	if (!gate)
+		record(switcher);
+	else if (gate->waits && course_now_ms(switcher) < switcher->wait_ms)
+		tell_waiting(switcher, gate);
+	else
+		refuse(switcher, gate);
+}
+
+/* ---- record ---- */
+
+static void arm(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	uint64_t now = course_now_ms(switcher), wall = course_wall_ms(switcher);
+	switcher->spread_ms = now + SPREAD_MS;
+	switcher->drain_ms = now + switcher->policy.drain_ms;
+	switcher->bake_ms = now + deployment->bake_ms;
+	switcher->confirm_ms = now + deployment->confirm_within_ms;
+	switcher->judge_ms = now;
+	switcher->tell_ms = now;
+	switcher->judged_last = switcher->receipt_closed = false;
+	deployment->bake_ends_at = wall + deployment->bake_ms;
+	deployment->confirm_by = deployment->wants_confirm ? wall + deployment->confirm_within_ms : 0;
+}
+
+static void read_base(struct switcher *switcher)
+{
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		switcher->host.read_counts(switcher->host.arg, (enum color)color, &switcher->base[color]);
+	switcher->host.forget_probes(switcher->host.arg);
+}
+
+static void flip(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	read_base(switcher);
+	deployment->receipt.inflight_at_switch = deployment->inflight = inflight_of(switcher, deployment->from);
+	deployment->flipped_at = course_wall_ms(switcher);
+	arm(switcher);
+	switcher->host.set_live(switcher->host.arg, deployment->to);
+	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
+	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->to);
+	enter(switcher, STEP_SPREAD);
+	course_emit(switcher, "flipped", json_pack("{s:s, s:b}", "live", color_name(deployment->to), "durable", deployment->durable == 1), "%s: %s is live",
+		switcher->service, color_name(deployment->to));
+	switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
+}
+
+/* The write that did not come in time may still come: the truth is written again with the color that stays live. */
+static void refuse_record(struct switcher *switcher, const char *why)
+{
+	course_finish(switcher, OUTCOME_REFUSED, "durable", 3,
+		"the switch can't be written to the state directory: %s; make room or repair it, or switch with --force", why);
+}
+
+static void step_record(struct switcher *switcher)
+{
+	char why[384] = "";
+	struct deployment *deployment = switcher->current;
+	enum switcher_truth truth = switcher->host.read_truth(switcher->host.arg, switcher->truth_ticket, why, sizeof(why));
+	if (truth == SWITCHER_TRUTH_PENDING && course_now_ms(switcher) < switcher->record_ms)
+		return;
+	if (truth == SWITCHER_TRUTH_PENDING)
+		snprintf(why, sizeof(why), "it was not on disk within %u s", RECORD_MS / 1000);
+	deployment->durable = truth == SWITCHER_TRUTH_DURABLE;
+	if (truth != SWITCHER_TRUTH_DURABLE && !deployment->force) {
+		refuse_record(switcher, why);
+		return;
+	}
+	if (truth != SWITCHER_TRUTH_DURABLE) {
+		deployment_warn(deployment, "the switch is not durable: %s", why);
+		course_emit(switcher, "not_durable", NULL, "%s: the switch to %s is not durable: %s", switcher->service, color_name(deployment->to), why);
+	}
+	flip(switcher);
+}
+
+/* ---- spread ---- */
+
+static void note_force(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	if (deployment->in_force || !switcher->actuator.in_force(switcher->actuator.arg, switcher->ticket))
+		return;
+	deployment->in_force = true;
+	deployment->flip_us = switcher->host.read_mono_us(switcher->host.arg) - switcher->flipped_us;
+	deployment->switched_at = course_wall_ms(switcher);
+	course_emit(switcher, "switched", json_pack("{s:o, s:o}", "flip_us", wire_count(deployment->flip_us), "inflight", wire_count(deployment->inflight)),
+		"%s: %s is live on every worker, %" PRIu64 " us after the flip", switcher->service, color_name(deployment->to), deployment->flip_us);
+}
+
+static void step_spread(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	note_force(switcher);
+	if (deployment->in_force) {
+		enter(switcher, STEP_DRAIN);
+		save(switcher);
+	} else if (!watch_run(switcher) && course_now_ms(switcher) >= switcher->spread_ms) {
+		deployment_warn(deployment, "not every worker has acknowledged the flip within %u s", SPREAD_MS / 1000);
+		enter(switcher, STEP_DRAIN);
+	}
+}
+
+/* ---- drain ---- */
+
+static void tell_drain(struct switcher *switcher, uint64_t inflight)
+{
+	struct deployment *deployment = switcher->current;
+	if (inflight == deployment->inflight || course_now_ms(switcher) < switcher->tell_ms)
+		return;
+	switcher->tell_ms = course_now_ms(switcher) + TELL_EVERY_MS;
+	course_emit(switcher, "draining", json_pack("{s:o, s:o}", "inflight", wire_count(inflight), "drained", wire_count(deployment->receipt.drained)),
+		"%s: %" PRIu64 " requests are still in flight on %s", switcher->service, inflight, color_name(deployment->from));
+}
+
+static void end_drain(struct switcher *switcher, bool drained)
+{
+	struct deployment *deployment = switcher->current;
+	deployment->drained_at = course_wall_ms(switcher);
+	watch_count(switcher);
+	enter(switcher, STEP_BAKE);
+	json_t *more = json_pack("{s:o}", "receipt", deployment_receipt_to_json(deployment));
+	if (drained)
+		course_emit(switcher, "drained", more, "%s: %s is drained", switcher->service, color_name(deployment->from));
+	else
+		course_emit(switcher, "drain_deadline", more,
+			"%s: %" PRIu64 " requests are still in flight on %s at the drain's deadline; they are left to end by themselves", switcher->service,
+			deployment->inflight, color_name(deployment->from));
+	save(switcher);
+	switcher->host.write_truth(switcher->host.arg);
+}
+
+static void step_drain(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	struct deployment_receipt *receipt = &deployment->receipt;
+	note_force(switcher);
+	if (watch_run(switcher))
+		return;
+	uint64_t inflight = inflight_of(switcher, deployment->from);
+	uint64_t left = inflight < receipt->inflight_at_switch ? inflight : receipt->inflight_at_switch;
+	receipt->drained = receipt->inflight_at_switch - left;
+	tell_drain(switcher, inflight);
+	deployment->inflight = inflight;
+	if (deployment->in_force && inflight == 0) {
+		end_drain(switcher, true);
+	} else if (course_now_ms(switcher) >= switcher->drain_ms) {
+		receipt->cut = left;
+		end_drain(switcher, false);
+	}
+}
+
+/* ---- bake ---- */
+
+static void promote(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	const char *to = color_name(deployment->to);
+	uint64_t baked_ms = course_wall_ms(switcher) - deployment->flipped_at;
+	const char *text = wire_read_text(deployment->evidence, "text");
+	if (deployment->verdict == VERDICT_INCONCLUSIVE)
+		deployment_warn(deployment, "the verdict on %s is inconclusive: %s", to, text);
+	course_finish(switcher, OUTCOME_PROMOTED, deployment->promote_asked ? "promoted" : "bake_over", 0,
+		"%s has been live for %" PRIu64 " s; the verdict is %s: %s", to, baked_ms / 1000, judge_verdict_name(deployment->verdict), text);
+}
+
+static void decide(struct switcher *switcher)
+{
+	static const struct actor judge_itself = {"teal", -1};
+	struct deployment *deployment = switcher->current;
+	if (!switcher->judged_last)
+		watch_judge(switcher);
+	if (deployment->promote_asked)
+		promote(switcher);
+	else if (deployment->verdict == VERDICT_BAD)
+		course_finish(switcher, OUTCOME_FAILED, "common_cause", 1, "%s is bad, and %s is no better, so nothing was rolled back: %s",
+			color_name(deployment->to), color_name(deployment->from), wire_read_text(deployment->evidence, "text"));
+	else if (deployment->verdict == VERDICT_INCONCLUSIVE && switcher->policy.inconclusive == CONF_INCONCLUSIVE_ROLLBACK)
+		course_go_back(switcher, "inconclusive", &judge_itself, wire_read_text(deployment->evidence, "text"));
+	else
+		promote(switcher);
+}
+
+static void step_bake(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	note_force(switcher);
+	if (watch_run(switcher))
+		return;
+	deployment->inflight = inflight_of(switcher, deployment->from);
+	bool over = deployment->promote_asked || course_now_ms(switcher) >= switcher->bake_ms;
+	bool confirmed = !deployment->wants_confirm || deployment->confirmed_at || deployment->promote_asked;
+	if (over && confirmed)
+		decide(switcher);
+}
+
+/* ---- back ---- */
+
+static void fill_rollback(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason)
+{
+	char why[256], warning[512];
+	struct deployment *deployment = switcher->current;
+	struct deployment_rollback *rollback = &deployment->rollback;
+	if (switcher_readiness(switcher, why, sizeof(why)) != READINESS_READY) {
+		snprintf(warning, sizeof(warning), "%s is not ready: %s", color_name(deployment->from), why);
+		rollback->warning = memory_text(warning);
+	}
+	rollback->at = course_wall_ms(switcher);
+	rollback->cause = cause;
+	rollback->actor = *actor;
+	rollback->reason = memory_text(reason);
+	rollback->durable = -1;
+	rollback->inflight = deployment->inflight = inflight_of(switcher, deployment->to);
+}
+
+void course_go_back(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason)
+{
+	struct deployment *deployment = switcher->current;
+	uint64_t now = course_now_ms(switcher);
+	fill_rollback(switcher, cause, actor, reason);
+	switcher->host.set_live(switcher->host.arg, deployment->from);
+	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
+	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->from);
+	switcher->host.quarantine(switcher->host.arg, deployment);
+	switcher->record_ms = now + RECORD_MS;
+	switcher->drain_ms = now + switcher->policy.drain_ms;
+	enter(switcher, STEP_BACK);
+	switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
+	json_t *more = json_pack("{s:s, s:o, s:o, s:s, s:o}", "cause", cause, "actor", wire_text(actor->name), "reason", wire_text(reason), "live",
+		color_name(deployment->from), "inflight", wire_count(deployment->inflight));
+	course_emit(switcher, "rolling_back", more, "%s: back to %s (%s)%s%s", switcher->service, color_name(deployment->from), cause,
+		reason && *reason ? ": " : "", reason ? reason : "");
+	save(switcher);
+}
+
+static void note_durable(struct switcher *switcher)
+{
+	char why[384];
+	struct deployment_rollback *rollback = &switcher->current->rollback;
+	if (rollback->durable == 1)
+		return;
+	enum switcher_truth truth = switcher->host.read_truth(switcher->host.arg, switcher->truth_ticket, why, sizeof(why));
+	if (truth == SWITCHER_TRUTH_DURABLE) {
+		if (rollback->durable == 0)
+			course_emit(switcher, "durable", NULL, "%s: the rollback is durable now", switcher->service);
+		rollback->durable = 1;
+	} else if (rollback->durable < 0 && (truth == SWITCHER_TRUTH_FAILED || course_now_ms(switcher) >= switcher->record_ms)) {
+		rollback->durable = 0;
+		course_emit(switcher, "not_durable", NULL, "%s: the rollback is in force, but not durable%s%s; it is tried again every second",
+			switcher->service, truth == SWITCHER_TRUTH_FAILED ? ": " : "", truth == SWITCHER_TRUTH_FAILED ? why : "");
+	}
+}
+
+static void note_back_in_force(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	struct deployment_rollback *rollback = &deployment->rollback;
+	if (rollback->in_force || !switcher->actuator.in_force(switcher->actuator.arg, switcher->ticket))
+		return;
+	uint64_t took_us = switcher->host.read_mono_us(switcher->host.arg) - switcher->flipped_us;
+	rollback->in_force = true;
+	course_emit(switcher, "rollback_in_force", json_pack("{s:o}", "flip_us", wire_count(took_us)),
+		"%s: %s is live again on every worker, %" PRIu64 " us after the flip", switcher->service, color_name(deployment->from), took_us);
+}
+
+static void step_back(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	struct deployment_rollback *rollback = &deployment->rollback;
+	note_durable(switcher);
+	note_back_in_force(switcher);
+	deployment->inflight = inflight_of(switcher, deployment->to);
+	bool drained = rollback->in_force && deployment->inflight == 0;
+	if (rollback->durable < 0 || (!drained && course_now_ms(switcher) < switcher->drain_ms))
+		return;
+	const char *reason = rollback->reason ? rollback->reason : "";
+	course_finish(switcher, OUTCOME_ROLLED_BACK, rollback->cause, 4, "%s is live again (%s by %s)%s%s", color_name(deployment->from), rollback->cause,
+		rollback->actor.name, *reason ? ": " : "", reason);
+}
+
+/* ---- end ---- */
+
+static void restore_release(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	if (deployment->changes_to && !deployment_has_flipped(deployment))
+		switcher->host.set_release(switcher->host.arg, deployment->to, &deployment->to_before, deployment->to_before_deployed);
+}
+
+/* What can still be undone is kept; a rollback uses that up, whatever was promoted before it. */
+static void put_away(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	bool undoable = deployment->outcome == OUTCOME_PROMOTED || (deployment->outcome == OUTCOME_FAILED && deployment_has_flipped(deployment));
+	switcher->current = NULL;
+	if (undoable || deployment->outcome == OUTCOME_ROLLED_BACK) {
+		deployment_free(switcher->undo);
+		switcher->undo = undoable ? deployment : NULL;
+	}
+	if (!undoable)
+		deployment_free(deployment);
+}
+
+void course_finish(struct switcher *switcher, enum outcome outcome, const char *cause, int exit_code, const char *format, ...)
+{
+	struct deployment *deployment = switcher->current;
+	const char *name = deployment_outcome_name(outcome);
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(deployment->detail, sizeof(deployment->detail), format, arguments);
+	va_end(arguments);
+	snprintf(deployment->cause, sizeof(deployment->cause), "%s", cause);
+	deployment->outcome = outcome;
+	deployment->exit_code = exit_code;
+	deployment->ended_at = course_wall_ms(switcher);
+	if (deployment_has_flipped(deployment))
+		watch_count(switcher);
+	enter(switcher, STEP_END);
+	restore_release(switcher);
+	switcher->outcomes[outcome]++;
+	save(switcher);
+	json_t *more = json_pack("{s:s, s:s, s:i, s:o, s:o}", "outcome", name, "cause", cause, "exit", exit_code, "verdict",
+		deployment->evidence ? json_string(judge_verdict_name(deployment->verdict)) : json_null(), "receipt", deployment_receipt_to_json(deployment));
+	course_emit(switcher, name, more, "%s: %s: %s", switcher->service, name, deployment->detail);
+	put_away(switcher);
+	switcher->host.write_truth(switcher->host.arg);
+}
+
+/* ---- after a restart ---- */
+
+void course_go_on(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	uint64_t wall = course_wall_ms(switcher), bake_ends_at = deployment->bake_ends_at, confirm_by = deployment->confirm_by;
+	read_base(switcher);
+	switcher->ticket = 0;
+	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
+	arm(switcher);
+	if (deployment->step == STEP_BACK) {
+		switcher->record_ms = course_now_ms(switcher) + RECORD_MS;
+		switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
+		return;
+	}
+	if (bake_ends_at) {
+		uint64_t left = bake_ends_at > wall ? bake_ends_at - wall : 0;
+		switcher->bake_ms = course_now_ms(switcher) + (left < deployment->bake_ms ? left : deployment->bake_ms);
+		deployment->bake_ends_at = bake_ends_at;
+	}
+	if (confirm_by) {
+		uint64_t left = confirm_by > wall ? confirm_by - wall : 0;
+		switcher->confirm_ms = course_now_ms(switcher) + (left < deployment->confirm_within_ms ? left : deployment->confirm_within_ms);
+		deployment->confirm_by = confirm_by;
+	}
+	if (!deployment->flipped_at)
+		deployment->flipped_at = wall;
+	if (deployment->step < STEP_SPREAD)
+		enter(switcher, STEP_SPREAD);
+	deployment_warn(deployment, "the daemon was started anew during the bake: answers and errors are counted from then on");
+}
+
+/* ---- the driver ---- */
+
+void course_run(struct switcher *switcher)
+{
+	static void (*const steps[])(struct switcher *) = {step_gate, step_record, step_spread, step_drain, step_bake, step_back};
+	enum step before;
+	do {
+		if (!switcher->current)
+			return;
+		before = switcher->current->step;
+		steps[before](switcher);
+	} while (switcher->current && switcher->current->step != before);
+}

@@ -1,0 +1,50 @@
+/* The course of one deployment, step by step: gate, record, spread, drain, bake, back, end. Control thread; used by switch/switcher alone. */
+#ifndef TEAL_SWITCH_COURSE_H
+#define TEAL_SWITCH_COURSE_H
+
+#include "switch/switcher.h"
+
+struct switcher {
+	char *service;
+	struct switcher_host host;
+	struct actuator actuator;
+	struct switcher_policy policy;
+	struct deployment *current; /* under way, or NULL */
+	struct deployment *undo;    /* ended, and what `rollback` would undo, or NULL */
+	uint64_t outcomes[OUTCOME_COUNT];
+	/* of the current one */
+	uint64_t ticket;       /* of the last flip */
+	uint64_t truth_ticket; /* of the write that matters now */
+	uint64_t flipped_us;
+	uint64_t wait_ms, record_ms, spread_ms, drain_ms, bake_ms, confirm_ms; /* deadlines, monotonic */
+	struct switcher_counts base[COLOR_COUNT];                              /* at the flip */
+	uint64_t judge_ms, tell_ms;                                            /* when to look, and to tell, next */
+	bool judged_last, waiting;
+	bool receipt_closed; /* an ended deployment is being undone: its receipt stays */
+};
+
+/* Takes every step that can be taken now. */
+void course_run(struct switcher *switcher);
+/* Begins with the gates. */
+void course_begin(struct switcher *switcher);
+/* Goes on with a deployment that flipped before a restart. */
+void course_go_on(struct switcher *switcher);
+/* Flips back at once. `cause` is static. */
+void course_go_back(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason);
+void course_finish(struct switcher *switcher, enum outcome outcome, const char *cause, int exit_code, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+/* An event of the current deployment. `more` is consumed. */
+void course_emit(struct switcher *switcher, const char *event, json_t *more, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void course_read_gates(const struct switcher *switcher, const struct deployment *deployment, struct gate_result results[GATE_COUNT]);
+
+static inline uint64_t course_now_ms(const struct switcher *switcher)
+{
+	return switcher->host.read_mono_us(switcher->host.arg) / 1000;
+}
+
+static inline uint64_t course_wall_ms(const struct switcher *switcher)
+{
+	return switcher->host.read_wall_ms(switcher->host.arg);
+}
+
+#endif

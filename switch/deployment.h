@@ -1,0 +1,105 @@
+/* One deployment: everything that is known of it, and its document. Control thread; no decisions here. */
+#ifndef TEAL_SWITCH_DEPLOYMENT_H
+#define TEAL_SWITCH_DEPLOYMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <jansson.h>
+
+#include "base/color.h"
+#include "switch/judge.h"
+#include "switch/release.h"
+
+enum deployment_kind { DEPLOYMENT_SWITCH, DEPLOYMENT_DEPLOY };
+
+enum outcome { OUTCOME_RUNNING, OUTCOME_PROMOTED, OUTCOME_ROLLED_BACK, OUTCOME_REFUSED, OUTCOME_ABORTED, OUTCOME_FAILED, OUTCOME_COUNT };
+
+/* In the order in which a deployment goes through them. */
+enum step {
+	STEP_GATE,   /* waits for the gates */
+	STEP_RECORD, /* the truth is being written; the flip comes next */
+	STEP_SPREAD, /* flipped; not every worker has acknowledged it */
+	STEP_DRAIN,  /* in force; the old color has requests in flight */
+	STEP_BAKE,   /* drained; the rollback criteria are armed (they are from the flip on) */
+	STEP_BACK,   /* flipped back; draining the new color */
+	STEP_END,
+};
+
+/* Who asked for something. */
+struct actor {
+	char name[64];
+	long uid; /* -1: not known */
+};
+
+struct deployment_receipt {
+	uint64_t inflight_at_switch, drained, cut, replayed, shielded, failed;
+};
+
+struct deployment_rollback {
+	uint64_t at; /* wall clock, 0: none */
+	const char *cause;
+	struct actor actor;
+	char *reason, *warning;
+	bool in_force;
+	int durable; /* -1: not known yet */
+	uint64_t inflight;
+};
+
+/* All times are wall clock in milliseconds, 0 for none. */
+struct deployment {
+	char id[32];
+	char *service;
+	enum deployment_kind kind;
+	enum color from, to;
+	struct release from_release; /* what `from` was at the start */
+	struct release to_release;   /* what is switched to */
+	bool changes_to;             /* the deployment gave `to` its release; `to_before` is what it was */
+	struct release to_before;
+	bool to_before_deployed;
+	char *reason, *key;
+	uint64_t fingerprint; /* of the request that the key came with */
+	struct actor actor;
+	bool force, expects;
+	enum color expect_live; /* when `expects` */
+	uint64_t wait_ms, bake_ms, confirm_within_ms;
+	bool wants_confirm, promote_asked;
+
+	enum step step;
+	enum outcome outcome;
+	char cause[32];
+	char detail[512];
+	int exit_code; /* once ended */
+	uint64_t started_at, flipped_at, switched_at, drained_at, bake_ends_at, confirm_by, confirmed_at, ended_at, safe_to_stop_at;
+	uint64_t flip_us;
+	bool in_force;
+	int durable;       /* -1: not known yet */
+	uint64_t inflight; /* of the color being drained, as last seen */
+	enum verdict verdict;
+	json_t *gates, *evidence; /* NULL before the first look */
+	json_t *warnings;         /* an array of sentences */
+	struct deployment_receipt receipt;
+	struct deployment_rollback rollback;
+};
+
+/* `service` is copied. The id is made from the time and 24 random bits. */
+struct deployment *deployment_new(const char *service, uint64_t wall_ms);
+/* NULL is allowed. */
+void deployment_free(struct deployment *deployment);
+
+const char *deployment_kind_name(enum deployment_kind kind);
+const char *deployment_outcome_name(enum outcome outcome);
+/* `steady` once it ended. */
+const char *deployment_phase(const struct deployment *deployment);
+/* True from the flip until it was flipped back or forever. */
+bool deployment_has_flipped(const struct deployment *deployment);
+void deployment_warn(struct deployment *deployment, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The API's document. */
+json_t *deployment_to_json(const struct deployment *deployment);
+json_t *deployment_receipt_to_json(const struct deployment *deployment);
+/* The document and what is needed to go on with it after a restart. */
+json_t *deployment_to_truth(const struct deployment *deployment);
+/* NULL when the document is not whole. */
+struct deployment *deployment_read_truth(const json_t *document);
+
+#endif

@@ -1,0 +1,120 @@
+/* One service's deployments: at most one under way, and the newest one that can be undone. Control thread.
+ *
+ * Knows no transport (it drives a struct actuator), no clock, no journal and no probe (it asks a struct switcher_host), so that a test
+ * can be all of these. The steps of a deployment are in switch/course. */
+#ifndef TEAL_SWITCH_SWITCHER_H
+#define TEAL_SWITCH_SWITCHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <jansson.h>
+
+#include "conf/conf.h"
+#include "switch/actuator.h"
+#include "switch/deployment.h"
+#include "switch/gates.h"
+#include "switch/readiness.h"
+
+/* How a write of the start-up truth stands. */
+enum switcher_truth { SWITCHER_TRUTH_PENDING, SWITCHER_TRUTH_DURABLE, SWITCHER_TRUTH_FAILED };
+
+/* Of one color, rising from the start of the daemon. */
+struct switcher_counts {
+	uint64_t ended, errors, failed, replayed;
+};
+
+struct switcher_probes {
+	unsigned failed_rounds; /* consecutive, of the whole color, since the last forget_probes */
+	bool probed;            /* every backend was, since then */
+	enum color_health health;
+};
+
+/* What the switcher asks of its service and of the daemon. */
+struct switcher_host {
+	uint64_t (*read_mono_us)(void *arg);
+	uint64_t (*read_wall_ms)(void *arg);
+	/* Fills everything but what comes from the request: `to`, expect_live, force, running. */
+	void (*read_gates)(void *arg, enum color to, struct gates_input *input);
+	void (*read_probes)(void *arg, enum color color, struct switcher_probes *probes);
+	void (*forget_probes)(void *arg);
+	void (*read_counts)(void *arg, enum color color, struct switcher_counts *counts);
+	/* How many backends the color has, and how many are up and unknown; and its release, borrowed. */
+	const struct release *(*read_release)(void *arg, enum color color, bool *deployed);
+	void (*read_health)(void *arg, enum color color, unsigned *backends, unsigned *up, unsigned *unknown);
+	void (*set_release)(void *arg, enum color color, const struct release *release, bool deployed);
+	/* The service's live color is another one from now on; the actuator is told next. */
+	void (*set_live)(void *arg, enum color live);
+	/* The release of `to` was rolled back; and: the color was given its release by a deploy, whatever became of it before. */
+	void (*quarantine)(void *arg, const struct deployment *deployment);
+	void (*lift_quarantine)(void *arg, enum color color);
+	/* Begins to write the truth as it is now (see switcher_truth_live); returns a ticket to ask about. What fails is tried again by itself. */
+	uint64_t (*write_truth)(void *arg);
+	enum switcher_truth (*read_truth)(void *arg, uint64_t ticket, char *sentence, size_t size);
+	void (*write_deployment)(void *arg, const struct deployment *deployment);
+	/* `more` is the callee's; may be NULL. */
+	void (*emit)(void *arg, const struct deployment *deployment, const char *event, json_t *more, const char *text);
+	void *arg;
+};
+
+/* From the file; the limits of a bake and of a drain. */
+struct switcher_policy {
+	uint64_t drain_ms;
+	double error_rate;
+	unsigned unhealthy_probes;
+	enum conf_inconclusive inconclusive;
+};
+
+struct switcher;
+
+/* `service` is copied. */
+struct switcher *switcher_new(const char *service, const struct switcher_host *host, const struct actuator *actuator);
+void switcher_free(struct switcher *switcher);
+void switcher_set_policy(struct switcher *switcher, const struct switcher_policy *policy);
+
+struct switcher_request {
+	enum deployment_kind kind;
+	enum color to;
+	const struct release *release; /* deploy: what `to` gets; switch: NULL, or the same backends with another version */
+	const char *reason, *key;      /* may be NULL */
+	uint64_t fingerprint;
+	struct actor actor;
+	bool force, expects;
+	enum color expect_live;
+	uint64_t wait_ms, bake_ms, confirm_within_ms;
+	bool wants_confirm;
+};
+
+/* Why a verb does nothing: a stable code of the API (static) and a sentence. */
+struct switcher_refusal {
+	const char *code;
+	char deployment[32]; /* the one in the way, or "" */
+	char detail[512];
+};
+
+/* Begins a deployment; its id is copied to `id`. False and a refusal when it can't even begin. */
+bool switcher_start(struct switcher *switcher, const struct switcher_request *request, char id[32], struct switcher_refusal *refusal);
+/* Back to the color that was live before, at once. `id` as above. Before the flip it is an abort. */
+bool switcher_rollback(struct switcher *switcher, const struct actor *actor, const char *reason, bool force, char id[32], struct switcher_refusal *refusal);
+bool switcher_abort(struct switcher *switcher, const struct actor *actor, const char *reason, char id[32], struct switcher_refusal *refusal);
+bool switcher_promote(struct switcher *switcher, const struct actor *actor, char id[32], struct switcher_refusal *refusal);
+bool switcher_confirm(struct switcher *switcher, const struct actor *actor, char id[32], struct switcher_refusal *refusal);
+
+/* Does what can be done now. To be called often while a deployment is under way, else once a second. */
+void switcher_run(struct switcher *switcher);
+/* The daemon ends: what has not flipped is aborted, the rest goes on after a restart. */
+void switcher_stop(struct switcher *switcher);
+
+/* After a restart: takes over a deployment from the truth (owned from here on), running or undoable. The service's live color is what the truth says. */
+void switcher_resume(struct switcher *switcher, struct deployment *deployment);
+
+/* The running deployment, and the one a rollback would undo now, or NULL. */
+const struct deployment *switcher_current(const struct switcher *switcher);
+const struct deployment *switcher_undo(const struct switcher *switcher);
+/* The live color as the truth must say it: while a flip is being recorded it is the color to come. */
+enum color switcher_truth_live(const struct switcher *switcher, enum color live);
+/* The gates for a request, as `plan` shows them. */
+void switcher_check_gates(const struct switcher *switcher, const struct switcher_request *request, struct gate_result results[GATE_COUNT]);
+enum readiness switcher_readiness(const struct switcher *switcher, char *reason, size_t size);
+uint64_t switcher_outcomes(const struct switcher *switcher, enum outcome outcome);
+
+#endif

@@ -1,0 +1,101 @@
+/* What is watched from the flip on: the receipt's counts, the judge, the confirmation. Control thread; acts only by course_go_back. */
+#include "switch/watch.h"
+
+#include "switch/wire.h"
+
+#define JUDGE_EVERY_MS 200u
+
+void watch_count(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	if (switcher->receipt_closed)
+		return;
+	deployment->receipt.failed = deployment->receipt.replayed = 0;
+	for (unsigned color = 0; color < COLOR_COUNT; color++) {
+		struct switcher_counts counts;
+		switcher->host.read_counts(switcher->host.arg, (enum color)color, &counts);
+		deployment->receipt.failed += counts.failed - switcher->base[color].failed;
+		deployment->receipt.replayed += counts.replayed - switcher->base[color].replayed;
+	}
+}
+
+static void read_judge(struct switcher *switcher, struct judge_input *input)
+{
+	const struct deployment *deployment = switcher->current;
+	struct switcher_counts counts;
+	struct switcher_probes probes, other;
+	char reason[256];
+	switcher->host.read_counts(switcher->host.arg, deployment->to, &counts);
+	switcher->host.read_probes(switcher->host.arg, deployment->to, &probes);
+	switcher->host.read_probes(switcher->host.arg, deployment->from, &other);
+	*input = (struct judge_input){
+		.color = deployment->to,
+		.baked_ms = course_wall_ms(switcher) - deployment->flipped_at,
+		.answers = counts.ended - switcher->base[deployment->to].ended,
+		.errors = counts.errors - switcher->base[deployment->to].errors,
+		.failed_rounds = probes.failed_rounds,
+		.probed = probes.probed,
+		.other_failed_rounds = other.failed_rounds,
+		.other_health = other.health,
+		.other_gone = switcher_readiness(switcher, reason, sizeof(reason)) == READINESS_GONE,
+		.error_rate_limit = switcher->policy.error_rate,
+		.unhealthy_probes_limit = switcher->policy.unhealthy_probes,
+	};
+}
+
+static void tell_judgement(struct switcher *switcher, const struct judgement *judgement, bool held_before)
+{
+	struct deployment *deployment = switcher->current;
+	const char *verdict = judge_verdict_name(judgement->verdict);
+	if (judgement->hold && !held_before)
+		course_emit(switcher, "held", json_pack("{s:s, s:O}", "cause", judgement->cause, "evidence", deployment->evidence),
+			"%s: %s is bad (%s), and %s is no better: not rolled back: %s", switcher->service, color_name(deployment->to), judgement->cause,
+			color_name(deployment->from), judgement->text);
+	else
+		course_emit(switcher, "judged", json_pack("{s:s, s:O}", "verdict", verdict, "evidence", deployment->evidence),
+			"%s: the verdict on %s is %s: %s", switcher->service, color_name(deployment->to), verdict, judgement->text);
+}
+
+static void look(struct switcher *switcher, struct judgement *judgement)
+{
+	struct deployment *deployment = switcher->current;
+	struct judge_input input;
+	bool first = !deployment->evidence;
+	bool held = wire_read_flag(deployment->evidence, "hold");
+	enum verdict before = deployment->verdict;
+	read_judge(switcher, &input);
+	judge_decide(&input, judgement);
+	json_decref(deployment->evidence);
+	deployment->evidence = judge_to_json(&input, judgement);
+	deployment->verdict = judgement->verdict;
+	if ((!first && before != judgement->verdict) || (judgement->hold && !held))
+		tell_judgement(switcher, judgement, held);
+}
+
+void watch_judge(struct switcher *switcher)
+{
+	struct judgement judgement;
+	look(switcher, &judgement);
+}
+
+bool watch_run(struct switcher *switcher)
+{
+	static const struct actor judge_itself = {"teal", -1};
+	struct deployment *deployment = switcher->current;
+	struct judgement judgement;
+	uint64_t now = course_now_ms(switcher);
+	if (deployment->wants_confirm && !deployment->confirmed_at && now >= switcher->confirm_ms) {
+		course_go_back(switcher, "unconfirmed", &judge_itself, "nobody confirmed the switch in time");
+		return true;
+	}
+	if (deployment->promote_asked || switcher->judged_last || now < switcher->judge_ms)
+		return false;
+	switcher->judge_ms = now + JUDGE_EVERY_MS;
+	switcher->judged_last = now >= switcher->bake_ms;
+	watch_count(switcher);
+	look(switcher, &judgement);
+	if (judgement.verdict != VERDICT_BAD || judgement.hold)
+		return false;
+	course_go_back(switcher, judgement.cause, &judge_itself, judgement.text);
+	return true;
+}
