@@ -23,8 +23,8 @@ bool err_prefix(struct err *err, const char *format, ...)
 		va_start(arguments, format);
 		vsnprintf(context.text, sizeof(context.text), format, arguments);
 		va_end(arguments);
-		size_t used = strlen(context.text);
-		snprintf(context.text + used, sizeof(context.text) - used, ": %s", err->text);
+		strncat(context.text, ": ", sizeof(context.text) - strlen(context.text) - 1);
+		strncat(context.text, err->text, sizeof(context.text) - strlen(context.text) - 1);
 		*err = context;
 	}
 	return false;

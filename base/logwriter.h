@@ -25,8 +25,8 @@ void logwriter_reopen(struct logwriter *writer);
 
 /* A ring of `size` bytes (rounded up to a power of two) for one producing thread. Owned by the writer. Before the producer starts. */
 struct logring *logwriter_add_ring(struct logwriter *writer, size_t size);
-/* Adds one whole line, newline included, or drops it and counts. Producer's thread; no system call but, at most once per
- * 100 ms of idleness of the writer, a wake-up. */
+/* Adds one whole line, newline included, or drops it and counts. Producer's thread; no system call but a wake-up: at most once per
+ * 100 ms when the writer had nothing to do, and when it naps while this ring is half full. */
 bool logring_add(struct logring *ring, const char *line, size_t length);
 
 /* Lines dropped so far, over all rings. Any thread. */
