@@ -72,7 +72,7 @@ static enum exit_code load_conf(const struct command *command, struct conf **con
 	*conf = file ? conf_load(file, &faults) : NULL;
 	if (file && !*conf && given) {
 		for (size_t i = 0; i < faults.count; i++)
-			screen_complain("%s", faults.lines[i]);
+			screen_fault(faults.lines[i]);
 	} else if (file && !*conf) {
 		screen_complain("%s has faults (`teal check` lists them); looking for the daemon at the default socket", file);
 	}

@@ -79,10 +79,8 @@ void document_format_share(double share, char out[DOCUMENT_FORM_SIZE])
 		snprintf(out, DOCUMENT_FORM_SIZE, "-");
 	else if (percent > 0 && percent < 0.01)
 		snprintf(out, DOCUMENT_FORM_SIZE, "<0.01%%");
-	else if (percent < 10 && percent > 0)
-		snprintf(out, DOCUMENT_FORM_SIZE, "%.2f%%", percent);
 	else
-		snprintf(out, DOCUMENT_FORM_SIZE, "%.3g%%", percent);
+		snprintf(out, DOCUMENT_FORM_SIZE, percent < 1 ? "%.2g%%" : "%.3g%%", percent);
 }
 
 void document_format_ms(double ms, char out[DOCUMENT_FORM_SIZE])

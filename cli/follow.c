@@ -2,6 +2,7 @@
  * whenever the stream breaks, so that neither a restart of the daemon nor a lost event is missed. */
 #include "cli/follow.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +42,7 @@ static void on_interrupt(int number)
 
 static void arm_interrupt(const char *service, const char *id)
 {
-	snprintf(detached, sizeof(detached), "%steal: detached; deployment %s goes on. Watch it with `teal status %s --watch`, stop it with `teal abort %s`.\n",
+	snprintf(detached, sizeof(detached), "%steal: detached; deployment %s goes on\n  watch it: teal status %s --watch\n  stop it:  teal abort %s\n",
 		screen_is_terminal() ? "\r\033[K" : "", id, service, service);
 	signal(SIGINT, on_interrupt);
 }
@@ -143,14 +144,17 @@ static bool on_event(void *arg, const json_t *event)
 
 static void show_progress(const json_t *deployment)
 {
-	char left[DOCUMENT_FORM_SIZE] = "", flying[DOCUMENT_FORM_SIZE];
+	char left[DOCUMENT_FORM_SIZE], more[2 * DOCUMENT_FORM_SIZE] = "", flying[2 * DOCUMENT_FORM_SIZE] = "";
 	uint64_t now = clock_wall_ms(), bake_ends = document_time(deployment, "bake_ends_at");
+	int64_t inflight = document_count(deployment, "inflight");
 	const char *text = document_text(json_object_get(deployment, "evidence"), "text");
-	if (bake_ends > now)
+	if (bake_ends > now) {
 		document_format_span(bake_ends - now, left);
-	document_format_count(document_count(deployment, "inflight"), flying);
-	screen_live("%8s  %s%s%s%s; %s in flight on the color that is left%s%s", "", document_text_or(deployment, "phase", ""), *left ? ", bakes " : "", left,
-		*left ? " more" : "", flying, text ? "; " : "", text ? text : "");
+		snprintf(more, sizeof(more), ", %s to bake", left);
+	}
+	if (inflight > 0)
+		snprintf(flying, sizeof(flying), ", %" PRId64 " in flight on the color that is left", inflight);
+	screen_live("%8s  %s%s%s%s%s", "", document_text_or(deployment, "phase", ""), more, flying, text ? ": " : "", text ? text : "");
 }
 
 /* Asks for the document now and then: for the live line, and as the second way to learn of the end. */

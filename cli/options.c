@@ -268,19 +268,35 @@ static int describe_head(const struct option *option, char out[64])
 	return snprintf(out, 64, "%s--%s%s%s%s", letter, option->name, option->value ? " " : "", option->value ? option->value : "", more);
 }
 
-void options_describe(const struct option *table, struct text *out)
+static int head_width(const struct option *table)
 {
 	char head[64];
 	int width = 0;
 	for (const struct option *option = table; option && option->name; option++) {
-		int length = describe_head(option, head);
-		if (option->kind != OPTION_LATER && length > width)
+		int length = option->kind == OPTION_LATER ? 0 : describe_head(option, head);
+		if (length > width)
 			width = length;
 	}
+	return width;
+}
+
+static void describe_rows(const struct option *table, int width, struct text *out)
+{
+	char head[64];
 	for (const struct option *option = table; option && option->name; option++) {
 		if (option->kind == OPTION_LATER)
 			continue;
 		describe_head(option, head);
 		text_addf(out, "  %-*s  %s\n", width, head, option->help);
 	}
+}
+
+void options_describe(const struct option *const tables[OPTIONS_TABLES], struct text *out)
+{
+	int width = 0;
+	for (size_t i = 0; i < OPTIONS_TABLES; i++)
+		if (head_width(tables[i]) > width)
+			width = head_width(tables[i]);
+	for (size_t i = 0; i < OPTIONS_TABLES; i++)
+		describe_rows(tables[i], width, out);
 }

@@ -66,7 +66,7 @@ const char *options_text(const struct options *options, const char *name);
 /* A list's items joined by commas, or NULL when it was not given. The caller frees it. */
 char *options_join(const struct options *options, const char *name);
 
-/* Adds the rows of one table to a help text, aligned. */
-void options_describe(const struct option *table, struct text *out);
+/* Adds the rows of the tables (NULL entries are skipped) to a help text, aligned. */
+void options_describe(const struct option *const tables[OPTIONS_TABLES], struct text *out);
 
 #endif

@@ -69,15 +69,16 @@ static void print_deployment(const json_t *service, uint64_t now_ms)
 	uint64_t ends = document_time(deployment, "bake_ends_at"), started = document_time(deployment, "started_at");
 	receipt_name_color(document_text_or(deployment, "to", "?"), document_text(deployment, "version"), to);
 	document_format_span(now_ms > started ? now_ms - started : 0, ago);
-	screen_write("  %s to %s by %s, begun %s ago", document_text_or(deployment, "kind", "switch"), to, document_text_or(deployment, "actor", "?"), ago);
+	screen_write("  deployment %s: %s to %s by %s, begun %s ago", document_text_or(deployment, "id", "?"), document_text_or(deployment, "kind", "switch"),
+		to, document_text_or(deployment, "actor", "?"), ago);
 	if (ends > now_ms) {
 		document_format_span(ends - now_ms, left);
-		screen_write(", bakes %s more", left);
+		screen_write(", %s to bake", left);
 	}
 	int64_t inflight = document_count(deployment, "inflight");
 	if (inflight > 0)
 		screen_write(", %" PRId64 " in flight on the color that is left", inflight);
-	screen_line("; deployment %s", document_text_or(deployment, "id", "?"));
+	screen_line("%s", "");
 }
 
 static void add_color(struct grid *grid, const json_t *service, enum color color)
@@ -170,8 +171,9 @@ static void print_daemon(const json_t *status)
 	uint64_t now = document_time(status, "now"), started = document_time(status, "started_at");
 	document_format_span(now > started ? now - started : 0, up);
 	document_format_count(document_count(connections, "open"), open);
-	screen_line("teal %s, up %s, pid %" PRId64 ", %s client connections (%" PRId64 " idle, %" PRId64 " tunnels)", document_text_or(status, "version", "?"),
-		up, document_count(status, "pid"), open, document_count(connections, "idle"), document_count(connections, "tunnels"));
+	screen_line("teal %s, up %s, pid %" PRId64 ", %s client connections (idle: %" PRId64 ", tunnels: %" PRId64 ")",
+		document_text_or(status, "version", "?"), up, document_count(status, "pid"), open, document_count(connections, "idle"),
+		document_count(connections, "tunnels"));
 	if (document_flag(status, "draining"))
 		screen_line("the daemon is draining and will end");
 	if (document_has(journal, "durable") && !document_flag(journal, "durable"))

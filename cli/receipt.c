@@ -174,15 +174,16 @@ static void explain_receipt(const json_t *deployment)
 		screen_line("No traffic was moved.");
 		return;
 	}
-	int64_t inflight = document_count(receipt, "inflight_at_switch"), cut = document_count(receipt, "cut"), failed = document_count(receipt, "failed");
-	const char *from = document_text_or(deployment, "from", "?");
-	screen_write("At the switch %s had %" PRId64 " request%s in flight", from, inflight, inflight == 1 ? "" : "s");
-	if (inflight > 0)
-		screen_write("; %" PRId64 " of them ended there by themselves, and for %" PRId64 " the drain's deadline passed first",
-			document_count(receipt, "drained"), cut);
-	screen_line(".");
+	int64_t inflight = document_count(receipt, "inflight_at_switch"), cut = document_count(receipt, "cut"), drained = document_count(receipt, "drained");
+	screen_write("At the switch %s had %" PRId64 " request%s in flight", document_text_or(deployment, "from", "?"), inflight, inflight == 1 ? "" : "s");
+	if (inflight > 0 && drained >= inflight)
+		screen_line("; all of it ended there by itself.");
+	else if (inflight > 0)
+		screen_line("; %" PRId64 " of them ended there by themselves, and for %" PRId64 " the drain's deadline passed first.", drained, cut);
+	else
+		screen_line(".");
 	screen_line("From the flip on %" PRId64 " attempts were repeated on another connection, and %" PRId64 " requests got no whole answer from a backend.",
-		document_count(receipt, "replayed"), failed);
+		document_count(receipt, "replayed"), document_count(receipt, "failed"));
 }
 
 static void explain_evidence(const json_t *deployment)

@@ -117,6 +117,22 @@ void screen_live(const char *format, ...)
 	screen.live = true;
 }
 
+static void put_plain(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put_plain(FILE *stream, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	put(stream, PAINT_NONE, format, arguments);
+	va_end(arguments);
+}
+
+void screen_fault(const char *line)
+{
+	screen_live_end();
+	fflush(stdout);
+	put_plain(stderr, "%s\n", line);
+}
+
 void screen_complain(const char *format, ...)
 {
 	va_list arguments;

@@ -27,6 +27,8 @@ void screen_live(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void screen_live_end(void);
 /* A sentence on standard error, after `teal: `; the newline is added. */
 void screen_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A fault of a file on standard error, as it is: FILE:LINE:COL: message. */
+void screen_fault(const char *line);
 /* Empties the terminal and goes to its top left corner, for a refreshed view. */
 void screen_clear(void);
 void screen_flush(void);

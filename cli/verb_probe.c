@@ -88,7 +88,7 @@ static enum exit_code probe_file(struct command *command, const char *file, stru
 	struct conf_faults faults = {0};
 	struct conf *conf = conf_load(file, &faults);
 	for (size_t i = 0; i < faults.count; i++)
-		screen_complain("%s", faults.lines[i]);
+		screen_fault(faults.lines[i]);
 	enum exit_code code = conf ? probe_conf(command, conf, target) : EXIT_USAGE;
 	conf_faults_fini(&faults);
 	conf_free(conf);

@@ -17,7 +17,7 @@ static void print_faults(const json_t *problem)
 {
 	const json_t *line;
 	size_t i;
-	json_array_foreach(json_object_get(problem, "faults"), i, line) if (json_is_string(line)) screen_complain("%s", json_string_value(line));
+	json_array_foreach(json_object_get(problem, "faults"), i, line) if (json_is_string(line)) screen_fault(json_string_value(line));
 }
 
 static enum exit_code run(struct command *command)

@@ -49,7 +49,7 @@ static struct conf *conf_from_file(const char *file, struct err *err)
 	struct conf_faults faults = {0};
 	struct conf *conf = conf_load(file, &faults);
 	for (size_t i = 0; i < faults.count; i++)
-		screen_complain("%s", faults.lines[i]);
+		screen_fault(faults.lines[i]);
 	if (!conf)
 		err_set(err, "%s has %zu fault%s, so nothing was started", file, faults.count, faults.count == 1 ? "" : "s");
 	conf_faults_fini(&faults);

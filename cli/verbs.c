@@ -75,14 +75,20 @@ void verbs_print_overview(void)
 	screen_line("4 switched and rolled back, 5 daemon unreachable, 6 timed out.");
 }
 
+static void list_tables(const struct verb *verb, const struct option *tables[OPTIONS_TABLES])
+{
+	tables[0] = verb->options;
+	tables[1] = verb->more_options;
+	tables[2] = verb->asks_daemon ? command_daemon_options : NULL;
+}
+
 void verbs_print_help(const struct verb *verb)
 {
 	struct text rows;
+	const struct option *tables[OPTIONS_TABLES];
+	list_tables(verb, tables);
 	text_init(&rows, SIZE_MAX);
-	options_describe(verb->options, &rows);
-	options_describe(verb->more_options, &rows);
-	if (verb->asks_daemon)
-		options_describe(command_daemon_options, &rows);
+	options_describe(tables, &rows);
 	screen_line("%s\n", verb->summary);
 	screen_line("usage: teal %s%s%s%s", verb->name, *verb->usage ? " " : "", verb->usage, rows.length ? " [OPTIONS]" : "");
 	if (rows.length)
@@ -96,8 +102,9 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
 {
 	struct command command = {.verb = verb};
 	struct err err;
-	const struct option *tables[OPTIONS_TABLES] = {verb->options, verb->more_options, verb->asks_daemon ? command_daemon_options : NULL};
+	const struct option *tables[OPTIONS_TABLES];
 	enum exit_code code = EXIT_DONE;
+	list_tables(verb, tables);
 	if (!options_parse(tables, argc, argv, &command.options, &err)) {
 		code = command_misused(&command, &err);
 	} else if (command.options.help) {

@@ -162,7 +162,7 @@ static void test_help(void **state)
 	assert_false(options.help);
 	options_fini(&options);
 	text_init(&rows, 4096);
-	options_describe(own, &rows);
+	options_describe(tables, &rows);
 	assert_non_null(strstr(rows.bytes, "  -b, --backend ADDR,...   where\n"));
 	assert_non_null(strstr(rows.bytes, "      --reason TEXT        why\n"));
 	assert_null(strstr(rows.bytes, "steps"));
