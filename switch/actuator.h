@@ -14,7 +14,9 @@ struct actuator {
 	uint64_t (*apply)(void *arg, enum color live);
 	/* True once no new request can see what was in force before the ticket. */
 	bool (*in_force)(void *arg, uint64_t ticket);
-	/* Requests that a color was given and has not answered yet. */
+	/* Ends what the color was given before the ticket: requests, and with `tunnels` tunnels too. Returns a ticket of its own. */
+	uint64_t (*cut)(void *arg, enum color color, uint64_t ticket, bool tunnels);
+	/* Requests that a color was given and has not answered yet, and tunnels through it. */
 	uint64_t (*read_inflight)(void *arg, enum color color);
 	/* Nothing is in flight on the color and no connection to it is open. */
 	bool (*is_quiet)(void *arg, enum color color);

@@ -9,12 +9,12 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "switch/drain.h"
 #include "switch/watch.h"
 #include "switch/wire.h"
 
 #define RECORD_MS 2000u /* a disk that takes longer does not take part */
 #define SPREAD_MS 10000u
-#define TELL_EVERY_MS 500u
 
 static void enter(struct switcher *switcher, enum step step)
 {
@@ -111,11 +111,9 @@ static void arm(struct switcher *switcher)
 	struct deployment *deployment = switcher->current;
 	uint64_t now = course_now_ms(switcher), wall = course_wall_ms(switcher);
 	switcher->spread_ms = now + SPREAD_MS;
-	switcher->drain_ms = now + switcher->policy.drain_ms;
 	switcher->bake_ms = now + deployment->bake_ms;
 	switcher->confirm_ms = now + deployment->confirm_within_ms;
 	switcher->judge_ms = now;
-	switcher->tell_ms = now;
 	switcher->judged_last = switcher->receipt_closed = false;
 	deployment->bake_ends_at = wall + deployment->bake_ms;
 	deployment->confirm_by = deployment->wants_confirm ? wall + deployment->confirm_within_ms : 0;
@@ -138,6 +136,7 @@ static void flip(struct switcher *switcher)
 	switcher->host.set_live(switcher->host.arg, deployment->to);
 	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
 	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->to);
+	drain_begin(switcher, deployment->from, switcher->ticket, deployment->inflight, switcher->policy.drain_requests_ms, switcher->policy.drain_tunnels_ms);
 	enter(switcher, STEP_SPREAD);
 	course_emit(switcher, "flipped", json_pack("{s:s, s:b}", "live", color_name(deployment->to), "durable", deployment->durable == 1), "%s: %s is live",
 		switcher->service, color_name(deployment->to));
@@ -155,17 +154,17 @@ static void step_record(struct switcher *switcher)
 {
 	char why[384] = "";
 	struct deployment *deployment = switcher->current;
-	enum switcher_truth truth = switcher->host.read_truth(switcher->host.arg, switcher->truth_ticket, why, sizeof(why));
-	if (truth == SWITCHER_TRUTH_PENDING && course_now_ms(switcher) < switcher->record_ms)
+	enum truth_state truth = switcher->host.read_truth(switcher->host.arg, switcher->truth_ticket, why, sizeof(why));
+	if (truth == TRUTH_PENDING && course_now_ms(switcher) < switcher->record_ms)
 		return;
-	if (truth == SWITCHER_TRUTH_PENDING)
+	if (truth == TRUTH_PENDING)
 		snprintf(why, sizeof(why), "it was not on disk within %u s", RECORD_MS / 1000);
-	deployment->durable = truth == SWITCHER_TRUTH_DURABLE;
-	if (truth != SWITCHER_TRUTH_DURABLE && !deployment->force) {
+	deployment->durable = truth == TRUTH_DURABLE;
+	if (truth != TRUTH_DURABLE && !deployment->force) {
 		refuse_record(switcher, why);
 		return;
 	}
-	if (truth != SWITCHER_TRUTH_DURABLE) {
+	if (truth != TRUTH_DURABLE) {
 		deployment_warn(deployment, "the switch is not durable: %s", why);
 		course_emit(switcher, "not_durable", NULL, "%s: the switch to %s is not durable: %s", switcher->service, color_name(deployment->to), why);
 	}
@@ -201,29 +200,17 @@ static void step_spread(struct switcher *switcher)
 
 /* ---- drain ---- */
 
-static void tell_drain(struct switcher *switcher, uint64_t inflight)
-{
-	struct deployment *deployment = switcher->current;
-	if (inflight == deployment->inflight || course_now_ms(switcher) < switcher->tell_ms)
-		return;
-	switcher->tell_ms = course_now_ms(switcher) + TELL_EVERY_MS;
-	course_emit(switcher, "draining", json_pack("{s:o, s:o}", "inflight", wire_count(inflight), "drained", wire_count(deployment->receipt.drained)),
-		"%s: %" PRIu64 " requests are still in flight on %s", switcher->service, inflight, color_name(deployment->from));
-}
-
-static void end_drain(struct switcher *switcher, bool drained)
+static void end_drain(struct switcher *switcher, enum drain_state state)
 {
 	struct deployment *deployment = switcher->current;
 	deployment->drained_at = course_wall_ms(switcher);
 	watch_count(switcher);
 	enter(switcher, STEP_BAKE);
-	json_t *more = json_pack("{s:o}", "receipt", deployment_receipt_to_json(deployment));
-	if (drained)
-		course_emit(switcher, "drained", more, "%s: %s is drained", switcher->service, color_name(deployment->from));
-	else
-		course_emit(switcher, "drain_deadline", more,
-			"%s: %" PRIu64 " requests are still in flight on %s at the drain's deadline; they are left to end by themselves", switcher->service,
-			deployment->inflight, color_name(deployment->from));
+	if (state == DRAIN_GIVEN_UP)
+		deployment_warn(
+			deployment, "%" PRIu64 " requests on %s did not end when they were told to", deployment->inflight, color_name(deployment->from));
+	course_emit(switcher, "drained", json_pack("{s:o}", "receipt", deployment_receipt_to_json(deployment)), "%s: %s is drained", switcher->service,
+		color_name(deployment->from));
 	save(switcher);
 	switcher->host.write_truth(switcher->host.arg);
 }
@@ -231,21 +218,16 @@ static void end_drain(struct switcher *switcher, bool drained)
 static void step_drain(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
-	struct deployment_receipt *receipt = &deployment->receipt;
 	note_force(switcher);
 	if (watch_run(switcher))
 		return;
-	uint64_t inflight = inflight_of(switcher, deployment->from);
-	uint64_t left = inflight < receipt->inflight_at_switch ? inflight : receipt->inflight_at_switch;
-	receipt->drained = receipt->inflight_at_switch - left;
-	tell_drain(switcher, inflight);
-	deployment->inflight = inflight;
-	if (deployment->in_force && inflight == 0) {
-		end_drain(switcher, true);
-	} else if (course_now_ms(switcher) >= switcher->drain_ms) {
-		receipt->cut = left;
-		end_drain(switcher, false);
+	enum drain_state state = drain_run(switcher, deployment->in_force);
+	if (switcher->drain.first > 0 || switcher->drain.cut > 0) {
+		deployment->receipt.drained = drain_ended(switcher);
+		deployment->receipt.cut = switcher->drain.cut;
 	}
+	if (state != DRAIN_MORE)
+		end_drain(switcher, state);
 }
 
 /* ---- bake ---- */
@@ -314,14 +296,13 @@ static void fill_rollback(struct switcher *switcher, const char *cause, const st
 void course_go_back(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason)
 {
 	struct deployment *deployment = switcher->current;
-	uint64_t now = course_now_ms(switcher);
 	fill_rollback(switcher, cause, actor, reason);
 	switcher->host.set_live(switcher->host.arg, deployment->from);
 	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
 	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->from);
+	drain_begin(switcher, deployment->to, switcher->ticket, deployment->inflight, switcher->policy.drain_requests_ms, 0);
 	switcher->host.quarantine(switcher->host.arg, deployment);
-	switcher->record_ms = now + RECORD_MS;
-	switcher->drain_ms = now + switcher->policy.drain_ms;
+	switcher->record_ms = course_now_ms(switcher) + RECORD_MS;
 	enter(switcher, STEP_BACK);
 	switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
 	json_t *more = json_pack("{s:s, s:o, s:o, s:s, s:o}", "cause", cause, "actor", wire_text(actor->name), "reason", wire_text(reason), "live",
@@ -337,15 +318,15 @@ static void note_durable(struct switcher *switcher)
 	struct deployment_rollback *rollback = &switcher->current->rollback;
 	if (rollback->durable == 1)
 		return;
-	enum switcher_truth truth = switcher->host.read_truth(switcher->host.arg, switcher->truth_ticket, why, sizeof(why));
-	if (truth == SWITCHER_TRUTH_DURABLE) {
+	enum truth_state truth = switcher->host.read_truth(switcher->host.arg, switcher->truth_ticket, why, sizeof(why));
+	if (truth == TRUTH_DURABLE) {
 		if (rollback->durable == 0)
 			course_emit(switcher, "durable", NULL, "%s: the rollback is durable now", switcher->service);
 		rollback->durable = 1;
-	} else if (rollback->durable < 0 && (truth == SWITCHER_TRUTH_FAILED || course_now_ms(switcher) >= switcher->record_ms)) {
+	} else if (rollback->durable < 0 && (truth == TRUTH_FAILED || course_now_ms(switcher) >= switcher->record_ms)) {
 		rollback->durable = 0;
 		course_emit(switcher, "not_durable", NULL, "%s: the rollback is in force, but not durable%s%s; it is tried again every second",
-			switcher->service, truth == SWITCHER_TRUTH_FAILED ? ": " : "", truth == SWITCHER_TRUTH_FAILED ? why : "");
+			switcher->service, truth == TRUTH_FAILED ? ": " : "", truth == TRUTH_FAILED ? why : "");
 	}
 }
 
@@ -367,9 +348,9 @@ static void step_back(struct switcher *switcher)
 	struct deployment_rollback *rollback = &deployment->rollback;
 	note_durable(switcher);
 	note_back_in_force(switcher);
-	deployment->inflight = inflight_of(switcher, deployment->to);
-	bool drained = rollback->in_force && deployment->inflight == 0;
-	if (rollback->durable < 0 || (!drained && course_now_ms(switcher) < switcher->drain_ms))
+	enum drain_state state = drain_run(switcher, rollback->in_force);
+	rollback->cut = switcher->drain.cut;
+	if (rollback->durable < 0 || state == DRAIN_MORE)
 		return;
 	const char *reason = rollback->reason ? rollback->reason : "";
 	course_finish(switcher, OUTCOME_ROLLED_BACK, rollback->cause, 4, "%s is live again (%s by %s)%s%s", color_name(deployment->from), rollback->cause,
@@ -434,11 +415,14 @@ void course_go_on(struct switcher *switcher)
 	switcher->ticket = 0;
 	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
 	arm(switcher);
+	drain_begin(switcher, deployment->step == STEP_BACK ? deployment->to : deployment->from, 0, 0, switcher->policy.drain_requests_ms, 0);
 	if (deployment->step == STEP_BACK) {
 		switcher->record_ms = course_now_ms(switcher) + RECORD_MS;
 		switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
 		return;
 	}
+	/* What was in flight ended with the daemon. */
+	deployment->receipt.cut = deployment->receipt.inflight_at_switch - deployment->receipt.drained;
 	if (bake_ends_at) {
 		uint64_t left = bake_ends_at > wall ? bake_ends_at - wall : 0;
 		switcher->bake_ms = course_now_ms(switcher) + (left < deployment->bake_ms ? left : deployment->bake_ms);

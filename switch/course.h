@@ -16,9 +16,17 @@ struct switcher {
 	uint64_t ticket;       /* of the last flip */
 	uint64_t truth_ticket; /* of the write that matters now */
 	uint64_t flipped_us;
-	uint64_t wait_ms, record_ms, spread_ms, drain_ms, bake_ms, confirm_ms; /* deadlines, monotonic */
-	struct switcher_counts base[COLOR_COUNT];                              /* at the flip */
-	uint64_t judge_ms, tell_ms;                                            /* when to look, and to tell, next */
+	uint64_t wait_ms, record_ms, spread_ms, bake_ms, confirm_ms; /* deadlines, monotonic */
+	struct {
+		enum color color;
+		uint64_t ticket, first;                    /* what came before the ticket is drained; how much that was */
+		uint64_t requests_ms, tunnels_ms, over_ms; /* deadlines: cut requests, cut tunnels, wait no longer */
+		bool requests_cut, tunnels_cut, cutting;
+		uint64_t cut_ticket, cut_from; /* of the order under way */
+		uint64_t cut;                  /* ended by orders so far */
+	} drain;
+	struct switcher_counts base[COLOR_COUNT]; /* at the flip */
+	uint64_t judge_ms, tell_ms;               /* when to look, and to tell, next */
 	bool judged_last, waiting;
 	bool receipt_closed; /* an ended deployment is being undone: its receipt stays */
 };

@@ -112,10 +112,10 @@ static json_t *rollback_to_json(const struct deployment_rollback *rollback)
 {
 	if (rollback->at == 0)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "at", wire_time(rollback->at), "cause", wire_text(rollback->cause), "actor",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "at", wire_time(rollback->at), "cause", wire_text(rollback->cause), "actor",
 		wire_text(rollback->actor.name), "actor_uid", uid_to_json(&rollback->actor), "reason", wire_text(rollback->reason), "durable",
-		known_flag(rollback->durable), "in_force", rollback->in_force, "inflight_at_rollback", wire_count(rollback->inflight), "warning",
-		wire_text(rollback->warning));
+		known_flag(rollback->durable), "in_force", rollback->in_force, "inflight_at_rollback", wire_count(rollback->inflight), "cut",
+		wire_count(rollback->cut), "warning", wire_text(rollback->warning));
 }
 
 static void add_identity(json_t *document, const struct deployment *deployment)
@@ -242,6 +242,7 @@ static void read_rollback(const json_t *document, struct deployment_rollback *ro
 	rollback->in_force = wire_read_flag(document, "in_force");
 	rollback->durable = read_known_flag(document, "durable");
 	rollback->inflight = wire_read_count(document, "inflight_at_rollback");
+	rollback->cut = wire_read_count(document, "cut");
 }
 
 static void read_times(const json_t *document, struct deployment *deployment)

@@ -42,7 +42,7 @@ struct deployment_rollback {
 	char *reason, *warning;
 	bool in_force;
 	int durable; /* -1: not known yet */
-	uint64_t inflight;
+	uint64_t inflight, cut;
 };
 
 /* All times are wall clock in milliseconds, 0 for none. */

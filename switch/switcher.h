@@ -14,9 +14,7 @@
 #include "switch/deployment.h"
 #include "switch/gates.h"
 #include "switch/readiness.h"
-
-/* How a write of the start-up truth stands. */
-enum switcher_truth { SWITCHER_TRUTH_PENDING, SWITCHER_TRUTH_DURABLE, SWITCHER_TRUTH_FAILED };
+#include "switch/truth.h"
 
 /* Of one color, rising from the start of the daemon. */
 struct switcher_counts {
@@ -49,7 +47,7 @@ struct switcher_host {
 	void (*lift_quarantine)(void *arg, enum color color);
 	/* Begins to write the truth as it is now (see switcher_truth_live); returns a ticket to ask about. What fails is tried again by itself. */
 	uint64_t (*write_truth)(void *arg);
-	enum switcher_truth (*read_truth)(void *arg, uint64_t ticket, char *sentence, size_t size);
+	enum truth_state (*read_truth)(void *arg, uint64_t ticket, char *sentence, size_t size);
 	void (*write_deployment)(void *arg, const struct deployment *deployment);
 	/* `more` is the callee's; may be NULL. */
 	void (*emit)(void *arg, const struct deployment *deployment, const char *event, json_t *more, const char *text);
@@ -58,7 +56,7 @@ struct switcher_host {
 
 /* From the file; the limits of a bake and of a drain. */
 struct switcher_policy {
-	uint64_t drain_ms;
+	uint64_t drain_requests_ms, drain_tunnels_ms;
 	double error_rate;
 	unsigned unhealthy_probes;
 	enum conf_inconclusive inconclusive;

@@ -1,0 +1,95 @@
+/* Draining a color. Control thread; what follows from being drained is decided in switch/course. */
+#include "switch/drain.h"
+
+#include <inttypes.h>
+
+#include "switch/wire.h"
+
+#define OVER_MS 5000u /* from the last cut until nobody waits any longer */
+#define TELL_EVERY_MS 500u
+
+void drain_begin(struct switcher *switcher, enum color color, uint64_t ticket, uint64_t first, uint64_t requests_ms, uint64_t tunnels_ms)
+{
+	uint64_t now = course_now_ms(switcher);
+	uint64_t last_ms = requests_ms > tunnels_ms ? requests_ms : tunnels_ms;
+	switcher->drain.color = color;
+	switcher->drain.ticket = ticket;
+	switcher->drain.first = first;
+	switcher->drain.requests_ms = now + requests_ms;
+	switcher->drain.tunnels_ms = now + last_ms;
+	switcher->drain.over_ms = now + last_ms + OVER_MS;
+	switcher->drain.requests_cut = switcher->drain.tunnels_cut = switcher->drain.cutting = false;
+	switcher->drain.cut = 0;
+	switcher->tell_ms = now;
+}
+
+uint64_t drain_left(const struct switcher *switcher)
+{
+	uint64_t inflight = switcher->current->inflight;
+	return inflight < switcher->drain.first ? inflight : switcher->drain.first;
+}
+
+uint64_t drain_ended(const struct switcher *switcher)
+{
+	uint64_t others = drain_left(switcher) + switcher->drain.cut;
+	return others < switcher->drain.first ? switcher->drain.first - others : 0;
+}
+
+static void tell(struct switcher *switcher, uint64_t before)
+{
+	uint64_t inflight = switcher->current->inflight, now = course_now_ms(switcher);
+	if (inflight == before || now < switcher->tell_ms)
+		return;
+	switcher->tell_ms = now + TELL_EVERY_MS;
+	course_emit(switcher, "draining", json_pack("{s:o, s:o}", "inflight", wire_count(inflight), "drained", wire_count(drain_ended(switcher))),
+		"%s: %" PRIu64 " requests are still in flight on %s", switcher->service, inflight, color_name(switcher->drain.color));
+}
+
+static void cut(struct switcher *switcher, bool tunnels)
+{
+	switcher->drain.requests_cut = true;
+	switcher->drain.tunnels_cut = tunnels;
+	switcher->drain.cutting = true;
+	switcher->drain.cut_from = switcher->current->inflight;
+	switcher->drain.cut_ticket = switcher->actuator.cut(switcher->actuator.arg, switcher->drain.color, switcher->drain.ticket, tunnels);
+	course_emit(switcher, "drain_deadline", json_pack("{s:o, s:b}", "inflight", wire_count(switcher->drain.cut_from), "tunnels", tunnels),
+		"%s: the time to drain %s is over: %s are ended now, %" PRIu64 " are in flight", switcher->service, color_name(switcher->drain.color),
+		tunnels ? "requests and tunnels" : "requests", switcher->drain.cut_from);
+}
+
+/* What vanished between the order and its acknowledgement was ended by it. */
+static void note_cut(struct switcher *switcher)
+{
+	uint64_t inflight = switcher->current->inflight;
+	if (!switcher->actuator.in_force(switcher->actuator.arg, switcher->drain.cut_ticket))
+		return;
+	switcher->drain.cutting = false;
+	if (inflight < switcher->drain.cut_from)
+		switcher->drain.cut += switcher->drain.cut_from - inflight;
+}
+
+static void cut_when_due(struct switcher *switcher)
+{
+	uint64_t now = course_now_ms(switcher);
+	if (switcher->drain.cutting)
+		note_cut(switcher);
+	else if (switcher->current->inflight == 0)
+		return;
+	else if (!switcher->drain.tunnels_cut && now >= switcher->drain.tunnels_ms)
+		cut(switcher, true);
+	else if (!switcher->drain.requests_cut && now >= switcher->drain.requests_ms)
+		cut(switcher, false);
+}
+
+enum drain_state drain_run(struct switcher *switcher, bool flip_in_force)
+{
+	struct deployment *deployment = switcher->current;
+	uint64_t before = deployment->inflight;
+	deployment->inflight = switcher->actuator.read_inflight(switcher->actuator.arg, switcher->drain.color);
+	if (flip_in_force)
+		cut_when_due(switcher);
+	tell(switcher, before);
+	if (flip_in_force && deployment->inflight == 0 && !switcher->drain.cutting)
+		return DRAIN_DONE;
+	return course_now_ms(switcher) >= switcher->drain.over_ms ? DRAIN_GIVEN_UP : DRAIN_MORE;
+}
