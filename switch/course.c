@@ -154,17 +154,17 @@ static void step_record(struct switcher *switcher)
 {
 	char why[384] = "";
 	struct deployment *deployment = switcher->current;
-	enum truth_state truth = switcher->host.read_truth(switcher->host.arg, switcher->truth_ticket, why, sizeof(why));
-	if (truth == TRUTH_PENDING && course_now_ms(switcher) < switcher->record_ms)
+	enum keeper_state truth = switcher->host.read_truth(switcher->host.arg, switcher->truth_ticket, why, sizeof(why));
+	if (truth == KEEPER_PENDING && course_now_ms(switcher) < switcher->record_ms)
 		return;
-	if (truth == TRUTH_PENDING)
+	if (truth == KEEPER_PENDING)
 		snprintf(why, sizeof(why), "it was not on disk within %u s", RECORD_MS / 1000);
-	deployment->durable = truth == TRUTH_DURABLE;
-	if (truth != TRUTH_DURABLE && !deployment->force) {
+	deployment->durable = truth == KEEPER_DURABLE;
+	if (truth != KEEPER_DURABLE && !deployment->force) {
 		refuse_record(switcher, why);
 		return;
 	}
-	if (truth != TRUTH_DURABLE) {
+	if (truth != KEEPER_DURABLE) {
 		deployment_warn(deployment, "the switch is not durable: %s", why);
 		course_emit(switcher, "not_durable", NULL, "%s: the switch to %s is not durable: %s", switcher->service, color_name(deployment->to), why);
 	}
@@ -318,15 +318,15 @@ static void note_durable(struct switcher *switcher)
 	struct deployment_rollback *rollback = &switcher->current->rollback;
 	if (rollback->durable == 1)
 		return;
-	enum truth_state truth = switcher->host.read_truth(switcher->host.arg, switcher->truth_ticket, why, sizeof(why));
-	if (truth == TRUTH_DURABLE) {
+	enum keeper_state truth = switcher->host.read_truth(switcher->host.arg, switcher->truth_ticket, why, sizeof(why));
+	if (truth == KEEPER_DURABLE) {
 		if (rollback->durable == 0)
 			course_emit(switcher, "durable", NULL, "%s: the rollback is durable now", switcher->service);
 		rollback->durable = 1;
-	} else if (rollback->durable < 0 && (truth == TRUTH_FAILED || course_now_ms(switcher) >= switcher->record_ms)) {
+	} else if (rollback->durable < 0 && (truth == KEEPER_FAILED || course_now_ms(switcher) >= switcher->record_ms)) {
 		rollback->durable = 0;
 		course_emit(switcher, "not_durable", NULL, "%s: the rollback is in force, but not durable%s%s; it is tried again every second",
-			switcher->service, truth == TRUTH_FAILED ? ": " : "", truth == TRUTH_FAILED ? why : "");
+			switcher->service, truth == KEEPER_FAILED ? ": " : "", truth == KEEPER_FAILED ? why : "");
 	}
 }
 

@@ -14,7 +14,7 @@
 #include "switch/deployment.h"
 #include "switch/gates.h"
 #include "switch/readiness.h"
-#include "switch/truth.h"
+#include "switch/keeper.h"
 
 /* Of one color, rising from the start of the daemon. */
 struct switcher_counts {
@@ -47,7 +47,7 @@ struct switcher_host {
 	void (*lift_quarantine)(void *arg, enum color color);
 	/* Begins to write the truth as it is now (see switcher_truth_live); returns a ticket to ask about. What fails is tried again by itself. */
 	uint64_t (*write_truth)(void *arg);
-	enum truth_state (*read_truth)(void *arg, uint64_t ticket, char *sentence, size_t size);
+	enum keeper_state (*read_truth)(void *arg, uint64_t ticket, char *sentence, size_t size);
 	void (*write_deployment)(void *arg, const struct deployment *deployment);
 	/* `more` is the callee's; may be NULL. */
 	void (*emit)(void *arg, const struct deployment *deployment, const char *event, json_t *more, const char *text);

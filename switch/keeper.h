@@ -1,6 +1,6 @@
 /* Keeps the start-up truth on disk: one write at a time, always of the newest state, tried again every second until it is durable. Control thread. */
-#ifndef TEAL_SWITCH_TRUTH_H
-#define TEAL_SWITCH_TRUTH_H
+#ifndef TEAL_SWITCH_KEEPER_H
+#define TEAL_SWITCH_KEEPER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -8,11 +8,11 @@
 #include <jansson.h>
 
 struct journal;
-struct truth;
+struct keeper;
 
-enum truth_state { TRUTH_PENDING, TRUTH_DURABLE, TRUTH_FAILED };
+enum keeper_state { KEEPER_PENDING, KEEPER_DURABLE, KEEPER_FAILED };
 
-struct truth_owner {
+struct keeper_owner {
 	/* The truth as it is now; a new reference. */
 	json_t *(*build)(void *arg);
 	/* A write ended. */
@@ -20,17 +20,17 @@ struct truth_owner {
 	void *arg;
 };
 
-struct truth *truth_new(struct journal *journal, const struct truth_owner *owner);
+struct keeper *keeper_new(struct journal *journal, const struct keeper_owner *owner);
 /* After the journal was closed. NULL is allowed. */
-void truth_free(struct truth *truth);
+void keeper_free(struct keeper *keeper);
 
 /* Writes what is true now; the ticket asks about it. */
-uint64_t truth_write(struct truth *truth);
+uint64_t keeper_write(struct keeper *keeper);
 /* `sentence` is filled when it failed so far. */
-enum truth_state truth_read_state(const struct truth *truth, uint64_t ticket, char *sentence, size_t size);
+enum keeper_state keeper_read_state(const struct keeper *keeper, uint64_t ticket, char *sentence, size_t size);
 /* Once a second. */
-void truth_retry(struct truth *truth);
+void keeper_retry(struct keeper *keeper);
 /* Why the last write failed, or NULL when it did not. */
-const char *truth_fault(const struct truth *truth);
+const char *keeper_fault(const struct keeper *keeper);
 
 #endif
