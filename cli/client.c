@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <curl/curl.h>
 
 #include "base/memory.h"
@@ -14,6 +15,7 @@
 
 #define ANSWER_LIMIT ((size_t)64 << 20)
 #define EVENT_LIMIT ((size_t)1 << 20)
+#define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
 #define TICK_MS 200
 
 struct client {
@@ -85,6 +87,10 @@ struct client *client_new(const char *place, const char *token, struct err *err)
 	}
 	if (strstr(place, "://") && strncmp(place, "http://", 7) != 0 && strncmp(place, "https://", 8) != 0) {
 		err_set(err, "\"%s\" is no address of a daemon; give --admin a socket path, or a URL that begins with http:// or https://", place);
+		return NULL;
+	}
+	if (strchr(place, '/') && !strstr(place, "://") && strlen(place) >= SOCKET_PATH_MAX) {
+		err_set(err, "the socket's path is too long (at most %zu bytes): %s", SOCKET_PATH_MAX - 1, place);
 		return NULL;
 	}
 	curl_global_init(CURL_GLOBAL_NOTHING);
