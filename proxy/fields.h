@@ -1,7 +1,8 @@
 /* What is removed, added and rewritten in a head on its way through (RFC 9110 sections 7.2, 7.6, 7.8). Pure.
  *
  * Unchanged lines are copied as received, in their order. Hop-by-hop fields and those that Connection names are removed; a Connection member never removes
- * Host, Content-Length, Transfer-Encoding, Forwarded, X-Forwarded-*, X-Request-Id, Via, Cookie or Authorization (they pass on). Ours are written last. */
+ * Host, Content-Length, Transfer-Encoding, Forwarded, X-Forwarded-*, X-Request-Id, Via, Cookie or Authorization (they pass on). Ours are written last.
+ * Proxy-Authorization and Proxy-Authenticate pass: we ask for no credentials, so they are not for us (RFC 9110 section 11.7 lets them be relayed). */
 #ifndef TEAL_PROXY_FIELDS_H
 #define TEAL_PROXY_FIELDS_H
 
@@ -15,17 +16,22 @@ struct fields_to_backend {
 	bool tls;               /* X-Forwarded-Proto: https, else http */
 	const char *request_id; /* used when the request has no X-Request-Id of its own that is valid (1 to 128 of token characters and '/' '=' '@' ':') */
 	size_t request_id_length;
+	const char *host; /* Host for an HTTP/1.0 request that names none, as HTTP/1.1 must have it; `host_length` 0: an empty Host is sent */
+	size_t host_length;
 	bool upgrade; /* pass Upgrade and `Connection: upgrade` on */
 	bool expect;  /* pass Expect: 100-continue on */
 };
 
-/* Writes the request head for the backend: origin-form target ("*" stays), HTTP/1.1, Host first (from the absolute form's authority where there is one; an HTTP/1.0 request
- * without Host gets none added), `Via: 1.1 teal` (1.0 where received so) behind the ones that are there, no Connection field unless `upgrade`, TE only as `TE: trailers` when asked,
- * Max-Forwards counted down for OPTIONS and TRACE. Returns its length; 0 when it is larger than `size`. */
+/* Writes the request head for the backend: origin-form target ("*" stays), HTTP/1.1, Host first (from the absolute form's authority where there is one), `Via: 1.1 teal` (1.0 where received so) behind the ones that are there, no Connection field but for `upgrade` and TE, TE only as `TE: trailers`
+ * when asked, Transfer-Encoding as `chunked`, Max-Forwards counted down for OPTIONS and TRACE. The framing was found good before. X-Forwarded-* are written as `trusted` says;
+ * Forwarded passes from a trusted peer alone. Returns its length; 0 when it is larger than `size`, or when Connection names more than 64 fields. */
 size_t fields_write_request(const struct head *head, const struct fields_to_backend *with, char *out, size_t size);
 
+/* Whether the request came to its end here: OPTIONS or TRACE with `Max-Forwards: 0` (RFC 9110 section 7.6.2). Such a request is answered, never written. */
+bool fields_must_answer(const struct head *head);
+
 struct fields_to_client {
-	unsigned client_minor; /* 0: the client speaks HTTP/1.0 */
+	unsigned client_minor; /* 0: the client speaks HTTP/1.0, and gets no Trailer */
 	enum framing_kind
 		framing; /* how the body is sent on: for FRAMING_chunked to an HTTP/1.1 client Transfer-Encoding is written by us, Content-Length by the backend's line */
 	bool close;      /* write `Connection: close` */
@@ -34,7 +40,8 @@ struct fields_to_client {
 };
 
 /* Writes the answer head for the client: always `HTTP/1.1 status reason`, hop-by-hop removed, `Via: 1.1 teal`. Transfer-Encoding is written afresh for
- * FRAMING_chunked and removed otherwise; Content-Length lines pass, but a repeated one only once, and none beside chunked. Also for interim answers. 0 when larger than `size`. */
+ * FRAMING_chunked and removed otherwise; Content-Length passes, but a repeated one only once, and none beside a Transfer-Encoding or in a 1xx or 204 answer. A 426 keeps its
+ * Upgrade, as it must. Also for interim answers. 0 when larger than `size`, or when Connection names more than 64 fields. */
 size_t fields_write_answer(const struct head *head, const struct fields_to_client *with, char *out, size_t size);
 
 #endif

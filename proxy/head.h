@@ -1,7 +1,8 @@
 /* HTTP/1.x message heads: bytes to struct, in place, strict (RFC 9112 sections 2 to 5, RFC 9110 section 5).
  *
  * Pure: no allocation, no socket, no clock. Spans point into the caller's bytes. What is ambiguous is bad, never repaired:
- * bare CR or LF, folding, space before the colon, NUL and other controls, an empty field name. */
+ * bare CR or LF, folding, NUL and other controls, an empty field name, in requests white space before the colon (in answers RFC 9112 section 5.1
+ * has a proxy remove it: see `untidy`). */
 #ifndef TEAL_PROXY_HEAD_H
 #define TEAL_PROXY_HEAD_H
 
@@ -64,15 +65,21 @@ struct head {
 	struct span method_text, target; /* as received */
 	enum method method;
 	struct span authority; /* of an absolute-form target (or CONNECT's); length 0 otherwise */
-	struct span path;      /* from the first '/' of the path to the end of the target, "/" when an absolute form has none ("*" stays) */
+	struct span path; /* from the first '/' of the path to the end of the target, "/" when an absolute form has none ("*" stays, and stands for an absolute
+				  form of OPTIONS without path and query). A query right behind the authority is the path: it begins with '?', and "/" belongs before it.
+				  Empty for CONNECT */
+	bool https;       /* the target is an absolute form with this scheme: to be refused where it did not come by TLS (RFC 9110 section 7.4) */
 	/* answer */
 	unsigned status;
-	struct span reason;
+	struct span reason; /* at NULL when not even the space before it is there */
+	bool untidy;        /* some field has white space before its colon; writers must leave it out */
 	/* both */
 	unsigned minor;           /* HTTP/1.minor: 0 or 1; a minor above 1 is read as 1 */
 	size_t length;            /* bytes of the head, the empty line included (and empty lines before a request line) */
 	size_t start_line_length; /* with its CRLF, and with empty lines before it */
+	const char *fields_at;    /* where the field lines begin, or the empty line */
 	unsigned field_count;
+	uint32_t seen;                  /* 1 << id of each field */
 	unsigned first[FIELD_ID_COUNT]; /* 1 + the index of the first field with this id; 0: none */
 	struct head_field fields[HEAD_FIELDS_MAX];
 };
@@ -86,8 +93,8 @@ enum head_result { HEAD_MORE, HEAD_DONE, HEAD_BAD };
 
 /* Reads a request head from the start of `bytes`. `scanned` is how many of them were there at the last HEAD_MORE (0 at first), so that a
  * head that arrives byte by byte costs linear time. On HEAD_BAD *fail says why: request_malformed, request_version,
- * request_head_too_large, request_target_too_long, request_host (no or several Host in 1.1, an invalid value, or one that an invalid authority
- * makes). Up to 4 empty lines before the request line are skipped. */
+ * request_head_too_large, request_target_too_long, request_host (no or several Host in 1.1, an invalid or empty value, an invalid authority in
+ * the target). An HTTP/1.0 request needs no Host. A Max-Forwards of OPTIONS or TRACE that is no number is malformed. Up to 4 empty lines before the request line are skipped. */
 enum head_result head_parse_request(const char *bytes, size_t length, size_t scanned, const struct head_limits *limits, struct head *head, enum fail *fail);
 
 /* The same for an answer: answer_malformed, answer_head_too_large. No empty lines are skipped. */
@@ -104,6 +111,12 @@ static inline struct span head_value(const struct head *head, enum field_id id)
 
 /* True when any field with this id holds the token as a list member (case-insensitive). */
 bool head_has_token(const struct head *head, enum field_id id, const char *token);
+
+/* The id of a field name that is a token, in any case. */
+enum field_id head_field_id(const char *name, size_t length);
+
+/* Cuts the next member off a comma-separated list: without white space around it, empty ones skipped. False when none is left. */
+bool span_take_member(struct span *list, struct span *member);
 
 /* Case-insensitive comparison of a span with a NUL-terminated lower-case text. */
 bool span_is(struct span span, const char *lower);

@@ -1,0 +1,191 @@
+/* The chunked coding as a state machine over bytes; chunk data is skipped whole. Any thread. Does not keep or interpret extensions and trailers. */
+#include "proxy/chunk.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "proxy/octet.h"
+
+#define DIGITS_MAX 15
+#define LINE_MAX_BYTES 1024
+#define TRAILERS_MAX_BYTES 8192
+
+enum state {
+	STATE_start, /* before the first digit of a size */
+	STATE_size,
+	STATE_gap,        /* white space that only another extension may follow */
+	STATE_name_first, /* behind ';' */
+	STATE_name,
+	STATE_name_gap,
+	STATE_value_first, /* behind '=' */
+	STATE_value,
+	STATE_quoted,
+	STATE_escaped,
+	STATE_unquoted, /* behind the closing quote */
+	STATE_size_lf,
+	STATE_data,
+	STATE_data_cr,
+	STATE_data_lf,
+	STATE_trailer, /* at the start of a trailer line; the states from here on count as the trailer section */
+	STATE_trailer_name,
+	STATE_trailer_value,
+	STATE_trailer_lf,
+	STATE_end_lf,
+	STATE_done,
+	STATE_COUNT
+};
+
+enum kind {
+	KIND_control,
+	KIND_cr,
+	KIND_lf,
+	KIND_space,
+	KIND_semicolon,
+	KIND_equals,
+	KIND_quote,
+	KIND_backslash,
+	KIND_colon,
+	KIND_token,
+	KIND_other,
+	KIND_COUNT
+};
+
+/* The state that follows; 0: the byte is not allowed there. Sizes, data and line feeds are in take_byte. */
+/* clang-format off */
+static const uint8_t next_states[STATE_COUNT][KIND_COUNT] = {
+	[STATE_size] = {[KIND_cr] = STATE_size_lf, [KIND_space] = STATE_gap, [KIND_semicolon] = STATE_name_first},
+	[STATE_gap] = {[KIND_space] = STATE_gap, [KIND_semicolon] = STATE_name_first},
+	[STATE_name_first] = {[KIND_space] = STATE_name_first, [KIND_token] = STATE_name},
+	[STATE_name] = {[KIND_token] = STATE_name, [KIND_space] = STATE_name_gap, [KIND_equals] = STATE_value_first,
+		[KIND_semicolon] = STATE_name_first, [KIND_cr] = STATE_size_lf},
+	[STATE_name_gap] = {[KIND_space] = STATE_name_gap, [KIND_equals] = STATE_value_first, [KIND_semicolon] = STATE_name_first},
+	[STATE_value_first] = {[KIND_space] = STATE_value_first, [KIND_token] = STATE_value, [KIND_quote] = STATE_quoted},
+	[STATE_value] = {[KIND_token] = STATE_value, [KIND_space] = STATE_gap, [KIND_semicolon] = STATE_name_first, [KIND_cr] = STATE_size_lf},
+	[STATE_quoted] = {[KIND_space] = STATE_quoted, [KIND_semicolon] = STATE_quoted, [KIND_equals] = STATE_quoted, [KIND_quote] = STATE_unquoted,
+		[KIND_backslash] = STATE_escaped, [KIND_colon] = STATE_quoted, [KIND_token] = STATE_quoted, [KIND_other] = STATE_quoted},
+	[STATE_escaped] = {[KIND_space] = STATE_quoted, [KIND_semicolon] = STATE_quoted, [KIND_equals] = STATE_quoted, [KIND_quote] = STATE_quoted,
+		[KIND_backslash] = STATE_quoted, [KIND_colon] = STATE_quoted, [KIND_token] = STATE_quoted, [KIND_other] = STATE_quoted},
+	[STATE_unquoted] = {[KIND_space] = STATE_gap, [KIND_semicolon] = STATE_name_first, [KIND_cr] = STATE_size_lf},
+	[STATE_data_cr] = {[KIND_cr] = STATE_data_lf},
+	[STATE_trailer] = {[KIND_cr] = STATE_end_lf, [KIND_token] = STATE_trailer_name},
+	[STATE_trailer_name] = {[KIND_token] = STATE_trailer_name, [KIND_colon] = STATE_trailer_value},
+	[STATE_trailer_value] = {[KIND_cr] = STATE_trailer_lf, [KIND_space] = STATE_trailer_value, [KIND_semicolon] = STATE_trailer_value,
+		[KIND_equals] = STATE_trailer_value, [KIND_quote] = STATE_trailer_value, [KIND_backslash] = STATE_trailer_value,
+		[KIND_colon] = STATE_trailer_value, [KIND_token] = STATE_trailer_value, [KIND_other] = STATE_trailer_value},
+	[STATE_trailer_lf] = {[KIND_lf] = STATE_trailer},
+	[STATE_end_lf] = {[KIND_lf] = STATE_done},
+};
+/* clang-format on */
+
+static enum kind kind_of(char byte)
+{
+	switch (byte) {
+	case '\r':
+		return KIND_cr;
+	case '\n':
+		return KIND_lf;
+	case ' ':
+	case '\t':
+		return KIND_space;
+	case ';':
+		return KIND_semicolon;
+	case '=':
+		return KIND_equals;
+	case '"':
+		return KIND_quote;
+	case '\\':
+		return KIND_backslash;
+	case ':':
+		return KIND_colon;
+	default:
+		if (octet_is(byte, OCTET_TOKEN))
+			return KIND_token;
+		return octet_is(byte, OCTET_VALUE) ? KIND_other : KIND_control;
+	}
+}
+
+static bool take_digit(struct chunk *chunk, char byte)
+{
+	if (chunk->digits == DIGITS_MAX)
+		return false;
+	unsigned digit = octet_is(byte, OCTET_DIGIT) ? (unsigned)(byte - '0') : (unsigned)(octet_lower(byte) - 'a') + 10;
+	chunk->left = chunk->left * 16 + digit;
+	chunk->digits++;
+	chunk->state = STATE_size;
+	return true;
+}
+
+static void end_line(struct chunk *chunk, enum state state)
+{
+	chunk->state = (uint8_t)state;
+	chunk->digits = 0;
+	chunk->line = 0;
+}
+
+/* A byte that is not chunk data. False when it is not allowed here. */
+static inline bool take_byte(struct chunk *chunk, char byte)
+{
+	if (++chunk->line > (chunk->state >= STATE_trailer ? TRAILERS_MAX_BYTES : LINE_MAX_BYTES))
+		return false;
+	if (chunk->state <= STATE_size && octet_is(byte, OCTET_HEX))
+		return take_digit(chunk, byte);
+	if (chunk->state == STATE_size_lf && byte == '\n') {
+		end_line(chunk, chunk->left > 0 ? STATE_data : STATE_trailer);
+		return true;
+	}
+	if (chunk->state == STATE_data_lf && byte == '\n') {
+		end_line(chunk, STATE_start);
+		return true;
+	}
+	chunk->state = next_states[chunk->state][kind_of(byte)];
+	return chunk->state != 0;
+}
+
+/* As much of the present chunk's data as is there; its length. */
+static size_t take_data(struct chunk *chunk, size_t there)
+{
+	size_t length = chunk->left < there ? (size_t)chunk->left : there;
+	chunk->left -= length;
+	if (chunk->left == 0)
+		chunk->state = STATE_data_cr;
+	return length;
+}
+
+enum chunk_result chunk_scan(struct chunk *chunk, const char *bytes, size_t length, size_t *used)
+{
+	assert(chunk->state < STATE_done);
+	size_t at = 0;
+	enum chunk_result result = CHUNK_MORE;
+	while (at < length && result == CHUNK_MORE) {
+		if (chunk->state == STATE_data)
+			at += take_data(chunk, length - at);
+		else if (!take_byte(chunk, bytes[at]))
+			result = CHUNK_BAD;
+		else if (at++, chunk->state == STATE_done)
+			result = CHUNK_DONE;
+	}
+	*used = at;
+	return result;
+}
+
+enum chunk_result chunk_strip(struct chunk *chunk, char *bytes, size_t length, size_t *used, size_t *data)
+{
+	assert(chunk->state < STATE_done);
+	size_t at = 0;
+	enum chunk_result result = CHUNK_MORE;
+	*data = 0;
+	while (at < length && result == CHUNK_MORE) {
+		if (chunk->state == STATE_data) {
+			size_t taken = take_data(chunk, length - at);
+			memmove(bytes + *data, bytes + at, taken);
+			*data += taken;
+			at += taken;
+		} else if (!take_byte(chunk, bytes[at])) {
+			result = CHUNK_BAD;
+		} else if (at++, chunk->state == STATE_done) {
+			result = CHUNK_DONE;
+		}
+	}
+	*used = at;
+	return result;
+}

@@ -1,0 +1,565 @@
+/* HTTP/1.x heads, read in one pass. Any thread. Does not judge framing, methods or expectations: framing.c and the callers do. */
+#include "proxy/head.h"
+
+#include <assert.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "proxy/host.h"
+#include "proxy/octet.h"
+
+#define EMPTY_LINES_MAX 4
+
+/* Where the reading is. The steps below move `at` on HEAD_DONE, and leave `fail` alone unless they know better than `malformed`. */
+struct reader {
+	const char *start, *at, *end;
+	enum fail fail;
+	enum fail too_large; /* what passing a limit here is called */
+	bool spaced_names;   /* white space before the colon is removed, not refused */
+};
+
+struct known_field {
+	char name[20]; /* lower case, not always NUL-terminated */
+	uint8_t length;
+	uint8_t id;
+};
+
+/* The slot of a name; the numbers make the slots of the known names differ. */
+static inline unsigned known_slot(const char *name, size_t length)
+{
+	unsigned first = (unsigned char)name[0] | 0x20u, last = (unsigned char)name[length - 1] | 0x20u;
+	return ((unsigned)length + first * 6 + last * 3) % 64;
+}
+
+/* clang-format off */
+static const struct known_field known_fields[64] = {
+	[0] = {"expect", 6, FIELD_expect},
+	[7] = {"cookie", 6, FIELD_cookie},
+	[8] = {"x-request-id", 12, FIELD_x_request_id},
+	[9] = {"referer", 7, FIELD_referer},
+	[11] = {"date", 4, FIELD_date},
+	[16] = {"host", 4, FIELD_host},
+	[21] = {"trailer", 7, FIELD_trailer},
+	[24] = {"content-length", 14, FIELD_content_length},
+	[25] = {"forwarded", 9, FIELD_forwarded},
+	[33] = {"proxy-authenticate", 18, FIELD_proxy_authenticate},
+	[36] = {"user-agent", 10, FIELD_user_agent},
+	[38] = {"connection", 10, FIELD_connection},
+	[40] = {"accept", 6, FIELD_accept},
+	[41] = {"te", 2, FIELD_te},
+	[42] = {"via", 3, FIELD_via},
+	[46] = {"x-forwarded-proto", 17, FIELD_x_forwarded_proto},
+	[51] = {"max-forwards", 12, FIELD_max_forwards},
+	[52] = {"upgrade", 7, FIELD_upgrade},
+	[53] = {"x-forwarded-for", 15, FIELD_x_forwarded_for},
+	[58] = {"proxy-connection", 16, FIELD_proxy_connection},
+	[59] = {"keep-alive", 10, FIELD_keep_alive},
+	[60] = {"x-forwarded-host", 16, FIELD_x_forwarded_host},
+	[61] = {"proxy-authorization", 19, FIELD_proxy_authorization},
+	[62] = {"transfer-encoding", 17, FIELD_transfer_encoding},
+};
+/* clang-format on */
+
+/* Bytes of a token against letters and hyphens, eight at a time; setting 0x20 lowers letters and changes no other byte of a token into one of these. */
+static inline bool token_is(const char *token, const char *lower, size_t length)
+{
+	const uint64_t bit = 0x2020202020202020u;
+	uint64_t a, b;
+	size_t at = 0;
+	for (; at + 8 <= length; at += 8) {
+		memcpy(&a, token + at, 8);
+		memcpy(&b, lower + at, 8);
+		if ((a | bit) != b)
+			return false;
+	}
+	for (; at < length; at++) {
+		if ((token[at] | 0x20) != lower[at])
+			return false;
+	}
+	return true;
+}
+
+enum field_id head_field_id(const char *name, size_t length)
+{
+	if (length == 0)
+		return FIELD_other;
+	const struct known_field *known = &known_fields[known_slot(name, length)];
+	return known->length == length && token_is(name, known->name, length) ? (enum field_id)known->id : FIELD_other;
+}
+
+/* The first byte that may not stand in a field line; its CR, as a rule. */
+static inline const char *skip_value(const char *at, const char *end)
+{
+#ifdef __SSE2__
+	const __m128i last_control = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t'), del = _mm_set1_epi8(0x7f);
+	for (; end - at >= 16; at += 16) {
+		__m128i bytes = _mm_loadu_si128((const __m128i *)at);
+		__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
+		__m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), control), _mm_cmpeq_epi8(bytes, del));
+		unsigned mask = (unsigned)_mm_movemask_epi8(bad);
+		if (mask != 0)
+			return at + __builtin_ctz(mask);
+	}
+#endif
+	while (at < end && octet_is(*at, OCTET_VALUE))
+		at++;
+	return at;
+}
+
+/* The first byte that may not stand in a request target; its space, as a rule. */
+static inline const char *skip_target(const char *at, const char *end)
+{
+#ifdef __SSE2__
+	const __m128i first = _mm_set1_epi8(0x21), last = _mm_set1_epi8(0x7e), hash = _mm_set1_epi8('#');
+	for (; end - at >= 16; at += 16) {
+		__m128i bytes = _mm_loadu_si128((const __m128i *)at);
+		__m128i clamped = _mm_min_epu8(_mm_max_epu8(bytes, first), last);
+		__m128i good = _mm_andnot_si128(_mm_cmpeq_epi8(bytes, hash), _mm_cmpeq_epi8(clamped, bytes));
+		unsigned mask = (unsigned)_mm_movemask_epi8(good) ^ 0xffffu;
+		if (mask != 0)
+			return at + __builtin_ctz(mask);
+	}
+#endif
+	while (at < end && octet_is(*at, OCTET_TARGET))
+		at++;
+	return at;
+}
+
+static inline const char *skip_token(const char *at, const char *end)
+{
+	while (at < end && octet_is(*at, OCTET_TOKEN))
+		at++;
+	return at;
+}
+
+static inline bool is_space(char octet)
+{
+	return octet == ' ' || octet == '\t';
+}
+
+static inline enum head_result read_line_end(struct reader *reader)
+{
+	const char *at = reader->at;
+	if (at < reader->end && *at != '\r')
+		return HEAD_BAD;
+	if (reader->end - at < 2)
+		return HEAD_MORE;
+	if (at[1] != '\n')
+		return HEAD_BAD;
+	reader->at = at + 2;
+	return HEAD_DONE;
+}
+
+static inline enum head_result read_name(struct reader *reader, struct head *head, struct head_field *field)
+{
+	const char *name = reader->at;
+	const char *at = skip_token(name, reader->end);
+	size_t length = (size_t)(at - name);
+	if (length > UINT16_MAX)
+		return HEAD_BAD;
+	if (reader->spaced_names && length > 0 && at < reader->end && is_space(*at)) {
+		head->untidy = true;
+		while (at < reader->end && is_space(*at))
+			at++;
+	}
+	if (at == reader->end)
+		return HEAD_MORE;
+	if (*at != ':' || length == 0)
+		return HEAD_BAD;
+	field->line = name;
+	field->name_length = (uint16_t)length;
+	field->id = (uint16_t)head_field_id(name, length);
+	reader->at = at + 1;
+	return HEAD_DONE;
+}
+
+static inline enum head_result read_value(struct reader *reader, struct head_field *field)
+{
+	const char *value = reader->at;
+	while (value < reader->end && is_space(*value))
+		value++;
+	const char *end = skip_value(value, reader->end);
+	reader->at = end;
+	enum head_result result = read_line_end(reader);
+	if (result != HEAD_DONE)
+		return result;
+	while (end > value && is_space(end[-1]))
+		end--;
+	field->value = value;
+	field->value_length = (uint32_t)(end - value);
+	field->line_length = (uint32_t)(reader->at - field->line);
+	return HEAD_DONE;
+}
+
+/* Up to and with the empty line. */
+static inline enum head_result read_fields(struct reader *reader, const struct head_limits *limits, struct head *head)
+{
+	while (reader->at == reader->end || *reader->at != '\r') {
+		if (reader->at == reader->end)
+			return HEAD_MORE;
+		if (head->field_count == limits->fields) {
+			reader->fail = reader->too_large;
+			return HEAD_BAD;
+		}
+		struct head_field *field = &head->fields[head->field_count];
+		enum head_result result = read_name(reader, head, field);
+		if (result == HEAD_DONE)
+			result = read_value(reader, field);
+		if (result != HEAD_DONE)
+			return result;
+		head->field_count++;
+		head->seen |= 1u << field->id;
+		if (head->first[field->id] == 0)
+			head->first[field->id] = head->field_count;
+	}
+	return read_line_end(reader);
+}
+
+/* "HTTP/1.1"; the digits are checked by themselves, since another major version is another failure. */
+static inline enum head_result read_version(struct reader *reader, struct head *head, enum fail other_major)
+{
+	const char *at = reader->at;
+	size_t there = (size_t)(reader->end - at);
+	if (memcmp(at, "HTTP/", there < 5 ? there : 5) != 0)
+		return HEAD_BAD;
+	if (there < 8)
+		return HEAD_MORE;
+	if (!octet_is(at[5], OCTET_DIGIT) || at[6] != '.' || !octet_is(at[7], OCTET_DIGIT))
+		return HEAD_BAD;
+	if (at[5] != '1') {
+		reader->fail = other_major;
+		return HEAD_BAD;
+	}
+	head->minor = at[7] == '0' ? 0 : 1;
+	reader->at = at + 8;
+	return HEAD_DONE;
+}
+
+static enum head_result read_empty_lines(struct reader *reader)
+{
+	for (unsigned lines = 0; reader->at < reader->end && *reader->at == '\r'; lines++) {
+		if (lines == EMPTY_LINES_MAX)
+			return HEAD_BAD;
+		enum head_result result = read_line_end(reader);
+		if (result != HEAD_DONE)
+			return result;
+	}
+	return HEAD_DONE;
+}
+
+static enum method method_of(const char *text, size_t length)
+{
+	static const struct {
+		const char *text;
+		enum method method;
+	} methods[] = {
+		{"GET", METHOD_get},
+		{"HEAD", METHOD_head},
+		{"POST", METHOD_post},
+		{"PUT", METHOD_put},
+		{"DELETE", METHOD_delete},
+		{"PATCH", METHOD_patch},
+		{"OPTIONS", METHOD_options},
+		{"TRACE", METHOD_trace},
+		{"CONNECT", METHOD_connect},
+	};
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (methods[i].text[0] == text[0] && strlen(methods[i].text) == length && memcmp(methods[i].text, text, length) == 0)
+			return methods[i].method;
+	}
+	return METHOD_other;
+}
+
+static inline enum head_result read_method(struct reader *reader, struct head *head)
+{
+	const char *text = reader->at;
+	const char *at = skip_token(text, reader->end);
+	if (at == reader->end)
+		return HEAD_MORE;
+	if (*at != ' ' || at == text)
+		return HEAD_BAD;
+	head->method_text = (struct span){text, (size_t)(at - text)};
+	head->method = method_of(text, head->method_text.length);
+	reader->at = at + 1;
+	return HEAD_DONE;
+}
+
+static inline enum head_result read_target(struct reader *reader, struct head *head)
+{
+	const char *text = reader->at;
+	const char *at = skip_target(text, reader->end);
+	if (at == reader->end)
+		return HEAD_MORE;
+	if (*at != ' ' || at == text)
+		return HEAD_BAD;
+	head->target = (struct span){text, (size_t)(at - text)};
+	reader->at = at + 1;
+	return HEAD_DONE;
+}
+
+static enum head_result read_request_line(struct reader *reader, struct head *head)
+{
+	enum head_result result = read_empty_lines(reader);
+	if (result == HEAD_DONE)
+		result = read_method(reader, head);
+	if (result == HEAD_DONE)
+		result = read_target(reader, head);
+	if (result == HEAD_DONE)
+		result = read_version(reader, head, FAIL_request_version);
+	return result == HEAD_DONE ? read_line_end(reader) : result;
+}
+
+/* The length of "http://" or "https://" at the start of the target, or 0. Gateways know no other scheme. */
+static size_t scheme_length(struct span target)
+{
+	if (target.length >= 7 && span_is((struct span){target.at, 7}, "http://"))
+		return 7;
+	if (target.length >= 8 && span_is((struct span){target.at, 8}, "https://"))
+		return 8;
+	return 0;
+}
+
+static enum fail split_absolute(struct head *head)
+{
+	struct span target = head->target;
+	size_t scheme = scheme_length(target);
+	if (scheme == 0)
+		return FAIL_request_malformed;
+	size_t at = scheme;
+	while (at < target.length && target.at[at] != '/' && target.at[at] != '?')
+		at++;
+	head->https = scheme == 8;
+	head->authority = (struct span){target.at + scheme, at - scheme};
+	head->path = (struct span){target.at + at, target.length - at};
+	if (at == target.length) /* RFC 9112 section 3.2.4: OPTIONS without path and query is of the whole server */
+		head->path = (struct span){head->method == METHOD_options ? "*" : "/", 1};
+	return host_is_valid(head->authority.at, head->authority.length, false) ? FAIL_none : FAIL_request_host;
+}
+
+/* Which of the four forms of RFC 9112 section 3.2 the target has. */
+static enum fail split_target(struct head *head)
+{
+	struct span target = head->target;
+	if (head->method == METHOD_connect) {
+		head->authority = target;
+		return host_is_valid(target.at, target.length, true) ? FAIL_none : FAIL_request_malformed;
+	}
+	if (target.at[0] == '/') {
+		head->path = target;
+		return FAIL_none;
+	}
+	if (target.length == 1 && target.at[0] == '*') {
+		head->path = target;
+		return head->method == METHOD_options ? FAIL_none : FAIL_request_malformed;
+	}
+	return split_absolute(head);
+}
+
+static unsigned count_fields(const struct head *head, enum field_id id)
+{
+	unsigned count = 0;
+	if (head->first[id] == 0)
+		return 0;
+	for (unsigned i = head->first[id] - 1; i < head->field_count; i++)
+		count += head->fields[i].id == id;
+	return count;
+}
+
+/* RFC 9112 section 3.2. An empty Host says that the target URI has no authority, which no http URI may lack (RFC 9110 section 4.2.1); section 3.3 lets
+ * a server refuse it, and so do we, except beside an absolute form, where Host is not used. */
+static enum fail check_host(const struct head *head)
+{
+	unsigned count = count_fields(head, FIELD_host);
+	if (count == 0)
+		return head->minor == 0 ? FAIL_none : FAIL_request_host;
+	struct span host = head_value(head, FIELD_host);
+	if (count > 1)
+		return FAIL_request_host;
+	if (host.length == 0 && head->authority.length > 0)
+		return FAIL_none;
+	return host_is_valid(host.at, host.length, false) ? FAIL_none : FAIL_request_host;
+}
+
+/* RFC 9110 section 7.6.2: we have to count it down, so for these two methods it must be a number. */
+static enum fail check_max_forwards(const struct head *head)
+{
+	if (head->first[FIELD_max_forwards] == 0 || (head->method != METHOD_options && head->method != METHOD_trace))
+		return FAIL_none;
+	struct span value = head_value(head, FIELD_max_forwards);
+	if (value.length == 0 || count_fields(head, FIELD_max_forwards) > 1)
+		return FAIL_request_malformed;
+	for (size_t i = 0; i < value.length; i++) {
+		if (!octet_is(value.at[i], OCTET_DIGIT))
+			return FAIL_request_malformed;
+	}
+	return FAIL_none;
+}
+
+/* Keeps the reason of a refusal. */
+static bool accepts(struct reader *reader, enum fail fail)
+{
+	if (fail != FAIL_none)
+		reader->fail = fail;
+	return fail == FAIL_none;
+}
+
+static inline enum head_result read_request(struct reader *reader, const struct head_limits *limits, struct head *head)
+{
+	enum head_result result = read_request_line(reader, head);
+	if (result != HEAD_DONE)
+		return result;
+	reader->too_large = FAIL_request_head_too_large;
+	head->fields_at = reader->at;
+	head->start_line_length = (size_t)(reader->at - reader->start);
+	if (!accepts(reader, split_target(head)))
+		return HEAD_BAD;
+	result = read_fields(reader, limits, head);
+	if (result != HEAD_DONE)
+		return result;
+	head->length = (size_t)(reader->at - reader->start);
+	return accepts(reader, check_host(head)) && accepts(reader, check_max_forwards(head)) ? HEAD_DONE : HEAD_BAD;
+}
+
+/* Three digits, 100 to 599 (RFC 9110 section 15). */
+static enum head_result read_status(struct reader *reader, struct head *head)
+{
+	const char *at = reader->at;
+	if (reader->end - at < 4)
+		return HEAD_MORE;
+	if (at[0] != ' ' || at[1] < '1' || at[1] > '5' || !octet_is(at[2], OCTET_DIGIT) || !octet_is(at[3], OCTET_DIGIT))
+		return HEAD_BAD;
+	head->status = (unsigned)((at[1] - '0') * 100 + (at[2] - '0') * 10 + (at[3] - '0'));
+	reader->at = at + 4;
+	return HEAD_DONE;
+}
+
+/* The reason may be empty; the space before it is left out by enough servers to be tolerated. */
+static enum head_result read_reason(struct reader *reader, struct head *head)
+{
+	if (reader->at < reader->end && *reader->at == ' ') {
+		const char *text = reader->at + 1;
+		reader->at = skip_value(text, reader->end);
+		head->reason = (struct span){text, (size_t)(reader->at - text)};
+	}
+	return read_line_end(reader);
+}
+
+static inline enum head_result read_answer(struct reader *reader, const struct head_limits *limits, struct head *head)
+{
+	enum head_result result = read_version(reader, head, FAIL_answer_malformed);
+	if (result == HEAD_DONE)
+		result = read_status(reader, head);
+	if (result == HEAD_DONE)
+		result = read_reason(reader, head);
+	if (result != HEAD_DONE)
+		return result;
+	head->fields_at = reader->at;
+	head->start_line_length = (size_t)(reader->at - reader->start);
+	result = read_fields(reader, limits, head);
+	head->length = (size_t)(reader->at - reader->start);
+	return result;
+}
+
+/* Whether the new bytes can end the head or make it bad; else there is no need to read from the start again. */
+static bool worth_reading(const char *bytes, size_t length, size_t scanned)
+{
+	const char *end = bytes + length;
+	const char *at = bytes + scanned;
+	if (scanned == 0)
+		return true;
+	if (at[-1] == '\r')
+		at--;
+	for (at = skip_value(at, end); at < end; at = skip_value(at + 2, end)) {
+		if (*at != '\r')
+			return true;
+		if (at + 1 == end)
+			return false;
+		if (at[1] != '\n' || at == bytes || at[-1] == '\n')
+			return true;
+	}
+	return false;
+}
+
+static struct reader begin(const char *bytes, size_t length, const struct head_limits *limits, struct head *head)
+{
+	assert(limits->fields <= HEAD_FIELDS_MAX);
+	memset(head, 0, offsetof(struct head, fields));
+	return (struct reader){.start = bytes, .at = bytes, .end = bytes + (length < limits->bytes ? length : limits->bytes)};
+}
+
+static enum head_result settle(const struct reader *reader, enum head_result result, bool full, enum fail *fail)
+{
+	if (result == HEAD_MORE && full) {
+		*fail = reader->too_large;
+		return HEAD_BAD;
+	}
+	if (result == HEAD_BAD)
+		*fail = reader->fail;
+	return result;
+}
+
+enum head_result head_parse_request(const char *bytes, size_t length, size_t scanned, const struct head_limits *limits, struct head *head, enum fail *fail)
+{
+	bool full = length >= limits->bytes;
+	if (!full && !worth_reading(bytes, length, scanned))
+		return HEAD_MORE;
+	struct reader reader = begin(bytes, length, limits, head);
+	reader.fail = FAIL_request_malformed;
+	reader.too_large = FAIL_request_target_too_long;
+	return settle(&reader, read_request(&reader, limits, head), full, fail);
+}
+
+enum head_result head_parse_answer(const char *bytes, size_t length, size_t scanned, const struct head_limits *limits, struct head *head, enum fail *fail)
+{
+	bool full = length >= limits->bytes;
+	if (!full && !worth_reading(bytes, length, scanned))
+		return HEAD_MORE;
+	struct reader reader = begin(bytes, length, limits, head);
+	reader.fail = FAIL_answer_malformed;
+	reader.too_large = FAIL_answer_head_too_large;
+	reader.spaced_names = true;
+	return settle(&reader, read_answer(&reader, limits, head), full, fail);
+}
+
+bool span_take_member(struct span *list, struct span *member)
+{
+	const char *at = list->at, *end = list->at + list->length;
+	while (at < end && (is_space(*at) || *at == ','))
+		at++;
+	const char *stop = at < end ? memchr(at, ',', (size_t)(end - at)) : NULL;
+	if (stop == NULL)
+		stop = end;
+	*list = (struct span){stop, (size_t)(end - stop)};
+	const char *last = stop;
+	while (last > at && is_space(last[-1]))
+		last--;
+	*member = (struct span){at, (size_t)(last - at)};
+	return at < stop;
+}
+
+bool head_has_token(const struct head *head, enum field_id id, const char *token)
+{
+	if (head->first[id] == 0)
+		return false;
+	for (unsigned i = head->first[id] - 1; i < head->field_count; i++) {
+		if (head->fields[i].id != id)
+			continue;
+		struct span list = {head->fields[i].value, head->fields[i].value_length}, member;
+		while (span_take_member(&list, &member)) {
+			if (span_is(member, token))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool span_is(struct span span, const char *lower)
+{
+	for (size_t i = 0; i < span.length; i++) {
+		if (lower[i] == '\0' || octet_lower(span.at[i]) != lower[i])
+			return false;
+	}
+	return lower[span.length] == '\0';
+}
