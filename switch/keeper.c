@@ -13,6 +13,7 @@ struct keeper {
 	uint64_t wanted;  /* the newest ticket */
 	uint64_t writing; /* the ticket that the write under way covers, 0: none */
 	uint64_t durable, failed;
+	bool closed;
 	char fault[384];
 };
 
@@ -22,6 +23,11 @@ struct keeper *keeper_new(struct journal *journal, const struct keeper_owner *ow
 	keeper->journal = journal;
 	keeper->owner = *owner;
 	return keeper;
+}
+
+void keeper_close(struct keeper *keeper)
+{
+	keeper->closed = true;
 }
 
 void keeper_free(struct keeper *keeper)
@@ -49,6 +55,8 @@ static void on_journal_done(void *arg, bool durable, const char *sentence)
 	snprintf(keeper->fault, sizeof(keeper->fault), "%s", durable ? "" : sentence ? sentence : "the write failed");
 	bool newer = keeper->wanted > keeper->writing;
 	keeper->writing = 0;
+	if (keeper->closed)
+		return;
 	if (newer)
 		submit(keeper);
 	keeper->owner.on_written(keeper->owner.arg);
@@ -57,7 +65,7 @@ static void on_journal_done(void *arg, bool durable, const char *sentence)
 uint64_t keeper_write(struct keeper *keeper)
 {
 	keeper->wanted++;
-	if (keeper->writing == 0)
+	if (keeper->writing == 0 && !keeper->closed)
 		submit(keeper);
 	return keeper->wanted;
 }

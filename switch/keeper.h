@@ -21,6 +21,8 @@ struct keeper_owner {
 };
 
 struct keeper *keeper_new(struct journal *journal, const struct keeper_owner *owner);
+/* From here on nothing is written any more and nobody is told. Before the journal is closed. */
+void keeper_close(struct keeper *keeper);
 /* After the journal was closed. NULL is allowed. */
 void keeper_free(struct keeper *keeper);
 

@@ -1,0 +1,40 @@
+/* The actuator of a service in the path. Control thread. The service's live color was set by the switcher's host; here it becomes a table. */
+#include "switch/actuator_proxy.h"
+
+static uint64_t apply(void *arg, enum color live)
+{
+	struct actuator_proxy *through = arg;
+	if (through->service->live != live)
+		service_set_live(through->service, live);
+	return tables_publish(through->tables);
+}
+
+static bool in_force(void *arg, uint64_t ticket)
+{
+	const struct actuator_proxy *through = arg;
+	return tables_are_in_force(through->tables, ticket);
+}
+
+static uint64_t cut(void *arg, enum color color, uint64_t ticket, bool tunnels)
+{
+	struct actuator_proxy *through = arg;
+	service_set_cut(through->service, color, ticket, tunnels);
+	return tables_publish(through->tables);
+}
+
+static uint64_t read_inflight(void *arg, enum color color)
+{
+	const struct actuator_proxy *through = arg;
+	return totals_inflight(through->service->totals, color);
+}
+
+static bool is_quiet(void *arg, enum color color)
+{
+	const struct actuator_proxy *through = arg;
+	return service_is_quiet(through->service, color);
+}
+
+struct actuator actuator_proxy_make(struct actuator_proxy *through)
+{
+	return (struct actuator){.apply = apply, .in_force = in_force, .cut = cut, .read_inflight = read_inflight, .is_quiet = is_quiet, .arg = through};
+}

@@ -1,0 +1,435 @@
+/* One service: its colors and what they are made of. Control thread; the truth's part of it is read and written in switch/service_truth. */
+#include "switch/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "proxy/head.h"
+#include "switch/service_truth.h"
+#include "switch/wire.h"
+
+/* ---- what members tell ---- */
+
+static void change(struct service *service)
+{
+	if (service->table)
+		table_service_release(service->table);
+	service->table = NULL;
+	service->owner->on_change(service->owner->arg);
+}
+
+static void emit_member(struct service *service, const struct member *member, const char *event, const char *detail)
+{
+	char text[512];
+	snprintf(text, sizeof(text), "%s: %s of %s: %s", service->name, member->name, color_name(member->owner->color), detail);
+	json_t *more = json_pack("{s:s, s:o, s:o}", "color", color_name(member->owner->color), "backend", wire_text(member->name), "detail", wire_text(detail));
+	events_emit(service->owner->events, service->name, NULL, event, more, text);
+}
+
+/* A release that was rolled back counts as another one once every backend of it was started anew. */
+static void lift_if_revived(struct service *service, enum color color)
+{
+	const struct service_color *half = &service->colors[color];
+	if (!service_find_quarantine(service, color))
+		return;
+	for (size_t i = 0; i < half->count; i++)
+		if (!half->members[i]->revived)
+			return;
+	service_lift_quarantine(service, color);
+}
+
+static void on_member_probed(void *arg, struct member *member)
+{
+	struct service *service = arg;
+	if (member->last.changed) {
+		emit_member(service, member, member->health == HEALTH_UP ? "backend_up" : "backend_down", member->last.detail);
+		lift_if_revived(service, member->owner->color);
+		change(service);
+	}
+	service->owner->on_news(service->owner->arg);
+}
+
+static void on_member_resolved(void *arg, struct member *member, const char *fault)
+{
+	struct service *service = arg;
+	char address[ADDR_TEXT_SIZE];
+	if (fault) {
+		emit_member(service, member, "backend_unresolved", fault);
+		return;
+	}
+	addr_format(&member->backend->addr, address, sizeof(address));
+	emit_member(service, member, "backend_resolved", address);
+	change(service);
+}
+
+/* ---- releases ---- */
+
+static const char *probe_host(const struct conf_service *conf)
+{
+	if (conf->probe.host)
+		return conf->probe.host;
+	for (size_t i = 0; i < conf->host_count; i++)
+		if (strncmp(conf->hosts[i], "*.", 2) != 0)
+			return conf->hosts[i];
+	return NULL;
+}
+
+static struct member *take_member(struct service_color *half, const char *name)
+{
+	for (size_t i = 0; i < half->count; i++) {
+		struct member *member = half->members[i];
+		if (!member || strcmp(member->name, name) != 0)
+			continue;
+		half->members[i] = NULL;
+		return member;
+	}
+	return NULL;
+}
+
+static struct member *make_member(struct service *service, enum color color, const char *name, enum health health)
+{
+	struct err err;
+	struct service_color *half = &service->colors[color];
+	struct member *member = member_new(&half->member_owner, name, &service->conf->probe, half->now.version, probe_host(service->conf), health, &err);
+	if (!member)
+		log_error("service %s: backend %s of %s is left out: %s", service->name, name, color_name(color), err.text);
+	return member;
+}
+
+static void free_members(struct member **members, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (members[i])
+			member_free(members[i]);
+	free(members);
+}
+
+static void replace_members(struct service *service, enum color color, bool keep, bool same_version, enum health health)
+{
+	struct service_color *half = &service->colors[color];
+	struct member **members = memory_array(half->now.count, sizeof(struct member *));
+	size_t count = 0;
+	for (size_t i = 0; i < half->now.count; i++) {
+		struct member *member = keep ? take_member(half, half->now.backends[i]) : NULL;
+		if (member && !same_version)
+			member_set_check(member, &service->conf->probe, half->now.version, probe_host(service->conf));
+		if (!member)
+			member = make_member(service, color, half->now.backends[i], health);
+		if (member)
+			members[count++] = member;
+	}
+	free_members(half->members, half->count);
+	half->members = members;
+	half->count = count;
+}
+
+void service_set_release(struct service *service, enum color color, const struct release *release, bool deployed, bool afresh)
+{
+	struct service_color *half = &service->colors[color];
+	struct release now;
+	release_copy(&now, release);
+	bool same_version = strcmp(half->now.version, now.version) == 0;
+	release_fini(&half->now);
+	half->now = now;
+	half->deployed = deployed;
+	/* Under users' feet a backend keeps its health; an idle one has to show that it is the new version. */
+	replace_members(service, color, !afresh && (same_version || color == service->live), same_version, HEALTH_UNKNOWN);
+	change(service);
+	service->owner->on_truth(service->owner->arg);
+}
+
+static bool headers_equal(const struct conf_probe *a, const struct conf_probe *b)
+{
+	if (a->header_count != b->header_count)
+		return false;
+	for (size_t i = 0; i < a->header_count; i++)
+		if (strcmp(a->headers[i].name, b->headers[i].name) != 0 || strcmp(a->headers[i].value, b->headers[i].value) != 0)
+			return false;
+	return true;
+}
+
+static bool texts_equal(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool checks_equal(const struct conf_probe *a, const struct conf_probe *b)
+{
+	if (!texts_equal(a->path, b->path) || !texts_equal(a->host, b->host) || !texts_equal(a->body, b->body) || a->https != b->https)
+		return false;
+	if (a->interval_ms != b->interval_ms || a->timeout_ms != b->timeout_ms || a->rise != b->rise || a->fall != b->fall)
+		return false;
+	if (a->status_count != b->status_count || memcmp(a->statuses, b->statuses, a->status_count * sizeof(*a->statuses)) != 0)
+		return false;
+	return headers_equal(a, b);
+}
+
+static void set_checks(struct service *service)
+{
+	for (unsigned color = 0; color < COLOR_COUNT; color++) {
+		struct service_color *half = &service->colors[color];
+		for (size_t i = 0; i < half->count; i++)
+			member_set_check(half->members[i], &service->conf->probe, half->now.version, probe_host(service->conf));
+	}
+}
+
+static void point_at_check(struct service *service)
+{
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		for (size_t i = 0; i < service->colors[color].count; i++)
+			service->colors[color].members[i]->check = &service->conf->probe;
+}
+
+static void follow_file(struct service *service, enum color color)
+{
+	struct service_color *half = &service->colors[color];
+	struct release file;
+	release_read_conf(&file, &service->conf->colors[color]);
+	if (release_equal(&file, &half->file)) {
+		release_fini(&file);
+		return;
+	}
+	release_fini(&half->file);
+	half->file = file;
+	service_set_release(service, color, &half->file, false, false);
+}
+
+void service_set_conf(struct service *service, const struct conf_service *conf)
+{
+	bool same_check = checks_equal(&service->conf->probe, &conf->probe) && texts_equal(probe_host(service->conf), probe_host(conf));
+	service->conf = conf;
+	if (same_check)
+		point_at_check(service);
+	else
+		set_checks(service);
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		follow_file(service, (enum color)color);
+	change(service);
+}
+
+/* ---- making one ---- */
+
+static void start_color(struct service *service, enum color color, enum health health)
+{
+	struct service_color *half = &service->colors[color];
+	half->member_owner = (struct member_owner){
+		.prober = service->owner->prober,
+		.resolver = service->owner->resolver,
+		.workers = service->owner->workers,
+		.on_probed = on_member_probed,
+		.on_resolved = on_member_resolved,
+		.arg = service,
+		.color = color,
+	};
+	half->measures = measures_new();
+	replace_members(service, color, false, true, health);
+}
+
+struct service *service_new(const struct service_owner *owner, const struct conf_service *conf, const json_t *truth)
+{
+	struct service *service = memory_new(sizeof(*service));
+	service->name = memory_text(conf->name);
+	service->conf = conf;
+	service->owner = owner;
+	service->totals = totals_new(owner->workers);
+	service_truth_read(service, truth);
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		start_color(service, (enum color)color, truth && (enum color)color == service->live ? HEALTH_UP : HEALTH_UNKNOWN);
+	return service;
+}
+
+static void free_color(struct service_color *half)
+{
+	free_members(half->members, half->count);
+	release_fini(&half->file);
+	release_fini(&half->now);
+	release_fini(&half->quarantine.release);
+	free(half->quarantine.reason);
+	measures_free(half->measures);
+}
+
+void service_free(struct service *service)
+{
+	if (!service)
+		return;
+	switcher_free(service->switcher);
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		free_color(&service->colors[color]);
+	if (service->table)
+		table_service_release(service->table);
+	totals_release(service->totals);
+	free(service->lock.reason);
+	free(service->name);
+	free(service);
+}
+
+/* ---- the table ---- */
+
+void service_set_live(struct service *service, enum color live)
+{
+	service->live = live;
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		service->colors[color].cut_requests_before = service->colors[color].cut_tunnels_before = 0;
+	change(service);
+}
+
+void service_set_cut(struct service *service, enum color color, uint64_t before, bool tunnels)
+{
+	service->colors[color].cut_requests_before = before;
+	if (tunnels)
+		service->colors[color].cut_tunnels_before = before;
+	change(service);
+}
+
+static uint32_t replay_bits(const struct conf_service *conf)
+{
+	static const struct {
+		const char *name;
+		enum method method;
+	} methods[] = {{"GET", METHOD_get}, {"HEAD", METHOD_head}, {"POST", METHOD_post}, {"PUT", METHOD_put}, {"DELETE", METHOD_delete},
+		{"PATCH", METHOD_patch}, {"OPTIONS", METHOD_options}, {"TRACE", METHOD_trace}};
+	uint32_t bits = 0;
+	for (size_t i = 0; i < conf->replay_method_count; i++)
+		for (size_t m = 0; m < sizeof(methods) / sizeof(methods[0]); m++)
+			if (strcasecmp(conf->replay_methods[i], methods[m].name) == 0)
+				bits |= 1u << methods[m].method;
+	return bits;
+}
+
+static struct table_member *list_members(const struct service_color *half, unsigned *count)
+{
+	struct table_member *members = memory_array(half->count, sizeof(*members));
+	*count = 0;
+	for (size_t i = 0; i < half->count; i++)
+		if (half->members[i]->backend)
+			members[(*count)++] = (struct table_member){half->members[i]->backend, half->members[i]->health};
+	return members;
+}
+
+struct table_service *service_read_table(struct service *service)
+{
+	struct table_member *members[COLOR_COUNT];
+	if (service->table)
+		return service->table;
+	struct table_service_spec spec = {
+		.name = service->name,
+		.live = service->live,
+		.blue_split = service->live == COLOR_BLUE ? TABLE_SPLIT_WHOLE : 0,
+		.seed = text_hash(service->name, strlen(service->name), TEXT_HASH_SEED),
+		.balance = service->conf->balance == CONF_ROUND_ROBIN ? TABLE_ROUND_ROBIN : TABLE_LEAST_CONNECTIONS,
+		.replay_methods = replay_bits(service->conf),
+		.totals = service->totals,
+	};
+	for (unsigned color = 0; color < COLOR_COUNT; color++) {
+		const struct service_color *half = &service->colors[color];
+		members[color] = list_members(half, &spec.colors[color].count);
+		spec.colors[color].members = members[color];
+		spec.colors[color].version = half->now.version;
+		spec.colors[color].cut_requests_before = half->cut_requests_before;
+		spec.colors[color].cut_tunnels_before = half->cut_tunnels_before;
+	}
+	service->table = table_service_new(&spec);
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		free(members[color]);
+	return service->table;
+}
+
+/* ---- looking at it ---- */
+
+void service_read_health(const struct service *service, enum color color, struct service_health *health)
+{
+	const struct service_color *half = &service->colors[color];
+	*health = (struct service_health){.backends = (unsigned)half->count, .probed = half->count > 0};
+	for (size_t i = 0; i < half->count; i++) {
+		const struct member *member = half->members[i];
+		health->up += member->health == HEALTH_UP;
+		health->unknown += member->health == HEALTH_UNKNOWN;
+		health->probed = health->probed && member->rounds > 0;
+		if (i == 0 || member->fail_streak < health->failed_rounds)
+			health->failed_rounds = member->fail_streak;
+	}
+	health->health = color_health_of(health->up, health->backends - health->up - health->unknown, health->unknown);
+}
+
+void service_forget_probes(struct service *service)
+{
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		for (size_t i = 0; i < service->colors[color].count; i++)
+			member_forget_probes(service->colors[color].members[i]);
+}
+
+bool service_is_quiet(const struct service *service, enum color color)
+{
+	const struct service_color *half = &service->colors[color];
+	if (totals_inflight(service->totals, color) > 0 || totals_assist(service->totals, color) > 0)
+		return false;
+	for (size_t i = 0; i < half->count; i++)
+		if (half->members[i]->backend && !backend_is_quiet(half->members[i]->backend))
+			return false;
+	return true;
+}
+
+/* ---- locks and quarantine ---- */
+
+void service_lock(struct service *service, const char *actor, const char *reason)
+{
+	free(service->lock.reason);
+	service->lock.set = true;
+	service->lock.reason = memory_text(reason);
+	service->lock.at = clock_wall_ms();
+	snprintf(service->lock.actor, sizeof(service->lock.actor), "%s", actor);
+}
+
+void service_unlock(struct service *service)
+{
+	free(service->lock.reason);
+	service->lock.reason = NULL;
+	service->lock.set = false;
+}
+
+const struct service_quarantine *service_find_quarantine(const struct service *service, enum color color)
+{
+	const struct service_color *half = &service->colors[color];
+	return half->quarantine.set && release_same(&half->quarantine.release, &half->now) ? &half->quarantine : NULL;
+}
+
+static void emit_quarantine(struct service *service, enum color color, const char *event, const char *text)
+{
+	const char *version = service->colors[color].now.version;
+	json_t *more = json_pack("{s:s, s:o}", "color", color_name(color), "version", wire_text(version));
+	events_emit(service->owner->events, service->name, NULL, event, more, text);
+}
+
+void service_quarantine(struct service *service, enum color color, const struct release *release, const char *deployment, const char *reason)
+{
+	struct service_color *half = &service->colors[color];
+	char text[512];
+	release_fini(&half->quarantine.release);
+	free(half->quarantine.reason);
+	half->quarantine = (struct service_quarantine){.set = true, .reason = memory_text(reason), .at = clock_wall_ms()};
+	release_copy(&half->quarantine.release, release);
+	snprintf(half->quarantine.deployment, sizeof(half->quarantine.deployment), "%s", deployment);
+	for (size_t i = 0; i < half->count; i++)
+		member_forget_life(half->members[i]);
+	snprintf(text, sizeof(text), "%s: %s of %s was rolled back and is refused until it is another version, deployed again or restarted", service->name,
+		*release->version ? release->version : "the release", color_name(color));
+	emit_quarantine(service, color, "quarantined", text);
+}
+
+void service_lift_quarantine(struct service *service, enum color color)
+{
+	char text[256];
+	bool in_force = service_find_quarantine(service, color) != NULL;
+	service->colors[color].quarantine.set = false;
+	if (!in_force)
+		return;
+	snprintf(text, sizeof(text), "%s: the release of %s may be switched to again", service->name, color_name(color));
+	emit_quarantine(service, color, "quarantine_lifted", text);
+	service->owner->on_truth(service->owner->arg);
+}

@@ -1,0 +1,105 @@
+/* One service as the control thread sees it: colors, releases, backends with their probes, locks, quarantine, measures. Control thread.
+ *
+ * Holds what is; what becomes of it is decided by its switcher. Says through its owner when a table has to be published. */
+#ifndef TEAL_SWITCH_SERVICE_H
+#define TEAL_SWITCH_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <jansson.h>
+
+#include "conf/conf.h"
+#include "proxy/table.h"
+#include "switch/deployment.h"
+#include "switch/events.h"
+#include "switch/measures.h"
+#include "switch/member.h"
+#include "switch/release.h"
+#include "switch/switcher.h"
+
+struct service;
+
+struct service_owner {
+	struct prober *prober;
+	struct resolver *resolver;
+	struct events *events;
+	unsigned workers;
+	/* What workers see has changed: publish at the end of this turn. */
+	void (*on_change)(void *arg);
+	/* Something came about that a deployment may wait for. */
+	void (*on_news)(void *arg);
+	/* What is written to disk has changed. */
+	void (*on_truth)(void *arg);
+	void *arg;
+};
+
+struct service_quarantine {
+	bool set;
+	struct release release; /* what was rolled back */
+	char deployment[32];
+	char *reason;
+	uint64_t at;
+};
+
+struct service_color {
+	struct release file; /* what the file says */
+	struct release now;
+	bool deployed; /* `now` was given by the API, not by the file */
+	struct member **members;
+	size_t count;
+	struct member_owner member_owner;
+	struct service_quarantine quarantine;
+	uint64_t cut_requests_before, cut_tunnels_before; /* generations, 0: none */
+	struct measures *measures;
+};
+
+struct service {
+	char *name;
+	const struct conf_service *conf; /* of the configuration in force */
+	const struct service_owner *owner;
+	enum color live;
+	struct service_color colors[COLOR_COUNT];
+	struct {
+		bool set;
+		char *reason;
+		char actor[64];
+		uint64_t at;
+	} lock;
+	struct totals *totals;
+	struct table_service *table; /* as last built; NULL when it has to be built anew */
+	struct switcher *switcher;   /* owned; set by whoever makes the service */
+};
+
+/* The releases come from the file or from the truth; probes begin at once. `truth` is the service's part of the truth, or NULL when there is none. `owner` must outlive it. */
+struct service *service_new(const struct service_owner *owner, const struct conf_service *conf, const json_t *truth);
+void service_free(struct service *service);
+
+/* After a reload: the file's definition of a color wins where it changed. */
+void service_set_conf(struct service *service, const struct conf_service *conf);
+/* Gives a color a release. `deployed`: by the API. Backends that stay keep their health and their connections, unless `afresh`. */
+void service_set_release(struct service *service, enum color color, const struct release *release, bool deployed, bool afresh);
+void service_set_live(struct service *service, enum color live);
+void service_set_cut(struct service *service, enum color color, uint64_t before, bool tunnels);
+void service_lock(struct service *service, const char *actor, const char *reason);
+void service_unlock(struct service *service);
+
+struct service_health {
+	unsigned backends, up, unknown;
+	enum color_health health;
+	unsigned failed_rounds; /* see member_forget_probes */
+	bool probed;
+};
+void service_read_health(const struct service *service, enum color color, struct service_health *health);
+void service_forget_probes(struct service *service);
+
+void service_quarantine(struct service *service, enum color color, const struct release *release, const char *deployment, const char *reason);
+void service_lift_quarantine(struct service *service, enum color color);
+/* The quarantine of what the color is now, or NULL. */
+const struct service_quarantine *service_find_quarantine(const struct service *service, enum color color);
+
+/* The table's view of it, built when something changed; borrowed. */
+struct table_service *service_read_table(struct service *service);
+/* Nothing in flight on the color, nothing connected to its backends. */
+bool service_is_quiet(const struct service *service, enum color color);
+
+#endif

@@ -1,0 +1,183 @@
+/* What a service's switcher sees of its service and of the daemon. Control thread; every function is one line of glue or two. */
+#include "switch/service_host.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+struct service_host {
+	struct service *service;
+	struct service_host_tools tools;
+	struct actuator_proxy through;
+};
+
+static uint64_t read_mono_us(void *arg)
+{
+	(void)arg;
+	return clock_mono_us();
+}
+
+static uint64_t read_wall_ms(void *arg)
+{
+	(void)arg;
+	return clock_wall_ms();
+}
+
+static void read_gates(void *arg, enum color to, struct gates_input *input)
+{
+	const struct service_host *host = arg;
+	const struct service *service = host->service;
+	const struct service_quarantine *quarantine = service_find_quarantine(service, to);
+	struct service_health health;
+	service_read_health(service, to, &health);
+	*input = (struct gates_input){
+		.service = service->name,
+		.live = service->live,
+		.locked = service->lock.set,
+		.lock_reason = service->lock.reason,
+		.lock_actor = service->lock.actor,
+		.backends = health.backends,
+		.up = health.up,
+		.unknown = health.unknown,
+		.healthy_share = service->conf->gate_healthy,
+		.quarantine = quarantine ? quarantine->deployment : NULL,
+		.version = service->colors[to].now.version,
+		.durable_fault = keeper_fault(host->tools.keeper),
+	};
+}
+
+static void read_probes(void *arg, enum color color, struct switcher_probes *probes)
+{
+	const struct service_host *host = arg;
+	struct service_health health;
+	service_read_health(host->service, color, &health);
+	*probes = (struct switcher_probes){.failed_rounds = health.failed_rounds, .probed = health.probed, .health = health.health};
+}
+
+static void forget_probes(void *arg)
+{
+	const struct service_host *host = arg;
+	service_forget_probes(host->service);
+}
+
+static void read_counts(void *arg, enum color color, struct switcher_counts *counts)
+{
+	static struct totals_sum sum; /* large; one thread */
+	const struct service_host *host = arg;
+	totals_read(host->service->totals, color, &sum);
+	*counts = (struct switcher_counts){.ended = sum.ended, .errors = sum.errors, .failed = sum.failed, .replayed = sum.replayed};
+}
+
+static const struct release *read_release(void *arg, enum color color, bool *deployed)
+{
+	const struct service_host *host = arg;
+	*deployed = host->service->colors[color].deployed;
+	return &host->service->colors[color].now;
+}
+
+static void read_health(void *arg, enum color color, unsigned *backends, unsigned *up, unsigned *unknown)
+{
+	const struct service_host *host = arg;
+	struct service_health health;
+	service_read_health(host->service, color, &health);
+	*backends = health.backends;
+	*up = health.up;
+	*unknown = health.unknown;
+}
+
+static void set_release(void *arg, enum color color, const struct release *release, bool deployed)
+{
+	const struct service_host *host = arg;
+	service_set_release(host->service, color, release, deployed, true);
+}
+
+static void set_live(void *arg, enum color live)
+{
+	const struct service_host *host = arg;
+	service_set_live(host->service, live);
+}
+
+static void quarantine(void *arg, const struct deployment *deployment)
+{
+	const struct service_host *host = arg;
+	service_quarantine(host->service, deployment->to, &deployment->to_release, deployment->id, deployment->rollback.reason);
+}
+
+static void lift_quarantine(void *arg, enum color color)
+{
+	const struct service_host *host = arg;
+	service_lift_quarantine(host->service, color);
+}
+
+static uint64_t write_truth(void *arg)
+{
+	const struct service_host *host = arg;
+	return keeper_write(host->tools.keeper);
+}
+
+static enum keeper_state read_truth(void *arg, uint64_t ticket, char *sentence, size_t size)
+{
+	const struct service_host *host = arg;
+	return keeper_read_state(host->tools.keeper, ticket, sentence, size);
+}
+
+static void write_deployment(void *arg, const struct deployment *deployment)
+{
+	const struct service_host *host = arg;
+	archive_write(host->tools.archive, deployment);
+}
+
+static void emit(void *arg, const struct deployment *deployment, const char *event, json_t *more, const char *text)
+{
+	const struct service_host *host = arg;
+	events_emit(host->tools.events, deployment->service, deployment->id, event, more, text);
+}
+
+struct service_host *service_host_new(struct service *service, const struct service_host_tools *tools)
+{
+	struct service_host *host = memory_new(sizeof(*host));
+	struct switcher_host view = {
+		.read_mono_us = read_mono_us,
+		.read_wall_ms = read_wall_ms,
+		.read_gates = read_gates,
+		.read_probes = read_probes,
+		.forget_probes = forget_probes,
+		.read_counts = read_counts,
+		.read_release = read_release,
+		.read_health = read_health,
+		.set_release = set_release,
+		.set_live = set_live,
+		.quarantine = quarantine,
+		.lift_quarantine = lift_quarantine,
+		.write_truth = write_truth,
+		.read_truth = read_truth,
+		.write_deployment = write_deployment,
+		.emit = emit,
+		.arg = host,
+	};
+	host->service = service;
+	host->tools = *tools;
+	host->through = (struct actuator_proxy){.service = service, .tables = tools->tables};
+	struct actuator actuator = actuator_proxy_make(&host->through);
+	service->switcher = switcher_new(service->name, &view, &actuator);
+	service_host_set_policy(service);
+	return host;
+}
+
+void service_host_free(struct service_host *host)
+{
+	free(host);
+}
+
+void service_host_set_policy(struct service *service)
+{
+	struct switcher_policy policy = {
+		.drain_requests_ms = service->conf->drain_requests_ms,
+		.drain_tunnels_ms = service->conf->drain_tunnels_ms,
+		.error_rate = service->conf->rollback.error_rate,
+		.unhealthy_probes = service->conf->rollback.unhealthy_probes,
+		.inconclusive = service->conf->rollback.inconclusive,
+	};
+	switcher_set_policy(service->switcher, &policy);
+}

@@ -1,0 +1,26 @@
+/* What a service's switcher sees of its service and of the daemon. Control thread. */
+#ifndef TEAL_SWITCH_SERVICE_HOST_H
+#define TEAL_SWITCH_SERVICE_HOST_H
+
+#include "switch/actuator_proxy.h"
+#include "switch/archive.h"
+#include "switch/keeper.h"
+#include "switch/service.h"
+#include "switch/tables.h"
+
+struct service_host;
+
+struct service_host_tools {
+	struct keeper *keeper;
+	struct archive *archive;
+	struct events *events;
+	struct tables *tables;
+};
+
+/* Gives the service a switcher. Freed with service_host_free after the service. `tools` are copied; what they point to must outlive it. */
+struct service_host *service_host_new(struct service *service, const struct service_host_tools *tools);
+void service_host_free(struct service_host *host);
+/* The limits of the service's configuration as it is now. */
+void service_host_set_policy(struct service *service);
+
+#endif

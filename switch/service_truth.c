@@ -1,0 +1,127 @@
+/* One service's part of the start-up truth. Control thread; how it gets to the disk is switch/keeper's business. */
+#include "switch/service_truth.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "switch/wire.h"
+
+/* ---- reading ---- */
+
+static void read_color(struct service *service, enum color color, const json_t *truth)
+{
+	struct service_color *half = &service->colors[color];
+	struct release remembered = {0};
+	release_read_conf(&half->file, &service->conf->colors[color]);
+	bool unchanged = release_read_json(&remembered, json_object_get(truth, "file")) && release_equal(&remembered, &half->file);
+	release_fini(&remembered);
+	if (unchanged && release_read_json(&half->now, truth)) {
+		half->deployed = wire_read_flag(truth, "deployed");
+		return;
+	}
+	release_copy(&half->now, &half->file);
+}
+
+static void read_quarantine(struct service_color *half, const json_t *truth)
+{
+	const char *deployment = wire_read_text(truth, "deployment");
+	if (!deployment || !release_read_json(&half->quarantine.release, json_object_get(truth, "release")))
+		return;
+	half->quarantine.set = true;
+	half->quarantine.at = wire_read_time(truth, "at");
+	half->quarantine.reason = memory_text(wire_read_text(truth, "reason"));
+	snprintf(half->quarantine.deployment, sizeof(half->quarantine.deployment), "%s", deployment);
+}
+
+static void read_lock(struct service *service, const json_t *truth)
+{
+	const char *actor = wire_read_text(truth, "actor");
+	if (!actor)
+		return;
+	service_lock(service, actor, wire_read_text(truth, "reason"));
+	service->lock.at = wire_read_time(truth, "at");
+}
+
+void service_truth_read(struct service *service, const json_t *truth)
+{
+	const char *live = wire_read_text(truth, "live");
+	const json_t *colors = json_object_get(truth, "colors");
+	service->live = service->conf->live;
+	if (live && !color_parse(live, &service->live))
+		log_error("service %s: the state directory names \"%s\" as the live color; the file's %s is used", service->name, live,
+			color_name(service->live));
+	for (unsigned color = 0; color < COLOR_COUNT; color++) {
+		const json_t *part = json_object_get(colors, color_name((enum color)color));
+		read_color(service, (enum color)color, part);
+		read_quarantine(&service->colors[color], json_object_get(part, "quarantine"));
+	}
+	read_lock(service, json_object_get(truth, "locked"));
+}
+
+static void resume(struct service *service, const json_t *document)
+{
+	if (!json_is_object(document))
+		return;
+	struct deployment *deployment = deployment_read_truth(document);
+	if (!deployment)
+		log_error("service %s: a deployment in the state directory can't be read and is left behind", service->name);
+	else
+		switcher_resume(service->switcher, deployment);
+}
+
+void service_truth_resume(struct service *service, const json_t *truth)
+{
+	resume(service, json_object_get(truth, "undo"));
+	resume(service, json_object_get(truth, "deployment"));
+}
+
+/* ---- writing ---- */
+
+static json_t *quarantine_to_truth(const struct service_quarantine *quarantine)
+{
+	if (!quarantine->set)
+		return json_null();
+	return json_pack("{s:s, s:o, s:o, s:o}", "deployment", quarantine->deployment, "at", wire_time(quarantine->at), "reason", wire_text(quarantine->reason),
+		"release", release_to_json(&quarantine->release));
+}
+
+static json_t *color_to_truth(const struct service_color *half)
+{
+	json_t *truth = release_to_json(&half->now);
+	json_object_set_new(truth, "file", release_to_json(&half->file));
+	json_object_set_new(truth, "deployed", json_boolean(half->deployed));
+	json_object_set_new(truth, "quarantine", quarantine_to_truth(&half->quarantine));
+	return truth;
+}
+
+static json_t *lock_to_truth(const struct service *service)
+{
+	if (!service->lock.set)
+		return json_null();
+	return json_pack(
+		"{s:o, s:o, s:o}", "actor", wire_text(service->lock.actor), "reason", wire_text(service->lock.reason), "at", wire_time(service->lock.at));
+}
+
+static json_t *deployment_or_null(const struct deployment *deployment)
+{
+	return deployment ? deployment_to_truth(deployment) : json_null();
+}
+
+/* What is ending right now is neither under way nor, yet, to be undone. */
+static json_t *running_or_null(const struct deployment *deployment)
+{
+	return deployment_or_null(deployment && deployment->outcome == OUTCOME_RUNNING ? deployment : NULL);
+}
+
+json_t *service_truth_write(const struct service *service)
+{
+	enum color live = switcher_truth_live(service->switcher, service->live);
+	json_t *colors = json_object();
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		json_object_set_new(colors, color_name((enum color)color), color_to_truth(&service->colors[color]));
+	return json_pack("{s:s, s:{s:i, s:i}, s:o, s:o, s:o, s:o}", "live", color_name(live), "split", "blue", live == COLOR_BLUE ? 100 : 0, "green",
+		live == COLOR_GREEN ? 100 : 0, "colors", colors, "locked", lock_to_truth(service), "deployment",
+		deployment_or_null(switcher_current(service->switcher)), "undo", deployment_or_null(switcher_undo(service->switcher)));
+}

@@ -1,0 +1,36 @@
+/* Makes the route tables and publishes them: at once for a flip, at the end of the loop's turn for everything else. Control thread. */
+#ifndef TEAL_SWITCH_TABLES_H
+#define TEAL_SWITCH_TABLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "proxy/proxy.h"
+#include "switch/service.h"
+
+struct event_base;
+struct tables;
+
+struct tables *tables_new(struct event_base *loop, unsigned workers);
+/* NULL is allowed. */
+void tables_free(struct tables *tables);
+
+/* The services to route to, in the order of the configuration, and what holds for all of them. Both are borrowed until the next call. */
+void tables_set_services(struct tables *tables, const struct conf *conf, struct service *const *services, size_t count);
+/* Answers carry `Connection: close` from the next table on. */
+void tables_set_draining(struct tables *tables);
+
+/* A table of what is now, for proxy_start; from tables_set_proxy on they are published. */
+struct table *tables_make(struct tables *tables);
+void tables_set_proxy(struct tables *tables, struct proxy *proxy);
+
+/* To be published at the end of this turn. */
+void tables_touch(struct tables *tables);
+/* Published now; its generation. */
+uint64_t tables_publish(struct tables *tables);
+bool tables_are_in_force(const struct tables *tables, uint64_t generation);
+uint64_t tables_generation(const struct tables *tables);
+
+#endif
