@@ -15,11 +15,12 @@
 struct event_base;
 struct store;
 
-/* Creates `directory` (0750) when it is missing, takes its lock (one process a directory; the sentence names the holder's
+/* Creates `directory` (0750, and those above it) when it is missing, takes its lock (one process a directory; the sentence names the holder's
  * pid), and starts the thread. The database is opened by the thread; a database that can't be opened is reported by
  * store_database_fault and tried again every 60 s, it never stops the daemon. */
 struct store *store_open(const char *directory, struct event_base *loop, struct err *err);
-/* Runs what is queued (at most `wait_ms`), then ends the thread. `done` callbacks still due run here. NULL is allowed. */
+/* Runs what is queued (at most `wait_ms`), then ends the thread. `done` callbacks still due run here. When the disk hangs for longer, a truth that was not written is told
+ * so, jobs that were not begun run here without a database, and what the thread hangs in is left behind. NULL is allowed. */
 void store_close(struct store *store, unsigned wait_ms);
 
 /* The truth: the newest of two generations whose checksum is right. Read once at start, before the thread has work.
@@ -27,7 +28,7 @@ void store_close(struct store *store, unsigned wait_ms);
  * whole; the sentence says which file. `*fallback` is set when the newest was torn and the one before is used. */
 bool store_read_truth(struct store *store, char **bytes, size_t *length, bool *fallback, struct err *err);
 /* Writes the truth atomically: new file, checksum, fsync, rename, fsync of the directory; the old one stays as the second
- * generation. `done(arg, durable, sentence)` runs on the control loop; `bytes` is copied. done may be NULL. */
+ * generation. `done(arg, durable, sentence)` runs on the control loop; the sentence is NULL when it is durable. `bytes` is copied. done may be NULL. */
 typedef void store_truth_done(void *arg, bool durable, const char *sentence);
 void store_write_truth(struct store *store, const char *bytes, size_t length, store_truth_done *done, void *arg);
 
