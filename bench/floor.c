@@ -26,7 +26,8 @@ struct side {
 	char *kept; /* what the socket did not take yet; malloc'd, NULL when nothing */
 	size_t kept_length, kept_sent;
 	bool readable; /* the socket may hold more than was read */
-	bool ended;    /* it sent its FIN */
+	bool closing;  /* its FIN is there, behind what is not read yet */
+	bool ended;    /* its FIN was read */
 };
 
 static char buffer[BUFFER_SIZE];
@@ -100,7 +101,7 @@ static bool side_relay(struct side *side)
 		}
 		if (!side_send(side->other, buffer, (size_t)length))
 			return false;
-		if ((size_t)length < sizeof(buffer))
+		if ((size_t)length < sizeof(buffer) && !side->closing)
 			side->readable = false;
 	}
 	return true;
@@ -110,7 +111,9 @@ static void on_side_ready(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	struct side *side = arg;
-	if (what & EV_READ)
+	if (what & EV_CLOSED)
+		side->closing = true;
+	if (what & (EV_READ | EV_CLOSED))
 		side->readable = true;
 	bool alive = true;
 	if (what & EV_WRITE)
@@ -127,7 +130,7 @@ static struct side *side_new(int fd)
 	int on = 1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	side->fd = fd;
-	side->event = event_new(loop, fd, EV_READ | EV_WRITE | EV_ET | EV_PERSIST, on_side_ready, side);
+	side->event = event_new(loop, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_side_ready, side);
 	return side;
 }
 

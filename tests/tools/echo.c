@@ -1,0 +1,167 @@
+/* The small backend of the tests: options, listener, signals. See echo.h, echo_conn.c for what it answers, and `backend --help`. */
+#include "tests/tools/echo.h"
+
+#include <errno.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char usage[] = "usage: backend [OPTION]...\n"
+			    "A small HTTP/1.1 backend. Prints its port (or path) once it listens. SIGUSR1: /health answers 503; SIGUSR2: 200 again.\n"
+			    "  --port N          on 127.0.0.1; 0, the default, takes a free one\n"
+			    "  --listen ADDRESS  instead of --port: IP:PORT or unix:/path\n"
+			    "  --color NAME      X-Color of each answer; default blue\n"
+			    "  --version TEXT    X-Version of each answer; default 1\n"
+			    "  --fail-rate P     share of requests answered by 500, from 0 to 1\n"
+			    "  --delay-ms N      before each answer but /health\n"
+			    "  --body N          bytes of an answer to GET, at most 65536; default 64\n"
+			    "  --vary            0 to N bytes instead, every fourth answer in chunks\n"
+			    "  --idle-ms N       closes connections that are idle for so long\n"
+			    "  --log-ids FILE    appends the X-Id of each POST that was read\n";
+
+static void refuse_usage(const char *what)
+{
+	fprintf(stderr, "backend: %s\n%s", what, usage);
+	exit(2);
+}
+
+static void read_option(struct echo_options *options, int letter)
+{
+	struct err err;
+	char text[64];
+	switch (letter) {
+	case 'p':
+		snprintf(text, sizeof(text), "127.0.0.1:%s", optarg);
+		optarg = text;
+		__attribute__((fallthrough));
+	case 'L':
+		if (!addr_parse_listen(optarg, &options->listen, &err))
+			refuse_usage(err.text);
+		break;
+	case 'c':
+		options->color = optarg;
+		break;
+	case 'v':
+		options->version = optarg;
+		break;
+	case 'f':
+		options->fail_rate = strtod(optarg, NULL);
+		break;
+	case 'd':
+		options->delay_ms = strtoull(optarg, NULL, 10);
+		break;
+	case 'b':
+		options->body = strtoull(optarg, NULL, 10);
+		if (options->body > ECHO_BLOCK)
+			refuse_usage("--body is too large");
+		break;
+	case 'V':
+		options->vary = true;
+		break;
+	case 'i':
+		options->idle_ms = strtoull(optarg, NULL, 10);
+		break;
+	case 'l':
+		options->log_ids = open(optarg, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+		if (options->log_ids < 0)
+			refuse_usage(strerror(errno));
+		break;
+	case 'h':
+		fputs(usage, stdout);
+		exit(0);
+	default:
+		fputs(usage, stderr);
+		exit(2);
+	}
+}
+
+static void read_options(struct echo_options *options, int argc, char **argv)
+{
+	static const struct option names[] = {{"port", 1, NULL, 'p'}, {"listen", 1, NULL, 'L'}, {"color", 1, NULL, 'c'}, {"version", 1, NULL, 'v'},
+		{"fail-rate", 1, NULL, 'f'}, {"delay-ms", 1, NULL, 'd'}, {"body", 1, NULL, 'b'}, {"vary", 0, NULL, 'V'}, {"idle-ms", 1, NULL, 'i'},
+		{"log-ids", 1, NULL, 'l'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	struct err err;
+	*options = (struct echo_options){.color = "blue", .version = "1", .body = 64, .log_ids = -1};
+	addr_parse_listen("127.0.0.1:0", &options->listen, &err);
+	for (int letter; (letter = getopt_long(argc, argv, "", names, NULL)) != -1;)
+		read_option(options, letter);
+	if (optind < argc)
+		refuse_usage(argv[optind]);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int length, void *arg)
+{
+	(void)listener;
+	(void)from;
+	(void)length;
+	echo_conn_start(arg, fd);
+}
+
+static void on_health(evutil_socket_t number, short what, void *arg)
+{
+	(void)what;
+	struct echo *echo = arg;
+	echo->sick = number == SIGUSR1;
+}
+
+static void on_end(evutil_socket_t number, short what, void *arg)
+{
+	(void)number;
+	(void)what;
+	event_base_loopbreak(((struct echo *)arg)->loop);
+}
+
+static struct evconnlistener *listen_there(struct echo *echo)
+{
+	struct addr *addr = &echo->options.listen;
+	if (addr->kind == ADDR_UNIX)
+		unlink(addr->to.un.sun_path);
+	struct evconnlistener *listener = evconnlistener_new_bind(
+		echo->loop, on_accept, echo, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC, 4096, &addr->to.any, (int)addr->length);
+	if (!listener) {
+		perror("backend: can't listen");
+		exit(1);
+	}
+	struct sockaddr_storage bound;
+	socklen_t length = sizeof(bound);
+	struct addr real;
+	char text[ADDR_TEXT_SIZE];
+	getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&bound, &length);
+	addr_from_socket((const struct sockaddr *)&bound, length, &real);
+	addr_format(&real, text, sizeof(text));
+	if (real.kind == ADDR_UNIX)
+		printf("%s\n", text);
+	else
+		printf("%u\n", real.port);
+	fflush(stdout);
+	return listener;
+}
+
+int main(int argc, char **argv)
+{
+	static struct echo echo;
+	read_options(&echo.options, argc, argv);
+	for (size_t i = 0; i < ECHO_BLOCK; i++)
+		echo.block[i] = (char)(i * 31 + (i >> 8) * 7);
+	signal(SIGPIPE, SIG_IGN);
+	echo.loop = event_base_new();
+	struct evconnlistener *listener = listen_there(&echo);
+	const int numbers[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
+	struct event *signals[4];
+	for (int i = 0; i < 4; i++) {
+		signals[i] = evsignal_new(echo.loop, numbers[i], i < 2 ? on_health : on_end, &echo);
+		evsignal_add(signals[i], NULL);
+	}
+	event_base_dispatch(echo.loop);
+	for (int i = 0; i < 4; i++)
+		event_free(signals[i]);
+	evconnlistener_free(listener);
+	return 0;
+}

@@ -1,0 +1,62 @@
+/* The small backend of the tests: says which color it is, echoes ids, proves bodies by their hash. One thread, libevent's buffered sockets.
+ *
+ * echo.c reads the options and listens; echo_request reads requests (pure); echo_conn is one connection and its answers. */
+#ifndef TEAL_TESTS_ECHO_H
+#define TEAL_TESTS_ECHO_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+#define ECHO_BLOCK 65536 /* bytes of the pattern that bodies are cut from */
+
+struct echo_options {
+	struct addr listen;
+	const char *color, *version;
+	double fail_rate;  /* share of requests answered by 500 */
+	uint64_t delay_ms; /* before each answer but /health */
+	size_t body;       /* bytes of an answer to GET */
+	bool vary;         /* answers of 0 to `body` bytes, every fourth one in chunks */
+	uint64_t idle_ms;  /* close a connection that is idle for so long; 0: never */
+	int log_ids;       /* where to write the id of each POST read; -1: nowhere */
+};
+
+struct echo {
+	struct echo_options options;
+	struct event_base *loop;
+	bool sick; /* /health answers 503 */
+	uint64_t served;
+	char block[ECHO_BLOCK];
+};
+
+/* ---- echo_request: bytes to request ---- */
+
+enum echo_step { ECHO_HEAD, ECHO_LENGTH, ECHO_CHUNK_LINE, ECHO_CHUNK_DATA, ECHO_CHUNK_END, ECHO_TRAILER, ECHO_WHOLE };
+
+struct echo_request {
+	enum echo_step step;
+	char method[16], path[512], id[140];
+	bool closes, upgrade, expect;
+	uint64_t left;
+	uint64_t hash, length; /* of the body so far */
+	void *sha;             /* EVP_MD_CTX of the body, for /sha256; else NULL */
+};
+
+struct evbuffer;
+
+void echo_request_init(struct echo_request *request);
+void echo_request_fini(struct echo_request *request);
+/* Takes what it can from the input. False when that is no HTTP; otherwise `step` says whether the request is whole. */
+bool echo_request_read(struct echo_request *request, struct evbuffer *input);
+/* The number behind `name=` in the path's query, or `otherwise`. */
+uint64_t echo_request_number(const struct echo_request *request, const char *name, uint64_t otherwise);
+
+/* ---- echo_conn ---- */
+
+/* Serves an accepted socket until either side closes. */
+void echo_conn_start(struct echo *echo, evutil_socket_t fd);
+
+#endif

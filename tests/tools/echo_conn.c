@@ -1,0 +1,296 @@
+/* One connection of the small backend: requests one after another, and their answers. See echo.h.
+ *
+ *   /health                 200, or 503 after SIGUSR1
+ *   /bytes?n=N&rate=R       N bytes of the pattern, R bytes a second (0: at once)
+ *   /wait?ms=N              an answer after N milliseconds
+ *   /sha256                 the SHA-256 of the request's body, in hexadecimal
+ *   with an Upgrade field   101, then every byte comes back
+ *   anything else           --body bytes; for POST the FNV-1a of the request's body */
+#include "tests/tools/echo.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+#define TICK_MS 10 /* a slow body is sent in pieces this far apart */
+
+struct echo_conn {
+	struct echo *echo;
+	struct bufferevent *bytes;
+	struct event *timer; /* a delayed answer, or the next piece of a slow body */
+	struct echo_request request;
+	uint64_t slow_left, slow_done, slow_rate;
+	bool answering, continued, closing, tunnel;
+};
+
+static void serve(struct echo_conn *conn);
+
+static void conn_free(struct echo_conn *conn)
+{
+	echo_request_fini(&conn->request);
+	event_free(conn->timer);
+	bufferevent_free(conn->bytes);
+	free(conn);
+}
+
+static struct evbuffer *output_of(struct echo_conn *conn)
+{
+	return bufferevent_get_output(conn->bytes);
+}
+
+static void after(struct echo_conn *conn, uint64_t ms)
+{
+	struct timeval delay = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	event_add(conn->timer, &delay);
+}
+
+/* The answer is written: on to the next request, or to the end once everything is sent. */
+static void finish(struct echo_conn *conn)
+{
+	conn->echo->served++;
+	conn->answering = false;
+	conn->continued = false;
+	conn->closing = conn->request.closes;
+	echo_request_fini(&conn->request);
+	echo_request_init(&conn->request);
+	if (conn->closing)
+		bufferevent_disable(conn->bytes, EV_READ);
+	else
+		bufferevent_enable(conn->bytes, EV_READ);
+}
+
+static void add_head(struct echo_conn *conn, unsigned status)
+{
+	const struct echo_options *options = &conn->echo->options;
+	struct evbuffer *out = output_of(conn);
+	const char *reason = status == 200 ? "OK" : status == 503 ? "Service Unavailable" : "Internal Server Error";
+	evbuffer_add_printf(
+		out, "HTTP/1.1 %u %s\r\nContent-Type: text/plain\r\nX-Color: %s\r\nX-Version: %s\r\n", status, reason, options->color, options->version);
+	if (conn->request.id[0])
+		evbuffer_add_printf(out, "X-Id: %s\r\n", conn->request.id);
+	if (strcmp(conn->request.method, "POST") == 0)
+		evbuffer_add_printf(out, "X-Request-Hash: %016llx\r\n", (unsigned long long)conn->request.hash);
+	if (conn->request.closes)
+		evbuffer_add_printf(out, "Connection: close\r\n");
+}
+
+static void add_chunks(struct evbuffer *out, const char *body, size_t length)
+{
+	evbuffer_add_printf(out, "Transfer-Encoding: chunked\r\n\r\n");
+	for (size_t at = 0; at < length;) {
+		size_t piece = length - at < 700 ? length - at : 700;
+		evbuffer_add_printf(out, "%zx\r\n", piece);
+		evbuffer_add(out, body + at, piece);
+		evbuffer_add(out, "\r\n", 2);
+		at += piece;
+	}
+	evbuffer_add_printf(out, "0\r\n\r\n");
+}
+
+static void answer(struct echo_conn *conn, unsigned status, const char *body, size_t length, bool chunked)
+{
+	struct evbuffer *out = output_of(conn);
+	add_head(conn, status);
+	evbuffer_add_printf(out, "X-Answer-Hash: %016llx\r\n", (unsigned long long)text_hash(body, length, TEXT_HASH_SEED));
+	bool bodiless = strcmp(conn->request.method, "HEAD") == 0;
+	if (chunked && !bodiless) {
+		add_chunks(out, body, length);
+	} else {
+		evbuffer_add_printf(out, "Content-Length: %zu\r\n\r\n", length);
+		if (!bodiless)
+			evbuffer_add(out, body, length);
+	}
+	finish(conn);
+}
+
+static void answer_sha256(struct echo_conn *conn)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
+	char text[2 * EVP_MAX_MD_SIZE + 1];
+	EVP_DigestFinal_ex(conn->request.sha, digest, &size);
+	for (unsigned i = 0; i < size; i++)
+		snprintf(text + 2 * (size_t)i, 3, "%02x", digest[i]);
+	answer(conn, 200, text, 2 * (size_t)size, false);
+}
+
+static void answer_plainly(struct echo_conn *conn)
+{
+	const struct echo_options *options = &conn->echo->options;
+	const struct echo_request *request = &conn->request;
+	uint64_t dice = text_hash(request->id, strlen(request->id), TEXT_HASH_SEED);
+	if (options->fail_rate > 0 && drand48() < options->fail_rate) {
+		answer(conn, 500, "failed\n", 7, false);
+	} else if (request->sha) {
+		answer_sha256(conn);
+	} else if (strcmp(request->method, "POST") == 0) {
+		char hash[20];
+		int length = snprintf(hash, sizeof(hash), "%016llx\n", (unsigned long long)request->hash);
+		answer(conn, 200, hash, (size_t)length, false);
+	} else {
+		size_t length = options->vary ? (size_t)(dice % (options->body + 1)) : options->body;
+		size_t at = length < ECHO_BLOCK ? (size_t)(dice >> 20) % (ECHO_BLOCK - length) : 0;
+		answer(conn, 200, conn->echo->block + at, length, options->vary && (dice >> 60) % 4 == 0);
+	}
+}
+
+/* ---- slow bodies and tunnels ---- */
+
+static void send_piece(struct echo_conn *conn)
+{
+	uint64_t piece = conn->slow_rate > 0 ? conn->slow_rate * TICK_MS / 1000 : conn->slow_left;
+	if (evbuffer_get_length(output_of(conn)) > 4 * 1024 * 1024)
+		piece = 0; /* the peer does not keep up */
+	if (piece > conn->slow_left)
+		piece = conn->slow_left;
+	if (conn->slow_rate == 0 && piece > 1024 * 1024)
+		piece = 1024 * 1024;
+	while (piece > 0) {
+		size_t at = (size_t)(conn->slow_done % ECHO_BLOCK);
+		size_t length = ECHO_BLOCK - at < piece ? ECHO_BLOCK - at : (size_t)piece;
+		evbuffer_add_reference(output_of(conn), conn->echo->block + at, length, NULL, NULL);
+		conn->slow_done += length;
+		conn->slow_left -= length;
+		piece -= length;
+	}
+	if (conn->slow_left > 0)
+		after(conn, conn->slow_rate > 0 ? TICK_MS : 1);
+	else
+		finish(conn);
+}
+
+static void begin_slow(struct echo_conn *conn)
+{
+	conn->slow_left = echo_request_number(&conn->request, "n", 0);
+	conn->slow_rate = echo_request_number(&conn->request, "rate", 0);
+	conn->slow_done = 0;
+	add_head(conn, 200);
+	evbuffer_add_printf(output_of(conn), "Content-Length: %llu\r\n\r\n", (unsigned long long)conn->slow_left);
+	send_piece(conn);
+}
+
+static void begin_tunnel(struct echo_conn *conn)
+{
+	conn->tunnel = true;
+	evbuffer_add_printf(output_of(conn), "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\nX-Color: %s\r\nX-Version: %s\r\n\r\n",
+		conn->echo->options.color, conn->echo->options.version);
+	evbuffer_add_buffer(output_of(conn), bufferevent_get_input(conn->bytes));
+	bufferevent_enable(conn->bytes, EV_READ);
+}
+
+/* ---- requests ---- */
+
+static void log_id(const struct echo_conn *conn)
+{
+	char line[160];
+	int length = snprintf(line, sizeof(line), "%s\n", conn->request.id);
+	if (conn->echo->options.log_ids >= 0 && strcmp(conn->request.method, "POST") == 0 && write(conn->echo->options.log_ids, line, (size_t)length) != length)
+		perror("backend: can't write the list of ids");
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	struct echo_conn *conn = arg;
+	if (conn->slow_left > 0)
+		send_piece(conn);
+	else
+		answer_plainly(conn);
+	if (!conn->answering)
+		serve(conn);
+}
+
+/* A whole request is there. */
+static void begin_answer(struct echo_conn *conn)
+{
+	const char *path = conn->request.path;
+	conn->answering = true;
+	bufferevent_disable(conn->bytes, EV_READ);
+	log_id(conn);
+	uint64_t delay_ms = strncmp(path, "/wait", 5) == 0 ? echo_request_number(&conn->request, "ms", 0) : conn->echo->options.delay_ms;
+	if (strcmp(path, "/health") == 0)
+		answer(conn, conn->echo->sick ? 503 : 200, conn->echo->sick ? "sick\n" : "ok\n", conn->echo->sick ? 5 : 3, false);
+	else if (conn->request.upgrade)
+		begin_tunnel(conn);
+	else if (strncmp(path, "/bytes", 6) == 0)
+		begin_slow(conn);
+	else if (delay_ms > 0)
+		after(conn, delay_ms);
+	else
+		answer_plainly(conn);
+}
+
+static void serve(struct echo_conn *conn)
+{
+	while (!conn->answering && !conn->closing) {
+		if (!echo_request_read(&conn->request, bufferevent_get_input(conn->bytes))) {
+			conn->request.closes = true;
+			answer(conn, 500, "no HTTP\n", 8, false);
+		} else if (conn->request.step == ECHO_WHOLE) {
+			begin_answer(conn);
+		} else {
+			break;
+		}
+	}
+	if (conn->request.expect && !conn->continued && conn->request.step != ECHO_HEAD && !conn->answering) {
+		conn->continued = true;
+		evbuffer_add_printf(output_of(conn), "HTTP/1.1 100 Continue\r\n\r\n");
+	}
+}
+
+static void on_conn_read(struct bufferevent *bytes, void *arg)
+{
+	struct echo_conn *conn = arg;
+	if (conn->tunnel)
+		evbuffer_add_buffer(output_of(conn), bufferevent_get_input(bytes));
+	else
+		serve(conn);
+}
+
+static void on_conn_written(struct bufferevent *bytes, void *arg)
+{
+	struct echo_conn *conn = arg;
+	(void)bytes;
+	if (conn->closing)
+		conn_free(conn);
+}
+
+static void on_conn_event(struct bufferevent *bytes, short what, void *arg)
+{
+	struct echo_conn *conn = arg;
+	(void)bytes;
+	(void)what;
+	conn_free(conn);
+}
+
+void echo_conn_start(struct echo *echo, evutil_socket_t fd)
+{
+	struct echo_conn *conn = calloc(1, sizeof(*conn));
+	if (!conn)
+		abort();
+	int on = 1;
+	if (echo->options.listen.kind != ADDR_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	conn->echo = echo;
+	conn->timer = event_new(echo->loop, -1, 0, on_timer, conn);
+	conn->bytes = bufferevent_socket_new(echo->loop, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!conn->timer || !conn->bytes)
+		abort();
+	echo_request_init(&conn->request);
+	if (echo->options.idle_ms > 0) {
+		struct timeval idle = {.tv_sec = (time_t)(echo->options.idle_ms / 1000), .tv_usec = (suseconds_t)(echo->options.idle_ms % 1000 * 1000)};
+		bufferevent_set_timeouts(conn->bytes, &idle, NULL);
+	}
+	bufferevent_setcb(conn->bytes, on_conn_read, on_conn_written, on_conn_event, conn);
+	bufferevent_enable(conn->bytes, EV_READ | EV_WRITE);
+}

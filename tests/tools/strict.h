@@ -1,0 +1,165 @@
+/* The strict load client: every request carries an id and every answer must prove that it is the answer to that very request.
+ *
+ * One thread, one epoll loop. strict.c reads the options, runs the loop and sums up; strict_conn is one connection; strict_answer reads answers (pure);
+ * strict_mark knows which color an answer may come from (pure). */
+#ifndef TEAL_TESTS_STRICT_H
+#define TEAL_TESTS_STRICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/histogram.h"
+
+#define STRICT_DEPTH 8 /* requests under way on one connection when pipelining */
+
+enum strict_method { STRICT_GET, STRICT_HEAD, STRICT_POST, STRICT_METHODS };
+
+struct strict_options {
+	struct sockaddr_storage target;
+	socklen_t target_length;
+	const char *host, *path;
+	unsigned connections;
+	double seconds;    /* 0: until `requests` */
+	uint64_t requests; /* 0: until `seconds` */
+	double rate;       /* requests per second over all connections; 0: as fast as answers come */
+	enum strict_method methods[16];
+	unsigned method_count;
+	size_t body_max;
+	uint64_t timeout_us;
+	bool pipeline;
+	bool fresh; /* a new connection for each request */
+};
+
+/* ---- strict_answer: bytes to answer ---- */
+
+#define STRICT_HEAD_SIZE 8192
+
+enum strict_answer_step {
+	STRICT_ANSWER_HEAD,
+	STRICT_ANSWER_LENGTH,
+	STRICT_ANSWER_CHUNK_LINE,
+	STRICT_ANSWER_CHUNK_DATA,
+	STRICT_ANSWER_CHUNK_END,
+	STRICT_ANSWER_TRAILER,
+	STRICT_ANSWER_CLOSE
+};
+
+struct strict_answer {
+	enum strict_answer_step step;
+	bool no_body; /* the request was HEAD: set by the caller */
+	char head[STRICT_HEAD_SIZE];
+	size_t head_length; /* also of a chunk or trailer line being gathered */
+	unsigned status;
+	unsigned id_count;
+	char id[40], color[32], version[64];
+	char request_hash[20], answer_hash[20]; /* "" when absent */
+	bool closes;
+	uint64_t left; /* of the body or chunk */
+	uint64_t body_length, body_hash;
+};
+
+enum strict_answer_result { STRICT_ANSWER_MORE, STRICT_ANSWER_DONE, STRICT_ANSWER_BAD };
+
+void strict_answer_init(struct strict_answer *answer, bool no_body);
+/* Reads on; *used is how many bytes belong to this answer. */
+enum strict_answer_result strict_answer_read(struct strict_answer *answer, const char *bytes, size_t length, size_t *used);
+/* Whether an end of the connection here is the end of the answer. */
+bool strict_answer_may_end(const struct strict_answer *answer);
+
+/* ---- strict_mark: which color may answer ---- */
+
+#define STRICT_RING (1u << 16)
+
+struct strict_seen {
+	uint64_t sent_us, id;
+	char color[8];
+};
+
+struct strict_mark {
+	char color[8]; /* "": any */
+	uint64_t since_us;
+	uint64_t checked, wrong;
+	uint64_t first_wrong_id;
+	struct strict_seen *ring; /* STRICT_RING answers, the newest ones */
+	uint64_t seen;
+};
+
+void strict_mark_init(struct strict_mark *mark);
+void strict_mark_fini(struct strict_mark *mark);
+/* From now on any color may answer. */
+void strict_mark_any(struct strict_mark *mark);
+/* What was or will be sent after `since_us` must be answered by the color; answers already seen are looked at again. */
+void strict_mark_color(struct strict_mark *mark, const char *color, uint64_t since_us);
+/* An answer came. False when its color is wrong. */
+bool strict_mark_answer(struct strict_mark *mark, const char *color, uint64_t sent_us, uint64_t id);
+
+/* ---- the run: what all connections share ---- */
+
+struct strict_tally {
+	uint64_t sent, ok, failed, non_2xx;
+};
+
+struct strict_run {
+	struct strict_options options;
+	int epoll;
+	uint64_t started_us, ends_us, now_us;
+	uint64_t next; /* number of the next request */
+	uint32_t nonce;
+	bool ending;
+	uint8_t *answered; /* a bit for each number */
+	size_t answered_size;
+	char *block; /* bytes that bodies are cut from */
+	struct strict_mark mark;
+	struct strict_tally tallies[STRICT_METHODS];
+	/* by kind of fault */
+	uint64_t refused, closed, reset, timed_out, truncated, malformed, mixed_up, repeated, wrong_body, unsolicited, anonymous;
+	uint64_t closed_idle, reconnects, abandoned;
+	uint64_t statuses[600];
+	uint64_t bytes_read, last_answer_us, longest_gap_us, longest_us;
+	struct histogram latency;
+	char examples[10][200];
+	unsigned example_count;
+	unsigned outstanding;
+	struct strict_conn *idle; /* waiting for their turn, when there is a rate */
+	struct strict_conn **idle_end;
+};
+
+/* Keeps the first few faults as sentences. */
+void strict_note(struct strict_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Whether another request may be sent now, as to the end of the run and the rate. */
+bool strict_may_send(const struct strict_run *run);
+
+/* ---- strict_conn: one connection ---- */
+
+struct strict_sent {
+	uint64_t id, sent_us, body_hash;
+	enum strict_method method;
+};
+
+struct strict_conn {
+	struct strict_run *run;
+	unsigned number;
+	int fd; /* -1: none now */
+	bool connecting, waiting;
+	uint32_t watched;  /* what epoll was told */
+	uint64_t retry_us; /* when to connect again after a refusal */
+	char *out;
+	size_t out_length, out_sent, out_size;
+	struct strict_sent sent[STRICT_DEPTH];
+	unsigned first, count; /* the oldest one under way, and how many */
+	struct strict_answer answer;
+	struct strict_conn *next_idle;
+};
+
+void strict_conn_init(struct strict_conn *conn, struct strict_run *run, unsigned number);
+void strict_conn_fini(struct strict_conn *conn);
+/* Sends what may be sent now; connects first where there is no connection. */
+void strict_conn_go(struct strict_conn *conn);
+/* epoll says that the socket is ready. */
+void strict_conn_ready(struct strict_conn *conn, uint32_t events);
+/* Looks for a request that waited too long. */
+void strict_conn_check(struct strict_conn *conn);
+
+#endif
