@@ -3,12 +3,9 @@
 
 #include <assert.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
-#include "proxy/host.h"
 #include "proxy/octet.h"
+#include "proxy/request.h"
 
 #define EMPTY_LINES_MAX 4
 
@@ -89,56 +86,6 @@ enum field_id head_field_id(const char *name, size_t length)
 	return known->length == length && token_is(name, known->name, length) ? (enum field_id)known->id : FIELD_other;
 }
 
-/* The first byte that may not stand in a field line; its CR, as a rule. */
-static inline const char *skip_value(const char *at, const char *end)
-{
-#ifdef __SSE2__
-	const __m128i last_control = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t'), del = _mm_set1_epi8(0x7f);
-	for (; end - at >= 16; at += 16) {
-		__m128i bytes = _mm_loadu_si128((const __m128i *)at);
-		__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-		__m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), control), _mm_cmpeq_epi8(bytes, del));
-		unsigned mask = (unsigned)_mm_movemask_epi8(bad);
-		if (mask != 0)
-			return at + __builtin_ctz(mask);
-	}
-#endif
-	while (at < end && octet_is(*at, OCTET_VALUE))
-		at++;
-	return at;
-}
-
-/* The first byte that may not stand in a request target; its space, as a rule. */
-static inline const char *skip_target(const char *at, const char *end)
-{
-#ifdef __SSE2__
-	const __m128i first = _mm_set1_epi8(0x21), last = _mm_set1_epi8(0x7e), hash = _mm_set1_epi8('#');
-	for (; end - at >= 16; at += 16) {
-		__m128i bytes = _mm_loadu_si128((const __m128i *)at);
-		__m128i clamped = _mm_min_epu8(_mm_max_epu8(bytes, first), last);
-		__m128i good = _mm_andnot_si128(_mm_cmpeq_epi8(bytes, hash), _mm_cmpeq_epi8(clamped, bytes));
-		unsigned mask = (unsigned)_mm_movemask_epi8(good) ^ 0xffffu;
-		if (mask != 0)
-			return at + __builtin_ctz(mask);
-	}
-#endif
-	while (at < end && octet_is(*at, OCTET_TARGET))
-		at++;
-	return at;
-}
-
-static inline const char *skip_token(const char *at, const char *end)
-{
-	while (at < end && octet_is(*at, OCTET_TOKEN))
-		at++;
-	return at;
-}
-
-static inline bool is_space(char octet)
-{
-	return octet == ' ' || octet == '\t';
-}
-
 static inline enum head_result read_line_end(struct reader *reader)
 {
 	const char *at = reader->at;
@@ -155,13 +102,13 @@ static inline enum head_result read_line_end(struct reader *reader)
 static inline enum head_result read_name(struct reader *reader, struct head *head, struct head_field *field)
 {
 	const char *name = reader->at;
-	const char *at = skip_token(name, reader->end);
+	const char *at = octet_skip_token(name, reader->end);
 	size_t length = (size_t)(at - name);
 	if (length > UINT16_MAX)
 		return HEAD_BAD;
-	if (reader->spaced_names && length > 0 && at < reader->end && is_space(*at)) {
+	if (reader->spaced_names && length > 0 && at < reader->end && octet_is_space(*at)) {
 		head->untidy = true;
-		while (at < reader->end && is_space(*at))
+		while (at < reader->end && octet_is_space(*at))
 			at++;
 	}
 	if (at == reader->end)
@@ -178,14 +125,14 @@ static inline enum head_result read_name(struct reader *reader, struct head *hea
 static inline enum head_result read_value(struct reader *reader, struct head_field *field)
 {
 	const char *value = reader->at;
-	while (value < reader->end && is_space(*value))
+	while (value < reader->end && octet_is_space(*value))
 		value++;
-	const char *end = skip_value(value, reader->end);
+	const char *end = octet_skip_value(value, reader->end);
 	reader->at = end;
 	enum head_result result = read_line_end(reader);
 	if (result != HEAD_DONE)
 		return result;
-	while (end > value && is_space(end[-1]))
+	while (end > value && octet_is_space(end[-1]))
 		end--;
 	field->value = value;
 	field->value_length = (uint32_t)(end - value);
@@ -275,7 +222,7 @@ static enum method method_of(const char *text, size_t length)
 static inline enum head_result read_method(struct reader *reader, struct head *head)
 {
 	const char *text = reader->at;
-	const char *at = skip_token(text, reader->end);
+	const char *at = octet_skip_token(text, reader->end);
 	if (at == reader->end)
 		return HEAD_MORE;
 	if (*at != ' ' || at == text)
@@ -289,7 +236,7 @@ static inline enum head_result read_method(struct reader *reader, struct head *h
 static inline enum head_result read_target(struct reader *reader, struct head *head)
 {
 	const char *text = reader->at;
-	const char *at = skip_target(text, reader->end);
+	const char *at = octet_skip_target(text, reader->end);
 	if (at == reader->end)
 		return HEAD_MORE;
 	if (*at != ' ' || at == text)
@@ -311,92 +258,6 @@ static enum head_result read_request_line(struct reader *reader, struct head *he
 	return result == HEAD_DONE ? read_line_end(reader) : result;
 }
 
-/* The length of "http://" or "https://" at the start of the target, or 0. Gateways know no other scheme. */
-static size_t scheme_length(struct span target)
-{
-	if (target.length >= 7 && span_is((struct span){target.at, 7}, "http://"))
-		return 7;
-	if (target.length >= 8 && span_is((struct span){target.at, 8}, "https://"))
-		return 8;
-	return 0;
-}
-
-static enum fail split_absolute(struct head *head)
-{
-	struct span target = head->target;
-	size_t scheme = scheme_length(target);
-	if (scheme == 0)
-		return FAIL_request_malformed;
-	size_t at = scheme;
-	while (at < target.length && target.at[at] != '/' && target.at[at] != '?')
-		at++;
-	head->https = scheme == 8;
-	head->authority = (struct span){target.at + scheme, at - scheme};
-	head->path = (struct span){target.at + at, target.length - at};
-	if (at == target.length) /* RFC 9112 section 3.2.4: OPTIONS without path and query is of the whole server */
-		head->path = (struct span){head->method == METHOD_options ? "*" : "/", 1};
-	return host_is_valid(head->authority.at, head->authority.length, false) ? FAIL_none : FAIL_request_host;
-}
-
-/* Which of the four forms of RFC 9112 section 3.2 the target has. */
-static enum fail split_target(struct head *head)
-{
-	struct span target = head->target;
-	if (head->method == METHOD_connect) {
-		head->authority = target;
-		return host_is_valid(target.at, target.length, true) ? FAIL_none : FAIL_request_malformed;
-	}
-	if (target.at[0] == '/') {
-		head->path = target;
-		return FAIL_none;
-	}
-	if (target.length == 1 && target.at[0] == '*') {
-		head->path = target;
-		return head->method == METHOD_options ? FAIL_none : FAIL_request_malformed;
-	}
-	return split_absolute(head);
-}
-
-static unsigned count_fields(const struct head *head, enum field_id id)
-{
-	unsigned count = 0;
-	if (head->first[id] == 0)
-		return 0;
-	for (unsigned i = head->first[id] - 1; i < head->field_count; i++)
-		count += head->fields[i].id == id;
-	return count;
-}
-
-/* RFC 9112 section 3.2. An empty Host says that the target URI has no authority, which no http URI may lack (RFC 9110 section 4.2.1); section 3.3 lets
- * a server refuse it, and so do we, except beside an absolute form, where Host is not used. */
-static enum fail check_host(const struct head *head)
-{
-	unsigned count = count_fields(head, FIELD_host);
-	if (count == 0)
-		return head->minor == 0 ? FAIL_none : FAIL_request_host;
-	struct span host = head_value(head, FIELD_host);
-	if (count > 1)
-		return FAIL_request_host;
-	if (host.length == 0 && head->authority.length > 0)
-		return FAIL_none;
-	return host_is_valid(host.at, host.length, false) ? FAIL_none : FAIL_request_host;
-}
-
-/* RFC 9110 section 7.6.2: we have to count it down, so for these two methods it must be a number. */
-static enum fail check_max_forwards(const struct head *head)
-{
-	if (head->first[FIELD_max_forwards] == 0 || (head->method != METHOD_options && head->method != METHOD_trace))
-		return FAIL_none;
-	struct span value = head_value(head, FIELD_max_forwards);
-	if (value.length == 0 || count_fields(head, FIELD_max_forwards) > 1)
-		return FAIL_request_malformed;
-	for (size_t i = 0; i < value.length; i++) {
-		if (!octet_is(value.at[i], OCTET_DIGIT))
-			return FAIL_request_malformed;
-	}
-	return FAIL_none;
-}
-
 /* Keeps the reason of a refusal. */
 static bool accepts(struct reader *reader, enum fail fail)
 {
@@ -413,13 +274,13 @@ static inline enum head_result read_request(struct reader *reader, const struct 
 	reader->too_large = FAIL_request_head_too_large;
 	head->fields_at = reader->at;
 	head->start_line_length = (size_t)(reader->at - reader->start);
-	if (!accepts(reader, split_target(head)))
+	if (!accepts(reader, request_split_target(head)))
 		return HEAD_BAD;
 	result = read_fields(reader, limits, head);
 	if (result != HEAD_DONE)
 		return result;
 	head->length = (size_t)(reader->at - reader->start);
-	return accepts(reader, check_host(head)) && accepts(reader, check_max_forwards(head)) ? HEAD_DONE : HEAD_BAD;
+	return accepts(reader, request_check_fields(head)) ? HEAD_DONE : HEAD_BAD;
 }
 
 /* Three digits, 100 to 599 (RFC 9110 section 15). */
@@ -440,7 +301,7 @@ static enum head_result read_reason(struct reader *reader, struct head *head)
 {
 	if (reader->at < reader->end && *reader->at == ' ') {
 		const char *text = reader->at + 1;
-		reader->at = skip_value(text, reader->end);
+		reader->at = octet_skip_value(text, reader->end);
 		head->reason = (struct span){text, (size_t)(reader->at - text)};
 	}
 	return read_line_end(reader);
@@ -471,7 +332,7 @@ static bool worth_reading(const char *bytes, size_t length, size_t scanned)
 		return true;
 	if (at[-1] == '\r')
 		at--;
-	for (at = skip_value(at, end); at < end; at = skip_value(at + 2, end)) {
+	for (at = octet_skip_value(at, end); at < end; at = octet_skip_value(at + 2, end)) {
 		if (*at != '\r')
 			return true;
 		if (at + 1 == end)
@@ -523,22 +384,6 @@ enum head_result head_parse_answer(const char *bytes, size_t length, size_t scan
 	return settle(&reader, read_answer(&reader, limits, head), full, fail);
 }
 
-bool span_take_member(struct span *list, struct span *member)
-{
-	const char *at = list->at, *end = list->at + list->length;
-	while (at < end && (is_space(*at) || *at == ','))
-		at++;
-	const char *stop = at < end ? memchr(at, ',', (size_t)(end - at)) : NULL;
-	if (stop == NULL)
-		stop = end;
-	*list = (struct span){stop, (size_t)(end - stop)};
-	const char *last = stop;
-	while (last > at && is_space(last[-1]))
-		last--;
-	*member = (struct span){at, (size_t)(last - at)};
-	return at < stop;
-}
-
 bool head_has_token(const struct head *head, enum field_id id, const char *token)
 {
 	if (head->first[id] == 0)
@@ -553,13 +398,4 @@ bool head_has_token(const struct head *head, enum field_id id, const char *token
 		}
 	}
 	return false;
-}
-
-bool span_is(struct span span, const char *lower)
-{
-	for (size_t i = 0; i < span.length; i++) {
-		if (lower[i] == '\0' || octet_lower(span.at[i]) != lower[i])
-			return false;
-	}
-	return lower[span.length] == '\0';
 }

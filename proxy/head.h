@@ -11,11 +11,7 @@
 #include <stdint.h>
 
 #include "proxy/fail.h"
-
-struct span {
-	const char *at;
-	size_t length;
-};
+#include "proxy/span.h"
 
 /* The fields the proxy itself looks at; all others are FIELD_other. */
 enum field_id {
@@ -114,11 +110,5 @@ bool head_has_token(const struct head *head, enum field_id id, const char *token
 
 /* The id of a field name that is a token, in any case. */
 enum field_id head_field_id(const char *name, size_t length);
-
-/* Cuts the next member off a comma-separated list: without white space around it, empty ones skipped. False when none is left. */
-bool span_take_member(struct span *list, struct span *member);
-
-/* Case-insensitive comparison of a span with a NUL-terminated lower-case text. */
-bool span_is(struct span span, const char *lower);
 
 #endif
