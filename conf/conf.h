@@ -1,6 +1,6 @@
 /* teal.yaml as one immutable struct. Read on the control thread; afterwards shared, never changed.
  *
- * The parser knows every key from one table (conf/keys.def), which also feeds `teal check` and docs/configuration.md. */
+ * The parser knows every key from one table (conf/keys.c), which also feeds `teal check` and docs/configuration.md. */
 #ifndef TEAL_CONF_CONF_H
 #define TEAL_CONF_CONF_H
 

@@ -1,0 +1,138 @@
+/* Checks what keys say together. Control thread. Opens no file and binds no address: what is true only on one machine is found out at the start. */
+#include "conf/check.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "conf/overlap.h"
+
+/* The node at a path of two keys, or NULL. */
+static const struct node *find_below(const struct node *root, const char *map, const char *key)
+{
+	const struct node *parent = node_find(root, map);
+	return parent ? node_find(parent, key) : NULL;
+}
+
+static bool is_loopback(const struct addr *addr)
+{
+	if (addr->kind == ADDR_IPV4)
+		return ntohl(addr->to.v4.sin_addr.s_addr) >> 24 == 127;
+	const struct in6_addr *v6 = &addr->to.v6.sin6_addr;
+	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
+}
+
+static void check_admin(const struct node *root, const struct conf *conf, struct fault_list *faults)
+{
+	const struct node *listen = find_below(root, "admin", "listen");
+	if (!listen || !conf->admin.listen || is_loopback(&conf->admin.listen_address) || find_below(root, "admin", "token_file"))
+		return;
+	fault_add(faults, listen->line, listen->column,
+		"admin.listen: %s is not a loopback address, so admin.token_file is missing: name the file that holds the token", conf->admin.listen);
+}
+
+static void check_access_log(const struct node *root, const struct conf *conf, struct fault_list *faults)
+{
+	const struct node *log = node_find(root, "access_log");
+	if (!log || log->kind != NODE_MAP || node_find(log, "path") || conf->access_log.format == CONF_ACCESS_OFF)
+		return;
+	fault_add(faults, log->key_line, log->key_column, "access_log.path is missing: name the file to append to, or write access_log: off");
+}
+
+/* Port 0 is another port each time. */
+static bool same_listener(const struct addr *a, const struct addr *b)
+{
+	return addr_equal(a, b) && (a->port != 0 || a->kind == ADDR_UNIX);
+}
+
+static void check_listener(const struct conf *conf, size_t index, const struct node *node, struct fault_list *faults)
+{
+	const struct conf_listen *listen = &conf->listens[index];
+	if (!listen->text)
+		return;
+	if (conf->admin.listen && same_listener(&listen->address, &conf->admin.listen_address))
+		fault_add(faults, node->line, node->column, "listen: %s is the address of admin.listen too: give one of them another port", listen->text);
+	for (size_t i = 0; i < index; i++)
+		if (conf->listens[i].text && same_listener(&listen->address, &conf->listens[i].address)) {
+			fault_add(faults, node->line, node->column, "listen: %s is listed twice: keep one", listen->text);
+			return;
+		}
+}
+
+static void check_listeners(const struct node *root, const struct conf *conf, struct fault_list *faults)
+{
+	const struct node *listen = node_find(root, "listen");
+	size_t index = 0;
+	for (const struct node *node = listen && conf->listen_count > 0 ? listen->first : NULL; node; node = node->next) {
+		if (node->kind != NODE_MAP)
+			continue;
+		const struct node *address = node_find(node, "address");
+		check_listener(conf, index++, address ? address : node, faults);
+	}
+}
+
+static bool is_proxied(const struct node *service)
+{
+	const struct node *via = node_find(service, "via");
+	return !via || via->kind != NODE_TEXT || strcmp(via->text, "route53") != 0;
+}
+
+/* Nobody could reach a proxied service without a listener. */
+static void check_reachable(const struct node *root, const struct conf *conf, const struct node *const *services, struct fault_list *faults)
+{
+	const struct node *listen = node_find(root, "listen");
+	if (listen && (listen->kind != NODE_LIST || listen->count > 0))
+		return;
+	for (size_t i = 0; i < conf->service_count; i++) {
+		if (!is_proxied(services[i]))
+			continue;
+		if (listen)
+			fault_add(faults, listen->line, listen->column,
+				"listen is empty, so nothing can reach service '%.64s': add a listener, as in {address: 0.0.0.0:80}", conf->services[i].name);
+		else
+			fault_add(faults, root->line, root->column,
+				"listen is missing, so nothing can reach service '%.64s': add listen: [{address: 0.0.0.0:80}]", conf->services[i].name);
+		return;
+	}
+}
+
+/* A TCP connect sends nothing and reads nothing, so these would be ignored. */
+static void check_probe(const struct node *service, struct fault_list *faults)
+{
+	static const char *const keys[] = {"scheme", "host", "expect"};
+	const struct node *probe = node_find(service, "probe");
+	if (!probe || node_find(probe, "path"))
+		return;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		const struct node *node = node_find(probe, keys[i]);
+		if (node)
+			fault_add(faults, node->key_line, node->key_column,
+				"services.%.64s.probe.%s needs probe.path: without a path the probe is a TCP connect, and there is no answer to look at",
+				service->key, keys[i]);
+	}
+}
+
+/* The maps of the services, in the order of conf->services. */
+static const struct node **list_services(const struct node *root, const struct conf *conf)
+{
+	const struct node *services = node_find(root, "services"), **nodes = memory_array(conf->service_count, sizeof(*nodes));
+	size_t count = 0;
+	for (const struct node *node = services && conf->service_count > 0 ? services->first : NULL; node; node = node->next)
+		if (node->kind == NODE_MAP)
+			nodes[count++] = node;
+	return nodes;
+}
+
+void check_tree(const struct node *root, const struct conf *conf, struct fault_list *faults)
+{
+	const struct node **services = list_services(root, conf);
+	check_admin(root, conf, faults);
+	check_access_log(root, conf, faults);
+	check_listeners(root, conf, faults);
+	check_reachable(root, conf, services, faults);
+	for (size_t i = 0; i < conf->service_count; i++)
+		check_probe(services[i], faults);
+	overlap_check(conf, services, faults);
+	free(services);
+}

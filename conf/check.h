@@ -1,0 +1,11 @@
+/* What keys must say together. Control thread; internal to conf/. */
+#ifndef TEAL_CONF_CHECK_H
+#define TEAL_CONF_CHECK_H
+
+#include "conf/fault.h"
+#include "conf/node.h"
+
+/* Adds a fault for everything in which two keys of the tree contradict or need each other. `conf` is what parse_tree made of it, faulty values left out. */
+void check_tree(const struct node *root, const struct conf *conf, struct fault_list *faults);
+
+#endif

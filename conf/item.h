@@ -1,0 +1,17 @@
+/* One more element of a list, with a sentence when it does not fit or is there already. Pure. */
+#ifndef TEAL_CONF_ITEM_H
+#define TEAL_CONF_ITEM_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "conf/conf.h"
+#include "conf/keys.h"
+
+/* Adds to the list of the key's type in `object`, which is struct conf or conf_service. False and a sentence that does not say where. */
+bool item_add(const struct key *key, const char *text, void *object, struct err *err);
+
+/* Adds a header field to what a probe expects. */
+bool item_add_header(struct conf_probe *probe, const char *name, const char *value, struct err *err);
+
+#endif

@@ -1,0 +1,69 @@
+/* Every key of teal.yaml, in one table: what it takes, where it goes, what it means. Constant.
+ *
+ * Feeds the parser, the defaults, `teal check` and docs/configuration.md. A key that is reserved for a later version is in the table too, so that it is refused
+ * by its name and never taken for a misspelt one. */
+#ifndef TEAL_CONF_KEYS_H
+#define TEAL_CONF_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum key_type {
+	KEY_MAP,
+	KEY_MAP_OR_OFF, /* or the bare word off */
+	KEY_SERVICES,   /* a map of name to service */
+	KEY_LISTENERS,  /* a list of maps */
+	/* one scalar */
+	KEY_TEXT,
+	KEY_FILE,
+	KEY_SOCKET, /* a file's name that fits a unix socket */
+	KEY_WORD,   /* an enum, in the order of the words */
+	KEY_EITHER, /* one of two words, stored as bool */
+	KEY_COUNT,
+	KEY_DURATION,
+	KEY_SIZE,
+	KEY_SHARE,
+	KEY_ADDRESS,       /* of a listener */
+	KEY_ADMIN_ADDRESS, /* of the admin API */
+	KEY_PROBE_PATH,
+	KEY_PROBE_HOST,
+	/* lists of scalars */
+	KEY_HOSTS,
+	KEY_PATHS,
+	KEY_BACKENDS,
+	KEY_METHODS,
+	KEY_BLOCKS,
+	KEY_STATUSES, /* or one scalar */
+	/* a map of name to text */
+	KEY_HEADERS,
+	KEY_LATER, /* reserved: its shape is not read */
+};
+
+#define KEY_NOWHERE SIZE_MAX
+
+struct key {
+	const char *path; /* dotted; `*` is the name of a service, `[]` each element of a list */
+	enum key_type type;
+	size_t at;                /* offset in struct conf, conf_service or conf_listen, by the path; KEY_NOWHERE: only checked */
+	const char *fallback;     /* the default as it would be written; NULL: none */
+	const char *shown;        /* what the manual says of a default that is not in the table */
+	const char *const *words; /* of KEY_WORD, KEY_EITHER; of KEY_COUNT the one word that stands for 0 */
+	size_t built_words;       /* how many of them this version knows; 0: all */
+	uint64_t least, most;     /* value, length of a text in bytes, elements of a list */
+	const char *missing;      /* the key is required; what to do when it is missing */
+	const char *text;         /* a sentence or two for the manual */
+};
+
+/* The whole table; *count is its length. Children follow their parent. */
+const struct key *key_table(size_t *count);
+/* By the path with `*` and `[]`, or NULL. */
+const struct key *key_find(const char *path);
+/* When `key` is a direct child of the map `parent` ("" for the root): its last word, else NULL. */
+const char *key_child(const struct key *key, const char *parent);
+
+/* The words for the children of `parent`, ending with NULL. `names` holds KEY_CHILDREN_MAX + 1 of them. */
+#define KEY_CHILDREN_MAX 32
+void key_list_children(const char *parent, const char *names[KEY_CHILDREN_MAX + 1]);
+
+#endif

@@ -1,0 +1,317 @@
+/* Walks the tree along the table of keys. Control thread. Looks at one key at a time: what keys mean together is conf/check.c. */
+#include "conf/parse.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "conf/item.h"
+#include "conf/keys.h"
+#include "conf/value.h"
+
+#define PATTERN_SIZE 128
+#define SHOWN_SIZE 256
+#define SERVICE_NAME_MAX 63u
+
+/* Where the walk is. */
+struct place {
+	const char *pattern; /* the key's path in the table, "" at the root */
+	const char *shown;   /* the same with the service's name, for sentences */
+	void *object;        /* struct conf, conf_service or conf_listen */
+	struct conf *conf;
+	struct fault_list *faults;
+};
+
+static void walk_map(const struct place *place, const struct node *map);
+
+static void join(char *out, size_t size, const char *parent, const char *name)
+{
+	snprintf(out, size, "%s%s%.100s", parent, *parent ? "." : "", name);
+}
+
+static void expect(const struct place *place, const struct node *node, const char *expected)
+{
+	char found[NODE_DESCRIPTION_SIZE];
+	fault_add(place->faults, node->line, node->column, "%s: expected %s, found %s", place->shown, expected, node_describe(node, found));
+}
+
+static void complain(const struct place *place, const struct node *node, const struct err *err)
+{
+	fault_add(place->faults, node->line, node->column, "%s: %s", place->shown, err->text);
+}
+
+static void refuse_later(const struct place *place, unsigned line, unsigned column, const char *what)
+{
+	fault_add(place->faults, line, column, "%s%s is not supported by this version of teal", place->shown, what);
+}
+
+/* The map in which a key of this name is known, when there is one below the present map or beside it. */
+static const struct key *find_elsewhere(const char *pattern, const char *name)
+{
+	size_t count, top = strcspn(pattern, ".");
+	const struct key *keys = key_table(&count);
+	for (size_t i = 0; i < count; i++) {
+		const char *dot = strrchr(keys[i].path, '.');
+		if (dot && strcmp(dot + 1, name) == 0 && keys[i].type != KEY_LATER && strncmp(keys[i].path, pattern, top) == 0)
+			return &keys[i];
+	}
+	return NULL;
+}
+
+static void refuse_unknown(const struct place *place, const struct node *node)
+{
+	const char *names[KEY_CHILDREN_MAX + 1];
+	key_list_children(place->pattern, names);
+	const char *nearest = text_nearest(node->key, names);
+	const struct key *elsewhere = nearest ? NULL : find_elsewhere(place->pattern, node->key);
+	char where[SHOWN_SIZE + 8] = "";
+	if (*place->shown)
+		snprintf(where, sizeof(where), " in %s", place->shown);
+	if (nearest)
+		fault_add(place->faults, node->key_line, node->key_column, "unknown key '%.64s'%s: did you mean '%s'?", node->key, where, nearest);
+	else if (elsewhere)
+		fault_add(place->faults, node->key_line, node->key_column, "unknown key '%.64s'%s: did you mean '%s'?", node->key, where, elsewhere->path);
+	else
+		fault_add(place->faults, node->key_line, node->key_column, "unknown key '%.64s'%s", node->key, where);
+}
+
+static void read_scalar(const struct key *key, const struct place *place, const struct node *node)
+{
+	struct err err;
+	if (node->kind == NODE_MAP && key->built_words > 0)
+		refuse_later(place, node->line, node->column, " with keys of its own");
+	else if (node->kind != NODE_TEXT)
+		expect(place, node, "one value");
+	else if (key->type == KEY_COUNT && !node->plain)
+		expect(place, node, "a number without quotes");
+	else if (!value_read(key, node->text, place->object, &err))
+		complain(place, node, &err);
+}
+
+static void add_element(const struct key *key, const struct place *place, const struct node *node)
+{
+	struct err err;
+	if (node->kind != NODE_TEXT || node_is_null(node))
+		expect(place, node, "one value for each element");
+	else if (!item_add(key, node->text, place->object, &err))
+		complain(place, node, &err);
+}
+
+static bool fits(const struct key *key, const struct place *place, const struct node *node)
+{
+	if (node->count <= key->most)
+		return true;
+	fault_add(place->faults, node->line, node->column, "%s: expected at most %llu elements, found %zu", place->shown, (unsigned long long)key->most,
+		node->count);
+	return false;
+}
+
+static void read_list(const struct key *key, const struct place *place, const struct node *node)
+{
+	if (key->type == KEY_STATUSES && node->kind == NODE_TEXT) {
+		add_element(key, place, node);
+		return;
+	}
+	if (node->kind != NODE_LIST) {
+		expect(place, node, "a list, as in [A, B]");
+		return;
+	}
+	if (key->type == KEY_STATUSES && node->count == 0)
+		expect(place, node, "at least one status");
+	if (!fits(key, place, node))
+		return;
+	for (const struct node *child = node->first; child; child = child->next)
+		add_element(key, place, child);
+}
+
+static void read_headers(const struct key *key, const struct place *place, const struct node *node)
+{
+	struct conf_service *service = place->object;
+	if (node->kind != NODE_MAP) {
+		expect(place, node, "a mapping of header fields to their values");
+		return;
+	}
+	if (!fits(key, place, node))
+		return;
+	for (const struct node *child = node->first; child; child = child->next) {
+		struct err err;
+		if (child->kind != NODE_TEXT || node_is_null(child))
+			expect(place, child, "a text for each header field");
+		else if (!item_add_header(&service->probe, child->key, child->text, &err))
+			fault_add(place->faults, child->key_line, child->key_column, "%s: %s", place->shown, err.text);
+	}
+}
+
+static void check_service_name(const struct place *place, const struct node *node)
+{
+	const char *name = node->key;
+	size_t length = strlen(name);
+	bool valid = length > 0 && length <= SERVICE_NAME_MAX && isalnum((unsigned char)name[0]);
+	for (size_t i = 0; valid && i < length; i++)
+		valid = isalnum((unsigned char)name[i]) || strchr("._-", name[i]);
+	if (strcmp(name, "blue") == 0 || strcmp(name, "green") == 0)
+		fault_add(place->faults, node->key_line, node->key_column, "no service can be called %s, as that is a color: give it another name", name);
+	else if (!valid)
+		fault_add(place->faults, node->key_line, node->key_column,
+			"'%.64s' can't be the name of a service: expected 1 to %u letters, digits, '.', '_' or '-', a letter or a digit first", name,
+			SERVICE_NAME_MAX);
+}
+
+static void read_service(const struct place *parent, const struct node *node, struct conf_service *service)
+{
+	char shown[SHOWN_SIZE];
+	join(shown, sizeof(shown), "services", node->key);
+	struct place place = {"services.*", shown, service, parent->conf, parent->faults};
+	service->name = memory_text(node->key);
+	service->line = node->key_line;
+	parse_defaults("services.*", service);
+	walk_map(&place, node);
+}
+
+static void read_services(const struct place *place, const struct node *node)
+{
+	struct conf *conf = place->conf;
+	if (node->kind != NODE_MAP || node->count == 0) {
+		expect(place, node, "a mapping with at least one service");
+		return;
+	}
+	conf->services = memory_array(node->count, sizeof(*conf->services));
+	for (const struct node *child = node->first; child; child = child->next) {
+		check_service_name(place, child);
+		if (child->kind == NODE_MAP)
+			read_service(place, child, &conf->services[conf->service_count++]);
+		else
+			fault_add(place->faults, child->key_line, child->key_column, "services.%.64s: expected a mapping with blue and green", child->key);
+	}
+}
+
+static void read_listeners(const struct key *key, const struct place *parent, const struct node *node)
+{
+	struct conf *conf = parent->conf;
+	struct place place = {"listen[]", "listen", NULL, conf, parent->faults};
+	if (node->kind != NODE_LIST) {
+		expect(parent, node, "a list of listeners, as in [{address: 0.0.0.0:80}]");
+		return;
+	}
+	if (!fits(key, parent, node))
+		return;
+	conf->listens = memory_array(node->count, sizeof(*conf->listens));
+	for (const struct node *child = node->first; child; child = child->next) {
+		if (child->kind != NODE_MAP) {
+			expect(&place, child, "a mapping for each listener, as in {address: 0.0.0.0:80}");
+			continue;
+		}
+		place.object = &conf->listens[conf->listen_count++];
+		walk_map(&place, child);
+	}
+}
+
+static void read_map(const struct key *key, const struct place *place, const struct node *node)
+{
+	bool off = key->type == KEY_MAP_OR_OFF && node->kind == NODE_TEXT && strcmp(node->text, "off") == 0;
+	if (node->kind == NODE_MAP)
+		walk_map(place, node);
+	else if (!off)
+		expect(place, node, key->type == KEY_MAP_OR_OFF ? "off or a mapping" : "a mapping");
+}
+
+static void read_node(const struct key *key, const struct place *place, const struct node *node)
+{
+	switch (key->type) {
+	case KEY_MAP:
+	case KEY_MAP_OR_OFF:
+		read_map(key, place, node);
+		break;
+	case KEY_SERVICES:
+		read_services(place, node);
+		break;
+	case KEY_LISTENERS:
+		read_listeners(key, place, node);
+		break;
+	case KEY_HOSTS:
+	case KEY_PATHS:
+	case KEY_BACKENDS:
+	case KEY_METHODS:
+	case KEY_BLOCKS:
+	case KEY_STATUSES:
+		read_list(key, place, node);
+		break;
+	case KEY_HEADERS:
+		read_headers(key, place, node);
+		break;
+	default:
+		read_scalar(key, place, node);
+		break;
+	}
+}
+
+static void read_entry(const struct place *parent, const struct node *node)
+{
+	char pattern[PATTERN_SIZE], shown[SHOWN_SIZE];
+	join(pattern, sizeof(pattern), parent->pattern, node->key);
+	join(shown, sizeof(shown), parent->shown, node->key);
+	struct place place = *parent;
+	place.pattern = pattern;
+	place.shown = shown;
+	const struct key *key = key_find(pattern);
+	if (!key || !key_child(key, parent->pattern))
+		refuse_unknown(parent, node);
+	else if (key->type == KEY_LATER)
+		refuse_later(&place, node->key_line, node->key_column, "");
+	else if (node_is_null(node))
+		fault_add(place.faults, node->key_line, node->key_column, "%s has no value: write %s", shown,
+			key->type == KEY_MAP ? "its keys below it, or {} for none" : "one, or leave the key out");
+	else
+		read_node(key, &place, node);
+}
+
+static void find_missing(const struct place *place, const struct node *map)
+{
+	size_t count;
+	const struct key *keys = key_table(&count);
+	unsigned line = map->key ? map->key_line : map->line, column = map->key ? map->key_column : map->column;
+	for (size_t i = 0; i < count; i++) {
+		const char *name = keys[i].missing ? key_child(&keys[i], place->pattern) : NULL;
+		if (name && !node_find(map, name))
+			fault_add(place->faults, line, column, "%s%s%s is missing: %s", place->shown, *place->shown ? "." : "", name, keys[i].missing);
+	}
+}
+
+static void walk_map(const struct place *place, const struct node *map)
+{
+	for (const struct node *child = map->first; child; child = child->next)
+		read_entry(place, child);
+	find_missing(place, map);
+}
+
+void parse_tree(const struct node *root, struct conf *conf, struct fault_list *faults)
+{
+	struct place place = {"", "", conf, conf, faults};
+	char found[NODE_DESCRIPTION_SIZE];
+	if (root->kind == NODE_MAP)
+		walk_map(&place, root);
+	else
+		fault_add(faults, root->line, root->column, "expected a mapping with keys such as listen and services, found %s", node_describe(root, found));
+}
+
+void parse_defaults(const char *prefix, void *object)
+{
+	size_t count;
+	const struct key *keys = key_table(&count);
+	for (size_t i = 0; i < count; i++) {
+		if (!key_child(&keys[i], prefix))
+			continue;
+		if (keys[i].type == KEY_MAP || keys[i].type == KEY_MAP_OR_OFF)
+			parse_defaults(keys[i].path, object);
+		/* A list takes its default when nothing was written (conf/conf.c): what is written would only add to it. */
+		if (!keys[i].fallback || keys[i].type == KEY_STATUSES)
+			continue;
+		bool ok = value_read(&keys[i], keys[i].fallback, object, NULL);
+		assert(ok);
+		(void)ok;
+	}
+}
