@@ -1,0 +1,120 @@
+/* One request into libcurl's options. Control thread. Never lets libcurl look a name up, follow a redirect, reuse a connection or obey the environment. */
+#include "base/fetch_job.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What libcurl would do by itself and we don't want: look names up, follow, reuse, obey the environment. */
+static void set_restraints(CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+}
+
+static void set_request(struct fetch_job *job, const struct fetch_request *request)
+{
+	CURL *easy = job->easy;
+	curl_easy_setopt(easy, CURLOPT_URL, request->url);
+	if (request->body) {
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
+		curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body);
+		/* libcurl would add both by itself. */
+		job->lines = curl_slist_append(job->lines, "Expect:");
+		job->lines = curl_slist_append(job->lines, "Content-Type:");
+	}
+	if (request->method && strcmp(request->method, "HEAD") == 0)
+		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+	else if (request->method)
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+	for (const char *const *line = request->headers; line && *line; line++)
+		job->lines = curl_slist_append(job->lines, *line);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, job->lines);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, request->connect_only ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request->insecure ? 0L : 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request->insecure ? 0L : 2L);
+}
+
+/* True when the host of the URL, in libcurl's form (IPv6 in brackets), is an address and so never looked up. */
+static bool host_is_address(const char *host)
+{
+	unsigned char bytes[16];
+	char inside[64];
+	if (host[0] != '[')
+		return inet_pton(AF_INET, host, bytes) == 1;
+	snprintf(inside, sizeof(inside), "%s", host + 1);
+	inside[strcspn(inside, "]")] = '\0';
+	return inet_pton(AF_INET6, inside, bytes) == 1;
+}
+
+static void refuse_url(struct fetch_job *job, const char *why)
+{
+	snprintf(job->answer.detail, sizeof(job->answer.detail), "the URL can't be used: %s", why);
+}
+
+/* The peer is the URL's own host, which must be an address: libcurl's resolver would block the loop or start threads. */
+static bool connect_to_host(struct fetch_job *job, CURLU *url)
+{
+	char *host = NULL, *port = NULL;
+	bool known = curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK && curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
+	bool usable = known && host_is_address(host);
+	if (usable)
+		snprintf(job->peer, sizeof(job->peer), "%s:%s", host, port);
+	else if (known)
+		snprintf(job->answer.detail, sizeof(job->answer.detail), "the name %.200s has no address yet", host);
+	else
+		refuse_url(job, "it has no host");
+	curl_free(host);
+	curl_free(port);
+	return usable;
+}
+
+static bool connect_to_addr(struct fetch_job *job, const struct addr *addr)
+{
+	addr_format(addr, job->peer, sizeof(job->peer));
+	if (addr->kind == ADDR_NAME) {
+		snprintf(job->answer.detail, sizeof(job->answer.detail), "the name %.200s has no address yet", addr->to.name);
+		return false;
+	}
+	if (addr->kind == ADDR_UNIX) {
+		curl_easy_setopt(job->easy, CURLOPT_UNIX_SOCKET_PATH, addr->to.un.sun_path);
+		return true;
+	}
+	char entry[ADDR_TEXT_SIZE + 2];
+	snprintf(entry, sizeof(entry), "::%s", job->peer);
+	job->connect_to = curl_slist_append(NULL, entry);
+	curl_easy_setopt(job->easy, CURLOPT_CONNECT_TO, job->connect_to);
+	return true;
+}
+
+static bool choose_peer(struct fetch_job *job, const struct fetch_request *request)
+{
+	CURLU *url = curl_url();
+	CURLUcode fault = curl_url_set(url, CURLUPART_URL, request->url, 0);
+	char *scheme = NULL;
+	bool usable = fault == CURLUE_OK && curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
+	if (!usable)
+		refuse_url(job, curl_url_strerror(fault));
+	else
+		usable = request->connect ? connect_to_addr(job, request->connect) : connect_to_host(job, url);
+	job->tls = scheme && strcmp(scheme, "https") == 0;
+	curl_free(scheme);
+	curl_url_cleanup(url);
+	return usable;
+}
+
+bool fetch_request_apply(struct fetch_job *job, const struct fetch_request *request)
+{
+	set_restraints(job->easy);
+	set_request(job, request);
+	return choose_peer(job, request);
+}
