@@ -168,24 +168,56 @@ enum chunk_result chunk_scan(struct chunk *chunk, const char *bytes, size_t leng
 	return result;
 }
 
-enum chunk_result chunk_strip(struct chunk *chunk, char *bytes, size_t length, size_t *used, size_t *data)
+/* Which bytes stay at the front of the buffer. */
+enum keep { KEEP_data, KEEP_all_but_trailers };
+
+static bool keeps_byte(enum keep keep, enum state before, enum state after)
+{
+	if (keep == KEEP_data)
+		return false;
+	bool in_line = after == STATE_trailer_name || after == STATE_trailer_value || after == STATE_trailer_lf || before == STATE_trailer_lf;
+	return !in_line;
+}
+
+static void keep_bytes(char *bytes, size_t *kept, size_t at, size_t length)
+{
+	if (*kept != at)
+		memmove(bytes + *kept, bytes + at, length);
+	*kept += length;
+}
+
+static enum chunk_result compact(struct chunk *chunk, enum keep keep, char *bytes, size_t length, size_t *used, size_t *kept)
 {
 	assert(chunk->state < STATE_done);
 	size_t at = 0;
 	enum chunk_result result = CHUNK_MORE;
-	*data = 0;
+	*kept = 0;
 	while (at < length && result == CHUNK_MORE) {
-		if (chunk->state == STATE_data) {
+		enum state before = (enum state)chunk->state;
+		if (before == STATE_data) {
 			size_t taken = take_data(chunk, length - at);
-			memmove(bytes + *data, bytes + at, taken);
-			*data += taken;
+			keep_bytes(bytes, kept, at, taken);
 			at += taken;
 		} else if (!take_byte(chunk, bytes[at])) {
 			result = CHUNK_BAD;
-		} else if (at++, chunk->state == STATE_done) {
-			result = CHUNK_DONE;
+		} else {
+			if (keeps_byte(keep, before, (enum state)chunk->state))
+				keep_bytes(bytes, kept, at, 1);
+			at++;
+			if (chunk->state == STATE_done)
+				result = CHUNK_DONE;
 		}
 	}
 	*used = at;
 	return result;
+}
+
+enum chunk_result chunk_drop_trailers(struct chunk *chunk, char *bytes, size_t length, size_t *used, size_t *kept)
+{
+	return compact(chunk, KEEP_all_but_trailers, bytes, length, used, kept);
+}
+
+enum chunk_result chunk_strip(struct chunk *chunk, char *bytes, size_t length, size_t *used, size_t *data)
+{
+	return compact(chunk, KEEP_data, bytes, length, used, data);
 }

@@ -22,6 +22,10 @@ enum chunk_result { CHUNK_MORE, CHUNK_DONE, CHUNK_BAD };
  * bytes may be forwarded as they are. */
 enum chunk_result chunk_scan(struct chunk *chunk, const char *bytes, size_t length, size_t *used);
 
+/* The same, and leaves out the trailer lines: the first *kept of `bytes` are to be forwarded. For a message whose Connection names fields that could be
+ * among them (fields_names_others). */
+enum chunk_result chunk_drop_trailers(struct chunk *chunk, char *bytes, size_t length, size_t *used, size_t *kept);
+
 /* The same, and moves the data bytes alone to the front of `bytes`; *data is their count. For an HTTP/1.0 client. */
 enum chunk_result chunk_strip(struct chunk *chunk, char *bytes, size_t length, size_t *used, size_t *data);
 

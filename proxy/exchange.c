@@ -138,7 +138,7 @@ size_t exchange_begin(struct client *client, const char *rest, size_t length)
 	enum fail fail = check_head(exchange, head);
 	if (fail == FAIL_none)
 		fail = route(exchange, head);
-	if (!held_begin(exchange) && fail == FAIL_none)
+	if (head->method != METHOD_connect && !held_begin(exchange) && fail == FAIL_none)
 		fail = FAIL_request_head_too_large;
 	if (fail != FAIL_none) {
 		exchange_fail(exchange, fail);
@@ -245,12 +245,9 @@ void exchange_on_connected(struct exchange *exchange)
 		exchange_fail(exchange, FAIL_connect_failed);
 		return;
 	}
-	uint64_t wait_ms = exchange->request.done && sent == CONN_SENT ? exchange->table->globals.response_ms : exchange->table->globals.stall_ms;
-	conn_arm(conn, exchange->request.done && sent == CONN_SENT ? DEADLINE_response : DEADLINE_stall, wait_ms);
-	if (!exchange->request.done) {
-		conn_arm(&exchange->client->conn, DEADLINE_stall, exchange->table->globals.stall_ms);
+	relay_arm_request(exchange);
+	if (!exchange->request.done)
 		conn_queue(&exchange->client->conn);
-	}
 }
 
 /* ---- the backend's events ---- */
@@ -269,10 +266,7 @@ static bool flush_request(struct exchange *exchange)
 		exchange_fail(exchange, FAIL_backend_reset);
 		return false;
 	}
-	if (exchange->step == EXCHANGE_SENDING && sent == CONN_SENT && exchange->request.done)
-		conn_arm(conn, DEADLINE_response, exchange->table->globals.response_ms);
-	else
-		conn_arm(conn, DEADLINE_stall, exchange->table->globals.stall_ms);
+	relay_arm_request(exchange);
 	if (sent == CONN_SENT && !exchange->request.done)
 		conn_queue(&exchange->client->conn);
 	return true;

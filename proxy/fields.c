@@ -103,6 +103,14 @@ static bool name_removals(const struct head *head, struct removal *removal)
 	return true;
 }
 
+bool fields_names_others(const struct head *head)
+{
+	struct removal removal;
+	removal.ids = 0;
+	removal.named_count = 0;
+	return !name_removals(head, &removal) || removal.named_count > 0 || (removal.ids & ~(uint32_t)HOP_BY_HOP) != 0;
+}
+
 static inline bool is_removed(const struct removal *removal, const struct head_field *field)
 {
 	if (removal->ids & FIELD_BIT(field->id))

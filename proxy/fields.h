@@ -30,6 +30,10 @@ size_t fields_write_request(const struct head *head, const struct fields_to_back
 /* Whether the request came to its end here: OPTIONS or TRACE with `Max-Forwards: 0` (RFC 9110 section 7.6.2). Such a request is answered, never written. */
 bool fields_must_answer(const struct head *head);
 
+/* Whether Connection names fields beyond those that go from hop to hop anyway. Their lines must not pass as trailers either (RFC 9110 section 7.6.1), so the
+ * trailers of such a message are left out (chunk_drop_trailers). */
+bool fields_names_others(const struct head *head);
+
 struct fields_to_client {
 	unsigned client_minor; /* 0: the client speaks HTTP/1.0, and gets no Trailer */
 	enum framing_kind

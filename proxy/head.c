@@ -104,8 +104,10 @@ static inline enum head_result read_name(struct reader *reader, struct head *hea
 	const char *name = reader->at;
 	const char *at = octet_skip_token(name, reader->end);
 	size_t length = (size_t)(at - name);
-	if (length > UINT16_MAX)
+	if (length > UINT16_MAX) {
+		reader->fail = reader->too_large;
 		return HEAD_BAD;
+	}
 	if (reader->spaced_names && length > 0 && at < reader->end && octet_is_space(*at)) {
 		head->untidy = true;
 		while (at < reader->end && octet_is_space(*at))
@@ -157,7 +159,6 @@ static inline enum head_result read_fields(struct reader *reader, const struct h
 		if (result != HEAD_DONE)
 			return result;
 		head->field_count++;
-		head->seen |= 1u << field->id;
 		if (head->first[field->id] == 0)
 			head->first[field->id] = head->field_count;
 	}

@@ -75,7 +75,6 @@ struct head {
 	size_t start_line_length; /* with its CRLF, and with empty lines before it */
 	const char *fields_at;    /* where the field lines begin, or the empty line */
 	unsigned field_count;
-	uint32_t seen;                  /* 1 << id of each field */
 	unsigned first[FIELD_ID_COUNT]; /* 1 + the index of the first field with this id; 0: none */
 	struct head_field fields[HEAD_FIELDS_MAX];
 };

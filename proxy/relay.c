@@ -33,8 +33,7 @@ static enum fail pass_request(struct exchange *exchange, const char *bytes, size
 	return FAIL_none;
 }
 
-/* The deadlines after a piece of the request's body: the client's next one, or the backend's answer. */
-static void arm_request(struct exchange *exchange)
+void relay_arm_request(struct exchange *exchange)
 {
 	const struct table_globals *globals = &exchange->table->globals;
 	struct conn *backend = &exchange->upstream->conn;
@@ -72,7 +71,7 @@ size_t relay_request(struct exchange *exchange, const char *bytes, size_t length
 	if (fail != FAIL_none)
 		exchange_fail(exchange, fail);
 	else if (exchange->step >= EXCHANGE_SENDING)
-		arm_request(exchange);
+		relay_arm_request(exchange);
 	return used;
 }
 

@@ -243,9 +243,11 @@ static void test_large_bodies(void **state)
 	ask(fd, "/big/3000000");
 	wait_ms(200);
 	assert_int_equal(stage_read_answer(fd, answer, sizeof(answer), false), 200);
-	assert_int_equal(strlen(body()), 3000000);
-	for (size_t i = 0; i < 3000000; i++)
-		assert_int_equal(body()[i], 'a' + i % 23);
+	const char *got = body();
+	size_t length = strlen(got), same = 0;
+	while (same < length && got[same] == (char)('a' + same % 23))
+		same++;
+	assert_int_equal(same, 3000000);
 	char *upload = malloc(2000000);
 	uint64_t sum = 0;
 	for (size_t i = 0; i < 2000000; i++) {
