@@ -40,10 +40,20 @@ static void check_access_log(const struct node *root, const struct conf *conf, s
 	fault_add(faults, log->key_line, log->key_column, "access_log.path is missing: name the file to append to, or write access_log: off");
 }
 
-/* Port 0 is another port each time. */
-static bool same_listener(const struct addr *a, const struct addr *b)
+/* Whether a listener on `wide` takes what comes to `addr`, both of the same port. [::] takes IPv4 as well. */
+static bool covers(const struct addr *wide, const struct addr *addr)
 {
-	return addr_equal(a, b) && (a->port != 0 || a->kind == ADDR_UNIX);
+	if (wide->kind == ADDR_IPV6)
+		return IN6_IS_ADDR_UNSPECIFIED(&wide->to.v6.sin6_addr);
+	return wide->kind == ADDR_IPV4 && wide->to.v4.sin_addr.s_addr == 0 && addr->kind == ADDR_IPV4;
+}
+
+static bool collide(const struct addr *a, const struct addr *b)
+{
+	if (a->kind == ADDR_UNIX || b->kind == ADDR_UNIX)
+		return addr_equal(a, b);
+	/* Port 0 is another port each time. */
+	return a->port != 0 && a->port == b->port && (addr_equal(a, b) || covers(a, b) || covers(b, a));
 }
 
 static void check_listener(const struct conf *conf, size_t index, const struct node *node, struct fault_list *faults)
@@ -51,13 +61,20 @@ static void check_listener(const struct conf *conf, size_t index, const struct n
 	const struct conf_listen *listen = &conf->listens[index];
 	if (!listen->text)
 		return;
-	if (conf->admin.listen && same_listener(&listen->address, &conf->admin.listen_address))
-		fault_add(faults, node->line, node->column, "listen: %s is the address of admin.listen too: give one of them another port", listen->text);
-	for (size_t i = 0; i < index; i++)
-		if (conf->listens[i].text && same_listener(&listen->address, &conf->listens[i].address)) {
-			fault_add(faults, node->line, node->column, "listen: %s is listed twice: keep one", listen->text);
-			return;
-		}
+	if (conf->admin.listen && collide(&listen->address, &conf->admin.listen_address))
+		fault_add(faults, node->line, node->column, "listen: %.100s takes the address of admin.listen, %.100s: give one of them another port",
+			listen->text, conf->admin.listen);
+	for (size_t i = 0; i < index; i++) {
+		const struct conf_listen *former = &conf->listens[i];
+		if (!former->text || !collide(&listen->address, &former->address))
+			continue;
+		if (addr_equal(&listen->address, &former->address))
+			fault_add(faults, node->line, node->column, "listen: %.100s is listed twice: keep one", listen->text);
+		else
+			fault_add(faults, node->line, node->column,
+				"listen: %.100s and %.100s have addresses in common: keep the wider one, or take another port", listen->text, former->text);
+		return;
+	}
 }
 
 static void check_listeners(const struct node *root, const struct conf *conf, struct fault_list *faults)

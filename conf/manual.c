@@ -1,0 +1,257 @@
+/* Writes docs/configuration.md from the table of keys. Any thread. */
+#include "conf/conf.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "conf/keys.h"
+
+static const char introduction[] =
+	"# Configuration\n"
+	"\n"
+	"teal reads one file, `teal.yaml`. It is the first of these that there is: the one named with `-c FILE`, the one named by `$TEAL_CONFIG`, `./teal.yaml`, "
+	"`/etc/teal/teal.yaml`.\n"
+	"\n"
+	"- `teal check` reads the file and prints every fault in it as `FILE:LINE:COL: message`, with a suggestion for a misspelt key. It needs no daemon.\n"
+	"- `teal reload` (or SIGHUP) makes the daemon read the file again. A file with any fault changes nothing.\n"
+	"- The file says what may be, the state directory says what is: the live color, and the backends and versions given by `teal deploy`.\n"
+	"\n"
+	"The file is YAML 1.2, so JSON will do as well; at most 4 MiB, one document, without anchors, aliases and tags. Unknown keys, repeated keys, values of a wrong type "
+	"and values out of range are faults. Values are written like this:\n"
+	"\n"
+	"| kind | written as |\n"
+	"|---|---|\n"
+	"| duration | a number and its unit, `ms`, `s`, `m`, `h` or `d`: `500ms`, `1.5s`, `5m`, `1h30m`; or `0` |\n"
+	"| size | bytes, or a number with `KiB`, `MiB`, `GiB` (powers of 1024) or `kB`, `MB`, `GB` (powers of 1000): `64KiB` |\n"
+	"| share | percent, or a number from 0 to 1: `1%`, `0.5%`, `0.01` |\n"
+	"| address | `HOST:PORT`, `[IPv6]:PORT` or `unix:/PATH`; in quotes where it begins with `[` or `*` |\n"
+	"\n"
+	"## Example\n"
+	"\n"
+	"The same file is `conf/example.yaml`.\n"
+	"\n";
+
+static const char example[] = "# teal.yaml: one shop with two releases, and an API beside it. Every key is in docs/configuration.md.\n"
+			      "\n"
+			      "admin:\n"
+			      "  socket: /run/teal/admin.sock            # the command line talks to this\n"
+			      "  listen: 127.0.0.1:9180                  # and monitoring to this\n"
+			      "  token_file: /etc/teal/token             # without it, nothing can be changed over TCP\n"
+			      "\n"
+			      "state: /var/lib/teal                      # the live color and the history\n"
+			      "workers: auto                             # one thread for each core\n"
+			      "access_log: {path: /var/log/teal/access.log, format: json}\n"
+			      "trusted_proxies: [10.0.0.0/8]             # whose X-Forwarded-For is believed\n"
+			      "\n"
+			      "listen:\n"
+			      "  - address: \"*:80\"                       # every IPv4 and IPv6 address\n"
+			      "\n"
+			      "limits:\n"
+			      "  header_bytes: 64KiB\n"
+			      "  headers: 128\n"
+			      "  body: 100MiB                            # 0 is no limit\n"
+			      "  connections: 20000\n"
+			      "\n"
+			      "timeouts:\n"
+			      "  header: 10s                             # for a whole request head\n"
+			      "  idle: 60s                               # between two requests\n"
+			      "  connect: 3s                             # to a backend\n"
+			      "  response: 60s                           # to the first byte of the answer\n"
+			      "  stall: 30s                              # between two pieces of a body\n"
+			      "\n"
+			      "services:\n"
+			      "  shop:\n"
+			      "    hosts: [shop.example.com, \"*.shop.example.com\"]\n"
+			      "    live: blue                            # at the very first start; from then on the state directory knows\n"
+			      "    blue:\n"
+			      "      version: a1b2c3d\n"
+			      "      backends: [\"10.0.0.1:8080\", \"10.0.0.2:8080\"]\n"
+			      "    green:\n"
+			      "      version: e4f5a6b\n"
+			      "      backends: [\"10.0.0.3:8080\", \"10.0.0.4:8080\"]\n"
+			      "    balance: least_connections\n"
+			      "    replay: {methods: [PUT, DELETE]}      # the application may get these twice\n"
+			      "    probe:\n"
+			      "      path: /health                       # without a path: a TCP connect\n"
+			      "      interval: 1s\n"
+			      "      timeout: 500ms\n"
+			      "      rise: 2\n"
+			      "      fall: 2\n"
+			      "      expect:\n"
+			      "        status: 200-299\n"
+			      "        body: ok\n"
+			      "        header: {X-Version: \"{version}\"}   # the release answers that it should be\n"
+			      "    gates:\n"
+			      "      healthy: 100%                       # of the backends, before a switch\n"
+			      "    bake: 5m                              # the time in which a bad release is sent back\n"
+			      "    rollback:\n"
+			      "      error_rate: 1%                      # 5xx and failures to answer\n"
+			      "      unhealthy_probes: 3                 # in a row, of the whole color\n"
+			      "      inconclusive: promote               # when there was too little traffic to tell\n"
+			      "    drain: {requests: 60s, tunnels: 10m}\n"
+			      "\n"
+			      "  api:\n"
+			      "    hosts: [shop.example.com]\n"
+			      "    paths: [/api]                         # the longest path wins, so the shop has the rest\n"
+			      "    blue: {backends: [\"unix:/run/api/blue.sock\"]}\n"
+			      "    green: {}                             # its backends come with teal deploy\n";
+
+struct section {
+	const char *title;
+	const char *prefix; /* the longest that fits a key decides */
+	const char *base;   /* what is left out in front of the keys shown */
+	const char *text;
+};
+
+static const struct section sections[] = {
+	{"The daemon", "", "", "Keys at the top of the file, about the daemon as a whole."},
+	{"Listeners", "listen", "", ""},
+	{"Limits", "limits", "", ""},
+	{"Timeouts", "timeouts", "", ""},
+	{"Services", "services", "",
+		"A request goes to the service whose host fits best, and among those of the same host to the one with the longest path. No two services may have the same host and path."},
+	{"One service", "services.*.", "services.*.", "Keys below `services.NAME`."},
+	{"Probes", "services.*.probe", "services.*.",
+		"Keys below `services.NAME`. Both colors are probed for as long as they are configured, so that the way back is known to be open. Redirects are not followed."},
+	{"Gates", "services.*.gates", "services.*.", "Keys below `services.NAME`. They are checked before a switch; `teal plan` shows them."},
+	{"Rollback", "services.*.rollback", "services.*.",
+		"Keys below `services.NAME`. They are armed from the flip until the end of the bake. Without the key `rollback`, three failed rounds of probes in a row send a color back, "
+		"and nothing else does."},
+	{"Drain", "services.*.drain", "services.*.", "Keys below `services.NAME`. They hold for the old color, from the flip on."},
+};
+
+static const struct section *section_of(const struct key *key)
+{
+	const struct section *best = NULL;
+	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++)
+		if (strncmp(key->path, sections[i].prefix, strlen(sections[i].prefix)) == 0 && (!best || strlen(sections[i].prefix) > strlen(best->prefix)))
+			best = &sections[i];
+	return best;
+}
+
+static void write_words(struct text *out, const struct key *key)
+{
+	for (size_t i = 0; key->words[i] && (key->built_words == 0 || i < key->built_words); i++)
+		text_addf(out, "%s`%s`", i ? " or " : "", key->words[i]);
+}
+
+static void write_range(struct text *out, const struct key *key)
+{
+	char least[TEXT_UNIT_SIZE], most[TEXT_UNIT_SIZE];
+	void (*format)(uint64_t, char[TEXT_UNIT_SIZE]) = key->type == KEY_SIZE ? text_format_size : text_format_duration;
+	format(key->least, least);
+	format(key->most, most);
+	text_addf(out, "%s, %s to %s", key->type == KEY_SIZE ? "size" : "duration", least, most);
+}
+
+static void write_count(struct text *out, const struct key *key)
+{
+	if (key->words)
+		text_addf(out, "`%s`, or ", key->words[0]);
+	text_addf(out, "%llu to %llu", (unsigned long long)key->least, (unsigned long long)key->most);
+}
+
+/* What a key of this type takes, where that needs no more than a word. */
+static const char *type_text(enum key_type type)
+{
+	static const char *const texts[] = {
+		[KEY_MAP] = "mapping",
+		[KEY_MAP_OR_OFF] = "`off` or a mapping",
+		[KEY_SERVICES] = "mapping of name to service",
+		[KEY_LISTENERS] = "list of mappings",
+		[KEY_FILE] = "path",
+		[KEY_SOCKET] = "path",
+		[KEY_SHARE] = "share, 0% to 100%",
+		[KEY_ADDRESS] = "address",
+		[KEY_ADMIN_ADDRESS] = "address",
+		[KEY_PROBE_PATH] = "path of a URL",
+		[KEY_PROBE_HOST] = "host, with or without port",
+		[KEY_HOSTS] = "list of hosts",
+		[KEY_PATHS] = "list of paths",
+		[KEY_BACKENDS] = "list of addresses",
+		[KEY_METHODS] = "list of methods",
+		[KEY_BLOCKS] = "list of address blocks",
+		[KEY_STATUSES] = "status, range or list",
+		[KEY_HEADERS] = "mapping of name to text",
+		[KEY_LATER] = "",
+	};
+	return texts[type];
+}
+
+static void write_type(struct text *out, const struct key *key)
+{
+	switch (key->type) {
+	case KEY_WORD:
+	case KEY_EITHER:
+		write_words(out, key);
+		break;
+	case KEY_COUNT:
+		write_count(out, key);
+		break;
+	case KEY_DURATION:
+	case KEY_SIZE:
+		write_range(out, key);
+		break;
+	case KEY_TEXT:
+		text_addf(out, "text of at most %llu bytes", (unsigned long long)key->most);
+		break;
+	default:
+		text_addf(out, "%s", type_text(key->type));
+		if (key->type >= KEY_HOSTS && key->type < KEY_LATER)
+			text_addf(out, ", at most %llu", (unsigned long long)key->most);
+		break;
+	}
+}
+
+static void write_default(struct text *out, const struct key *key)
+{
+	if (key->missing)
+		text_addf(out, "required");
+	else if (key->shown)
+		text_addf(out, "%s", key->shown);
+	else if (key->fallback && *key->fallback)
+		text_addf(out, "`%s`", key->fallback);
+	else if (key->type != KEY_MAP)
+		text_addf(out, "none");
+}
+
+static void write_row(struct text *out, const struct section *section, const struct key *key)
+{
+	text_addf(out, "| `%s` | ", key->path + strlen(section->base));
+	write_type(out, key);
+	text_addf(out, " | ");
+	write_default(out, key);
+	text_addf(out, " | %s |\n", key->text);
+}
+
+static void write_section(struct text *out, const struct section *section)
+{
+	size_t count;
+	const struct key *keys = key_table(&count);
+	text_addf(out, "\n## %s\n\n%s%s| key | takes | default | meaning |\n|---|---|---|---|\n", section->title, section->text, *section->text ? "\n\n" : "");
+	for (size_t i = 0; i < count; i++)
+		if (keys[i].type != KEY_LATER && section_of(&keys[i]) == section)
+			write_row(out, section, &keys[i]);
+}
+
+static void write_reserved(struct text *out)
+{
+	size_t count;
+	const struct key *keys = key_table(&count);
+	text_addf(out,
+		"\n## Reserved keys\n\nThese are names of what this version does not do. They are refused as such, never ignored.\n\n| key | meaning |\n|---|---|\n");
+	for (size_t i = 0; i < count; i++) {
+		if (keys[i].type == KEY_LATER)
+			text_addf(out, "| `%s` | %s |\n", keys[i].path, keys[i].text);
+		for (size_t word = keys[i].built_words; word > 0 && keys[i].words[word]; word++)
+			text_addf(out, "| `%s: %s` | Another value of this key. |\n", keys[i].path, keys[i].words[word]);
+	}
+}
+
+void conf_write_manual(struct text *out)
+{
+	text_addf(out, "%s```yaml\n%s```\n", introduction, example);
+	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++)
+		write_section(out, &sections[i]);
+	write_reserved(out);
+}
