@@ -220,6 +220,7 @@ static void *visit_thread(void *arg)
 	}
 	free(inbox);
 	close(visit.fd);
+	atomic_fetch_sub(&visit.backend->visits, 1);
 	return NULL;
 }
 
@@ -234,6 +235,7 @@ static void *accept_thread(void *arg)
 		struct visit *visit = malloc(sizeof(*visit));
 		*visit = (struct visit){backend, fd};
 		pthread_t thread;
+		atomic_fetch_add(&backend->visits, 1);
 		pthread_create(&thread, NULL, visit_thread, visit);
 		pthread_detach(thread);
 	}
@@ -251,9 +253,7 @@ static void open_backend(struct stage *stage, const char *color)
 	getsockname(backend->fd, (struct sockaddr *)&at, &length);
 	addr_from_socket((struct sockaddr *)&at, length, &backend->addr);
 	backend->backend = backend_new(color, &backend->addr, stage->workers);
-	pthread_t thread;
-	pthread_create(&thread, NULL, accept_thread, backend);
-	pthread_detach(thread);
+	pthread_create(&backend->thread, NULL, accept_thread, backend);
 }
 
 /* ---- the proxy ---- */
@@ -334,18 +334,31 @@ bool stage_wait_drained(struct stage *stage, enum color color)
 	return false;
 }
 
+void stage_kill_backend(struct stage *stage, unsigned i)
+{
+	struct stage_backend *backend = &stage->backends[i];
+	if (backend->fd < 0)
+		return;
+	shutdown(backend->fd, SHUT_RDWR);
+	pthread_join(backend->thread, NULL);
+	close(backend->fd);
+	backend->fd = -1;
+}
+
 void stage_close(struct stage *stage)
 {
 	for (unsigned i = 0; i < stage->backend_count; i++) {
-		shutdown(stage->backends[i].fd, SHUT_RDWR);
-		close(stage->backends[i].fd);
+		stage_kill_backend(stage, i);
 		backend_release(stage->backends[i].backend);
 	}
 	table_index_release(stage->index);
 	proxy_stop(stage->proxy);
 	totals_release(stage->totals);
 	event_base_free(stage->loop);
-	pause_ms(20); /* the backends' threads see the end of their connections */
+	for (unsigned i = 0; i < stage->backend_count; i++) {
+		while (atomic_load(&stage->backends[i].visits) > 0)
+			pause_ms(1);
+	}
 }
 
 /* ---- clients ---- */

@@ -4,6 +4,7 @@
 #ifndef TEAL_TESTS_FLOW_STAGE_H
 #define TEAL_TESTS_FLOW_STAGE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +24,8 @@ struct stage_backend {
 	char color[8];
 	atomic_uint connections, requests, posts;
 	atomic_int drop_after; /* after so many answers on a connection it closes without a word; 0: never */
-	atomic_bool closed;
+	atomic_uint visits;    /* threads that serve a connection */
+	pthread_t thread;
 	struct backend *backend; /* teal's */
 };
 
@@ -42,6 +44,8 @@ struct stage {
 /* Starts `blue` and `green` backends and a proxy in front, with blue live. */
 void stage_open(struct stage *stage, unsigned workers, unsigned blue, unsigned green);
 void stage_close(struct stage *stage);
+/* The backend listens no more. */
+void stage_kill_backend(struct stage *stage, unsigned i);
 /* Publishes this live color, and waits until every worker acknowledged. */
 void stage_flip(struct stage *stage, enum color live);
 /* Runs the control loop until the color has nothing in flight; false after two seconds. */

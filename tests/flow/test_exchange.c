@@ -309,9 +309,7 @@ static void test_stale_connections(void **state)
 static void test_dead_backend(void **state)
 {
 	(void)state;
-	shutdown(stage.backends[1].fd, SHUT_RDWR);
-	close(stage.backends[1].fd);
-	stage.backends[1].fd = socket(AF_INET, SOCK_STREAM, 0);
+	stage_kill_backend(&stage, 1);
 	int fd = stage_connect(&stage);
 	for (int i = 0; i < 30; i++)
 		assert_int_equal(get(fd, "/"), 200);
