@@ -75,14 +75,19 @@ static uint64_t read_time_us(CURL *easy, CURLINFO info)
 
 static void explain_failure(struct fetch_job *job, CURLcode code)
 {
-	long os_errno = 0;
+	long os_errno = 0, local_port = 0;
 	curl_easy_getinfo(job->easy, CURLINFO_OS_ERRNO, &os_errno);
+	/* While a handshake is under way libcurl does not tell when it connected, but by then it knows its own port. */
+	curl_easy_getinfo(job->easy, CURLINFO_LOCAL_PORT, &local_port);
+	if (code == CURLE_OUT_OF_MEMORY) /* so libcurl names a header line beyond its own limit of 100 KiB */
+		job->limit = FETCH_LIMIT_HEADERS;
 	struct fetch_fault fault = {
 		.code = code,
 		.os_errno = (int)os_errno,
 		.curl_text = job->curl_text,
 		.peer = job->peer,
 		.tls = job->tls,
+		.connected = job->answer.connect_us > 0 || local_port > 0,
 		.limit = job->limit,
 		.limit_bytes = job->limit == FETCH_LIMIT_HEADERS ? HEADER_LIMIT : job->body.limit,
 		.timeout_ms = job->timeout_ms,
@@ -103,9 +108,9 @@ void fetch_answer_fill(struct fetch_job *job, CURLcode code)
 		explain_failure(job, code);
 		return;
 	}
-	answer->outcome = job->connect_only ? FETCH_CONNECTED : FETCH_ANSWERED;
 	long status = 0;
 	curl_easy_getinfo(job->easy, CURLINFO_RESPONSE_CODE, &status);
+	answer->outcome = job->connect_only ? FETCH_CONNECTED : FETCH_ANSWERED;
 	answer->status = (int)status;
 }
 

@@ -26,10 +26,10 @@ static enum fetch_outcome explain_limit(const struct fetch_fault *fault, char *d
 static enum fetch_outcome explain_timeout(const struct fetch_fault *fault, char *detail, size_t size)
 {
 	uint64_t limit = fault->timeout_ms;
-	if (!fault->connect_us)
+	if (!fault->connected)
 		snprintf(detail, size, "could not connect within %" PRIu64 " ms", limit);
 	else if (fault->tls && !fault->tls_us)
-		snprintf(detail, size, "no TLS handshake within %" PRIu64 " ms (connected in %" PRIu64 " ms)", limit, whole_ms(fault->connect_us));
+		snprintf(detail, size, "no TLS handshake within %" PRIu64 " ms", limit);
 	else if (!fault->first_byte_us)
 		snprintf(detail, size, "no answer within %" PRIu64 " ms (connected in %" PRIu64 " ms)", limit, whole_ms(fault->connect_us));
 	else

@@ -18,6 +18,7 @@ struct fetch_fault {
 	const char *curl_text;  /* libcurl's own words, may be "" */
 	const char *peer;       /* the address connected to */
 	bool tls;               /* https */
+	bool connected;         /* the connection stood, TLS or not */
 	enum fetch_limit limit; /* wins over the code */
 	size_t limit_bytes;
 	uint64_t timeout_ms;

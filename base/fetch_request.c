@@ -101,9 +101,12 @@ static bool choose_peer(struct fetch_job *job, const struct fetch_request *reque
 	CURLU *url = curl_url();
 	CURLUcode fault = curl_url_set(url, CURLUPART_URL, request->url, 0);
 	char *scheme = NULL;
-	bool usable = fault == CURLUE_OK && curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
-	if (!usable)
+	bool read = fault == CURLUE_OK && curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
+	bool usable = read && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+	if (!read)
 		refuse_url(job, curl_url_strerror(fault));
+	else if (!usable)
+		refuse_url(job, "it must begin with http:// or https://");
 	else
 		usable = request->connect ? connect_to_addr(job, request->connect) : connect_to_host(job, url);
 	job->tls = scheme && strcmp(scheme, "https") == 0;
