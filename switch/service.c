@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "proxy/head.h"
+#include "switch/differ.h"
 #include "switch/service_truth.h"
 #include "switch/wire.h"
 
@@ -144,32 +145,6 @@ void service_set_release(struct service *service, enum color color, const struct
 	service->owner->on_truth(service->owner->arg);
 }
 
-static bool headers_equal(const struct conf_probe *a, const struct conf_probe *b)
-{
-	if (a->header_count != b->header_count)
-		return false;
-	for (size_t i = 0; i < a->header_count; i++)
-		if (strcmp(a->headers[i].name, b->headers[i].name) != 0 || strcmp(a->headers[i].value, b->headers[i].value) != 0)
-			return false;
-	return true;
-}
-
-static bool texts_equal(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static bool checks_equal(const struct conf_probe *a, const struct conf_probe *b)
-{
-	if (!texts_equal(a->path, b->path) || !texts_equal(a->host, b->host) || !texts_equal(a->body, b->body) || a->https != b->https)
-		return false;
-	if (a->interval_ms != b->interval_ms || a->timeout_ms != b->timeout_ms || a->rise != b->rise || a->fall != b->fall)
-		return false;
-	if (a->status_count != b->status_count || memcmp(a->statuses, b->statuses, a->status_count * sizeof(*a->statuses)) != 0)
-		return false;
-	return headers_equal(a, b);
-}
-
 static void set_checks(struct service *service)
 {
 	for (unsigned color = 0; color < COLOR_COUNT; color++) {
@@ -202,7 +177,7 @@ static void follow_file(struct service *service, enum color color)
 
 void service_set_conf(struct service *service, const struct conf_service *conf)
 {
-	bool same_check = checks_equal(&service->conf->probe, &conf->probe) && texts_equal(probe_host(service->conf), probe_host(conf));
+	bool same_check = differ_same_probe(&service->conf->probe, &conf->probe) && differ_same_text(probe_host(service->conf), probe_host(conf));
 	service->conf = conf;
 	if (same_check)
 		point_at_check(service);

@@ -123,5 +123,5 @@ json_t *service_truth_write(const struct service *service)
 		json_object_set_new(colors, color_name((enum color)color), color_to_truth(&service->colors[color]));
 	return json_pack("{s:s, s:{s:i, s:i}, s:o, s:o, s:o, s:o}", "live", color_name(live), "split", "blue", live == COLOR_BLUE ? 100 : 0, "green",
 		live == COLOR_GREEN ? 100 : 0, "colors", colors, "locked", lock_to_truth(service), "deployment",
-		deployment_or_null(switcher_current(service->switcher)), "undo", deployment_or_null(switcher_undo(service->switcher)));
+		running_or_null(switcher_current(service->switcher)), "undo", deployment_or_null(switcher_undo(service->switcher)));
 }

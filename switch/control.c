@@ -1,0 +1,334 @@
+/* The daemon: one struct that holds everything, built in one order and taken down in the reverse. Control thread. What happens once it runs is in
+ * switch/rounds (time), switch/reload and switch/admin. */
+#include "switch/control.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "switch/admin.h"
+#include "switch/daemon.h"
+#include "switch/reload.h"
+#include "switch/rounds.h"
+#include "switch/service_truth.h"
+#include "switch/wire.h"
+
+/* ---- what the parts tell ---- */
+
+static json_t *build_truth(void *arg)
+{
+	const struct control *control = arg;
+	json_t *services = json_object();
+	for (size_t i = 0; i < control->service_count; i++)
+		json_object_set_new(services, control->services[i]->name, service_truth_write(control->services[i]));
+	return json_pack("{s:i, s:o, s:s, s:o}", "format", 1, "written_at", wire_time(clock_wall_ms()), "version", TEAL_VERSION, "services", services);
+}
+
+static void on_truth_written(void *arg)
+{
+	rounds_wake(arg);
+}
+
+static void on_service_change(void *arg)
+{
+	struct control *control = arg;
+	tables_touch(control->tables);
+}
+
+static void on_service_news(void *arg)
+{
+	rounds_wake(arg);
+}
+
+static void on_service_truth(void *arg)
+{
+	struct control *control = arg;
+	keeper_write(control->keeper);
+}
+
+static void on_proxy_progress(void *arg)
+{
+	rounds_wake(arg);
+}
+
+/* ---- building ---- */
+
+static unsigned count_cores(void)
+{
+	cpu_set_t set;
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	int count = CPU_COUNT(&set);
+	return count > 0 ? (unsigned)count : 1;
+}
+
+static bool open_state(struct control *control, struct err *err)
+{
+	char warning[512] = "";
+	if (!journal_open(control->conf->state, control->loop, &control->journal, &control->first_truth, warning, err))
+		return false;
+	if (warning[0])
+		log_warning("%s", warning);
+	struct keeper_owner owner = {.build = build_truth, .on_written = on_truth_written, .arg = control};
+	control->keeper = keeper_new(control->journal, &owner);
+	control->archive = archive_new(control->journal);
+	control->events = events_new(control->journal);
+	return true;
+}
+
+static bool make_senses(struct control *control, struct err *err)
+{
+	control->resolver = resolver_new(control->loop, err);
+	if (!control->resolver)
+		return false;
+	control->fetch = fetch_new(control->loop);
+	control->prober = prober_new(control->loop, control->fetch);
+	return true;
+}
+
+struct service *control_make_service(struct control *control, const struct conf_service *conf, const json_t *truth, struct service_host **host)
+{
+	struct service_host_tools tools = {.keeper = control->keeper, .archive = control->archive, .events = control->events, .tables = control->tables};
+	struct service *service = service_new(&control->service_owner, conf, truth);
+	*host = service_host_new(service, &tools);
+	return service;
+}
+
+static void make_services(struct control *control)
+{
+	const struct conf *conf = control->conf;
+	const json_t *truths = json_object_get(control->first_truth, "services");
+	control->service_owner = (struct service_owner){
+		.prober = control->prober,
+		.resolver = control->resolver,
+		.events = control->events,
+		.workers = control->workers,
+		.on_change = on_service_change,
+		.on_news = on_service_news,
+		.on_truth = on_service_truth,
+		.arg = control,
+	};
+	control->tables = tables_new(control->loop, control->workers);
+	control->services = memory_array(conf->service_count, sizeof(struct service *));
+	control->hosts = memory_array(conf->service_count, sizeof(struct service_host *));
+	for (size_t i = 0; i < conf->service_count; i++)
+		control->services[i] = control_make_service(control, &conf->services[i], json_object_get(truths, conf->services[i].name), &control->hosts[i]);
+	control->service_count = conf->service_count;
+	tables_set_services(control->tables, conf, control->services, control->service_count);
+}
+
+bool control_open_access(const struct conf *conf, enum proxy_access *access, struct logwriter **writer, struct err *err)
+{
+	*writer = NULL;
+	*access = PROXY_ACCESS_OFF;
+	if (!conf->access_log.path || conf->access_log.format == CONF_ACCESS_OFF)
+		return true;
+	*access = conf->access_log.format == CONF_ACCESS_COMBINED ? PROXY_ACCESS_COMBINED : PROXY_ACCESS_JSON;
+	*writer = logwriter_open(conf->access_log.path, err);
+	return *writer != NULL || err_prefix(err, "access_log");
+}
+
+static bool start_proxy(struct control *control, struct err *err)
+{
+	const struct conf *conf = control->conf;
+	struct addr *listens = memory_array(conf->listen_count, sizeof(*listens));
+	struct proxy_options options = {.workers = control->workers,
+		.listens = listens,
+		.listen_count = conf->listen_count,
+		.loop = control->loop,
+		.on_progress = on_proxy_progress,
+		.arg = control};
+	for (size_t i = 0; i < conf->listen_count; i++)
+		listens[i] = conf->listens[i].address;
+	if (control_open_access(conf, &options.access, &control->access_writer, err)) {
+		options.access_writer = control->access_writer;
+		control->proxy = proxy_start(&options, tables_make(control->tables), err);
+	}
+	free(listens);
+	if (control->proxy)
+		tables_set_proxy(control->tables, control->proxy);
+	return control->proxy != NULL;
+}
+
+/* What ran when the last daemon ended goes on, in the state that the truth has of it. */
+static void resume_services(struct control *control)
+{
+	const json_t *truths = json_object_get(control->first_truth, "services");
+	for (size_t i = 0; i < control->service_count; i++)
+		service_truth_resume(control->services[i], json_object_get(truths, control->services[i]->name));
+	json_decref(control->first_truth);
+	control->first_truth = NULL;
+	keeper_write(control->keeper);
+}
+
+/* A row that says "running" and is not in the truth is of a daemon that ended before it could write more. */
+static void on_listed(void *arg, json_t *rows, const char *sentence)
+{
+	struct control *control = arg;
+	json_t *row;
+	size_t i;
+	(void)sentence;
+	json_array_foreach(rows, i, row)
+	{
+		const char *id = wire_read_text(row, "id"), *outcome = wire_read_text(row, "outcome");
+		if (!id || !outcome || strcmp(outcome, "running") != 0 || archive_find(control->archive, id))
+			continue;
+		json_object_set_new(row, "outcome", json_string("failed"));
+		json_object_set_new(row, "phase", json_string("steady"));
+		json_object_set_new(row, "cause", json_string("interrupted"));
+		json_object_set_new(row, "detail", json_string("the daemon ended before anything was switched"));
+		json_object_set_new(row, "exit", json_integer(1));
+		json_object_set_new(row, "ended_at", wire_time(clock_wall_ms()));
+		archive_write_document(control->archive, row);
+	}
+	json_decref(rows);
+}
+
+static bool build(struct control *control, struct err *err)
+{
+	control->workers = control->conf->workers ? control->conf->workers : count_cores();
+	control->started_at = clock_wall_ms();
+	if (!open_state(control, err))
+		return false;
+	control->admin = admin_new(control, err);
+	if (!control->admin || !make_senses(control, err))
+		return false;
+	make_services(control);
+	if (!start_proxy(control, err))
+		return false;
+	rounds_start(control);
+	resume_services(control);
+	journal_list(control->journal, NULL, 20, on_listed, control);
+	return true;
+}
+
+struct control *control_new(struct event_base *loop, struct conf *conf, struct err *err)
+{
+	struct control *control = memory_new(sizeof(*control));
+	signal(SIGPIPE, SIG_IGN);
+	control->loop = loop;
+	control->conf = conf;
+	if (build(control, err)) {
+		events_emit(control->events, NULL, NULL, "started", NULL, "teal " TEAL_VERSION " has started");
+		return control;
+	}
+	control_free(control);
+	return NULL;
+}
+
+/* ---- running and ending ---- */
+
+void control_run(struct control *control)
+{
+	event_base_loop(control->loop, EVLOOP_NO_EXIT_ON_EMPTY);
+}
+
+static uint64_t longest_drain_ms(const struct control *control)
+{
+	uint64_t longest = 0;
+	for (size_t i = 0; i < control->service_count; i++)
+		if (control->services[i]->conf->drain_requests_ms > longest)
+			longest = control->services[i]->conf->drain_requests_ms;
+	return longest;
+}
+
+void control_stop(struct control *control)
+{
+	if (control->draining) {
+		event_base_loopbreak(control->loop);
+		return;
+	}
+	control->draining = true;
+	control->drain_deadline_ms = clock_mono_ms() + longest_drain_ms(control);
+	events_emit(control->events, NULL, NULL, "stopping", NULL, "draining, then ending");
+	for (size_t i = 0; i < control->service_count; i++)
+		switcher_stop(control->services[i]->switcher);
+	tables_set_draining(control->tables);
+	tables_publish(control->tables);
+	proxy_drain(control->proxy);
+	rounds_wake(control);
+}
+
+static void free_services(struct control *control)
+{
+	for (size_t i = 0; i < control->service_count; i++) {
+		service_free(control->services[i]);
+		service_host_free(control->hosts[i]);
+	}
+	free(control->services);
+	free(control->hosts);
+	control->service_count = 0;
+}
+
+/* The journal's last callbacks find nobody any more: it is closed first, while everything they may touch is still there. */
+static void close_journal(struct control *control)
+{
+	if (control->keeper)
+		keeper_close(control->keeper);
+	if (control->events)
+		events_set_journal(control->events, NULL);
+	journal_close(control->journal);
+}
+
+void control_free(struct control *control)
+{
+	if (!control)
+		return;
+	rounds_stop(control);
+	admin_close(control->admin);
+	close_journal(control);
+	admin_free(control->admin);
+	if (control->tables)
+		tables_set_proxy(control->tables, NULL);
+	free_services(control);
+	tables_free(control->tables);
+	if (control->proxy)
+		proxy_stop(control->proxy);
+	logwriter_close(control->old_access_writer);
+	logwriter_close(control->access_writer);
+	if (control->prober)
+		prober_free(control->prober);
+	fetch_free(control->fetch);
+	if (control->resolver)
+		resolver_free(control->resolver);
+	events_free(control->events);
+	archive_free(control->archive);
+	keeper_free(control->keeper);
+	json_decref(control->first_truth);
+	conf_free(control->conf);
+	free(control);
+}
+
+/* ---- looking at it ---- */
+
+struct service *control_find_service(const struct control *control, const char *name)
+{
+	for (size_t i = 0; i < control->service_count; i++)
+		if (strcmp(control->services[i]->name, name) == 0)
+			return control->services[i];
+	return NULL;
+}
+
+bool control_is_busy(const struct control *control)
+{
+	for (size_t i = 0; i < control->service_count; i++)
+		if (switcher_current(control->services[i]->switcher))
+			return true;
+	return false;
+}
+
+const struct addr *control_listens(const struct control *control, size_t *count)
+{
+	return proxy_listens(control->proxy, count);
+}
+
+const struct addr *control_admin_listen(const struct control *control)
+{
+	return admin_listen_address(control->admin);
+}

@@ -1,0 +1,176 @@
+/* What is different between two configurations. Pure; switch/reload decides what follows. */
+#include "switch/differ.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+bool differ_same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_texts(char *const *a, size_t a_count, char *const *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (strcmp(a[i], b[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool same_headers(const struct conf_probe *a, const struct conf_probe *b)
+{
+	if (a->header_count != b->header_count)
+		return false;
+	for (size_t i = 0; i < a->header_count; i++)
+		if (strcmp(a->headers[i].name, b->headers[i].name) != 0 || strcmp(a->headers[i].value, b->headers[i].value) != 0)
+			return false;
+	return true;
+}
+
+static bool same_statuses(const struct conf_probe *a, const struct conf_probe *b)
+{
+	if (a->status_count != b->status_count)
+		return false;
+	for (size_t i = 0; i < a->status_count; i++)
+		if (a->statuses[i].low != b->statuses[i].low || a->statuses[i].high != b->statuses[i].high)
+			return false;
+	return true;
+}
+
+bool differ_same_probe(const struct conf_probe *a, const struct conf_probe *b)
+{
+	if (!differ_same_text(a->path, b->path) || !differ_same_text(a->host, b->host) || !differ_same_text(a->body, b->body) || a->https != b->https)
+		return false;
+	if (a->interval_ms != b->interval_ms || a->timeout_ms != b->timeout_ms || a->rise != b->rise || a->fall != b->fall)
+		return false;
+	return same_statuses(a, b) && same_headers(a, b);
+}
+
+bool differ_same_color(const struct conf_color *a, const struct conf_color *b)
+{
+	if (!differ_same_text(a->version, b->version) || a->backend_count != b->backend_count)
+		return false;
+	for (size_t i = 0; i < a->backend_count; i++)
+		if (strcmp(a->backends[i].text, b->backends[i].text) != 0)
+			return false;
+	return true;
+}
+
+bool differ_same_access(const struct conf *a, const struct conf *b)
+{
+	return differ_same_text(a->access_log.path, b->access_log.path) && a->access_log.format == b->access_log.format;
+}
+
+/* ---- read only at the start ---- */
+
+static bool same_listens(const struct conf *a, const struct conf *b)
+{
+	if (a->listen_count != b->listen_count)
+		return false;
+	for (size_t i = 0; i < a->listen_count; i++)
+		if (strcmp(a->listens[i].text, b->listens[i].text) != 0)
+			return false;
+	return true;
+}
+
+void differ_list_fixed(const struct conf *a, const struct conf *b, json_t *keys)
+{
+	const struct {
+		const char *key;
+		bool same;
+	} fixed[] = {
+		{"admin.socket", differ_same_text(a->admin.socket, b->admin.socket)},
+		{"admin.listen", differ_same_text(a->admin.listen, b->admin.listen)},
+		{"admin.token_file", differ_same_text(a->admin.token_file, b->admin.token_file)},
+		{"state", differ_same_text(a->state, b->state)},
+		{"workers", a->workers == b->workers},
+		{"listen", same_listens(a, b)},
+	};
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		if (!fixed[i].same)
+			json_array_append_new(keys, json_string(fixed[i].key));
+}
+
+/* ---- everything else ---- */
+
+static void say(json_t *sentences, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(json_t *sentences, const char *format, ...)
+{
+	char text[256];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	json_array_append_new(sentences, json_string(text));
+}
+
+static bool same_routes(const struct conf_service *a, const struct conf_service *b)
+{
+	return same_texts(a->hosts, a->host_count, b->hosts, b->host_count) && same_texts(a->paths, a->path_count, b->paths, b->path_count);
+}
+
+static bool same_limits(const struct conf_service *a, const struct conf_service *b)
+{
+	return a->bake_ms == b->bake_ms && a->gate_healthy == b->gate_healthy && a->rollback.error_rate == b->rollback.error_rate &&
+	       a->rollback.unhealthy_probes == b->rollback.unhealthy_probes && a->rollback.inconclusive == b->rollback.inconclusive &&
+	       a->drain_requests_ms == b->drain_requests_ms && a->drain_tunnels_ms == b->drain_tunnels_ms;
+}
+
+static void list_service(const struct conf_service *a, const struct conf_service *b, json_t *sentences)
+{
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		if (!differ_same_color(&a->colors[color], &b->colors[color]))
+			say(sentences, "service %s: %s has another version or other backends", b->name, color_name((enum color)color));
+	if (!same_routes(a, b))
+		say(sentences, "service %s: other hosts or paths", b->name);
+	if (!differ_same_probe(&a->probe, &b->probe))
+		say(sentences, "service %s: another probe", b->name);
+	if (!same_limits(a, b))
+		say(sentences, "service %s: other gates, bake, rollback or drain", b->name);
+	if (a->balance != b->balance || !same_texts(a->replay_methods, a->replay_method_count, b->replay_methods, b->replay_method_count))
+		say(sentences, "service %s: another balance or replay", b->name);
+}
+
+static bool same_trusted(const struct conf *a, const struct conf *b)
+{
+	if (a->trusted_proxy_count != b->trusted_proxy_count)
+		return false;
+	for (size_t i = 0; i < a->trusted_proxy_count; i++) {
+		const struct addr_block *one = &a->trusted_proxies[i], *other = &b->trusted_proxies[i];
+		if (one->kind != other->kind || one->bits != other->bits || memcmp(one->bytes, other->bytes, sizeof(one->bytes)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void list_globals(const struct conf *a, const struct conf *b, json_t *sentences)
+{
+	if (a->limits.header_bytes != b->limits.header_bytes || a->limits.body != b->limits.body || a->limits.headers != b->limits.headers ||
+		a->limits.connections != b->limits.connections)
+		say(sentences, "other limits");
+	if (a->timeouts.header_ms != b->timeouts.header_ms || a->timeouts.idle_ms != b->timeouts.idle_ms || a->timeouts.connect_ms != b->timeouts.connect_ms ||
+		a->timeouts.response_ms != b->timeouts.response_ms || a->timeouts.stall_ms != b->timeouts.stall_ms)
+		say(sentences, "other timeouts");
+	if (!same_trusted(a, b))
+		say(sentences, "other trusted proxies");
+	if (!differ_same_access(a, b))
+		say(sentences, "another access log");
+}
+
+void differ_list_changes(const struct conf *a, const struct conf *b, json_t *sentences)
+{
+	for (size_t i = 0; i < b->service_count; i++) {
+		const struct conf_service *before = conf_find_service(a, b->services[i].name);
+		if (before)
+			list_service(before, &b->services[i], sentences);
+		else
+			say(sentences, "service %s is new", b->services[i].name);
+	}
+	for (size_t i = 0; i < a->service_count; i++)
+		if (!conf_find_service(b, a->services[i].name))
+			say(sentences, "service %s is removed", a->services[i].name);
+	list_globals(a, b, sentences);
+}

@@ -1,0 +1,269 @@
+/* OpenMetrics text. Control thread; only reads. Label values come from the configuration, never from a request. */
+#include "switch/metrics.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "proxy/fail.h"
+#include "switch/daemon.h"
+
+/* ---- text ---- */
+
+static void add_label_value(struct text *out, const char *value)
+{
+	for (const char *byte = value; *byte; byte++) {
+		if (*byte == '\\' || *byte == '"')
+			text_addf(out, "\\%c", *byte);
+		else if (*byte == '\n')
+			text_add(out, "\\n", 2);
+		else
+			text_add(out, byte, 1);
+	}
+}
+
+void metrics_add_sample(struct text *out, const char *name, const char *const *labels, double value)
+{
+	text_addf(out, "%s", name);
+	for (size_t i = 0; labels && labels[i]; i += 2) {
+		text_addf(out, "%s%s=\"", i == 0 ? "{" : ",", labels[i]);
+		add_label_value(out, labels[i + 1]);
+		text_add(out, "\"", 1);
+	}
+	text_addf(out, labels && labels[0] ? "} " : " ");
+	if (value == floor(value) && fabs(value) < 1e15)
+		text_addf(out, "%.0f\n", value);
+	else
+		text_addf(out, "%.9g\n", value);
+}
+
+static void begin(struct text *out, const char *family, const char *type, const char *help)
+{
+	text_addf(out, "# TYPE %s %s\n", family, type);
+	size_t length = strlen(family);
+	if (length > 8 && strcmp(family + length - 8, "_seconds") == 0)
+		text_addf(out, "# UNIT %s seconds\n", family);
+	text_addf(out, "# HELP %s %s\n", family, help);
+}
+
+static void add_plain(struct text *out, const char *family, const char *type, const char *suffix, const char *help, double value)
+{
+	char name[96];
+	snprintf(name, sizeof(name), "%s%s", family, suffix);
+	begin(out, family, type, help);
+	metrics_add_sample(out, name, NULL, value);
+}
+
+/* ---- per color ---- */
+
+typedef void color_samples(struct text *out, const char *name, const struct service *service, enum color color);
+
+static void for_each_color(const struct control *control, struct text *out, const char *name, color_samples *samples)
+{
+	for (size_t i = 0; i < control->service_count; i++)
+		for (unsigned color = 0; color < COLOR_COUNT; color++)
+			samples(out, name, control->services[i], (enum color)color);
+}
+
+static void add_of_color(struct text *out, const char *name, const struct service *service, enum color color, double value)
+{
+	const char *labels[] = {"service", service->name, "color", color_name(color), NULL};
+	metrics_add_sample(out, name, labels, value);
+}
+
+static const struct totals_sum *read_totals(const struct service *service, enum color color)
+{
+	static struct totals_sum sum; /* large; one thread */
+	totals_read(service->totals, color, &sum);
+	return &sum;
+}
+
+static void add_requests(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	const struct totals_sum *sum = read_totals(service, color);
+	for (unsigned i = 0; i < TOTALS_STATUS_COUNT; i++) {
+		char code[8];
+		if (sum->codes[i] == 0)
+			continue;
+		snprintf(code, sizeof(code), "%u", TOTALS_STATUS_LOW + i);
+		const char *labels[] = {"service", service->name, "color", color_name(color), "code", code, NULL};
+		metrics_add_sample(out, name, labels, (double)sum->codes[i]);
+	}
+}
+
+static void add_durations(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	static const struct {
+		uint64_t us;
+		const char *le;
+	} bounds[] = {{500, "0.0005"}, {1000, "0.001"}, {2500, "0.0025"}, {5000, "0.005"}, {10000, "0.01"}, {25000, "0.025"}, {50000, "0.05"}, {100000, "0.1"},
+		{250000, "0.25"}, {500000, "0.5"}, {1000000, "1.0"}, {2500000, "2.5"}, {5000000, "5.0"}, {10000000, "10.0"}, {30000000, "30.0"}};
+	char full[96];
+	const struct histogram_counts *duration = &read_totals(service, color)->duration;
+	snprintf(full, sizeof(full), "%s_bucket", name);
+	for (size_t i = 0; i <= sizeof(bounds) / sizeof(bounds[0]); i++) {
+		bool last = i == sizeof(bounds) / sizeof(bounds[0]);
+		const char *labels[] = {"service", service->name, "color", color_name(color), "le", last ? "+Inf" : bounds[i].le, NULL};
+		metrics_add_sample(out, full, labels, (double)(last ? duration->total : histogram_count_under(duration, bounds[i].us)));
+	}
+	snprintf(full, sizeof(full), "%s_count", name);
+	add_of_color(out, full, service, color, (double)duration->total);
+	snprintf(full, sizeof(full), "%s_sum", name);
+	add_of_color(out, full, service, color, (double)duration->sum_us / 1e6);
+}
+
+static void add_errors(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	add_of_color(out, name, service, color, (double)read_totals(service, color)->errors);
+}
+
+static void add_replayed(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	add_of_color(out, name, service, color, (double)read_totals(service, color)->replayed);
+}
+
+static void add_inflight(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	add_of_color(out, name, service, color, (double)totals_inflight(service->totals, color));
+}
+
+static void add_live(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	add_of_color(out, name, service, color, service->live == color ? 1 : 0);
+}
+
+/* ---- per backend ---- */
+
+static void add_of_member(struct text *out, const char *name, const struct service *service, const struct member *member, double value)
+{
+	const char *labels[] = {"service", service->name, "color", color_name(member->owner->color), "backend", member->name, NULL};
+	metrics_add_sample(out, name, labels, value);
+}
+
+static void add_up(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	const struct service_color *half = &service->colors[color];
+	for (size_t i = 0; i < half->count; i++)
+		add_of_member(out, name, service, half->members[i], half->members[i]->health == HEALTH_UP ? 1 : 0);
+}
+
+static void add_backend_inflight(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	const struct service_color *half = &service->colors[color];
+	for (size_t i = 0; i < half->count; i++)
+		if (half->members[i]->backend)
+			add_of_member(out, name, service, half->members[i], (double)backend_inflight(half->members[i]->backend));
+}
+
+static void add_probe_duration(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	const struct service_color *half = &service->colors[color];
+	for (size_t i = 0; i < half->count; i++)
+		if (half->members[i]->probed)
+			add_of_member(out, name, service, half->members[i], (double)half->members[i]->last.took_us / 1e6);
+}
+
+/* ---- per service ---- */
+
+static void write_deployments(const struct control *control, struct text *out)
+{
+	begin(out, "teal_deployments", "counter", "Deployments that ended, since the start of the daemon.");
+	for (size_t i = 0; i < control->service_count; i++) {
+		const struct service *service = control->services[i];
+		for (unsigned outcome = OUTCOME_PROMOTED; outcome < OUTCOME_COUNT; outcome++) {
+			const char *labels[] = {"service", service->name, "outcome", deployment_outcome_name((enum outcome)outcome), NULL};
+			metrics_add_sample(out, "teal_deployments_total", labels, (double)switcher_outcomes(service->switcher, (enum outcome)outcome));
+		}
+	}
+}
+
+static void write_readiness(const struct control *control, struct text *out)
+{
+	begin(out, "teal_rollback_ready", "gauge", "Whether a rollback would succeed now: 1 ready, 0.5 degraded, 0 gone.");
+	for (size_t i = 0; i < control->service_count; i++) {
+		char reason[256];
+		const struct service *service = control->services[i];
+		const char *labels[] = {"service", service->name, NULL};
+		metrics_add_sample(out, "teal_rollback_ready", labels, (double)switcher_readiness(service->switcher, reason, sizeof(reason)) / READINESS_READY);
+	}
+}
+
+static void write_colors(const struct control *control, struct text *out)
+{
+	static const struct {
+		const char *family, *type, *suffix, *help;
+		color_samples *samples;
+	} families[] = {
+		{"teal_requests", "counter", "_total", "Answers to clients, by status.", add_requests},
+		{"teal_request_duration_seconds", "histogram", "", "From the request's head read to the answer complete.", add_durations},
+		{"teal_request_errors", "counter", "_total", "5xx answers and failures to answer.", add_errors},
+		{"teal_inflight_requests", "gauge", "", "Requests assigned to the color and not answered yet.", add_inflight},
+		{"teal_replayed_requests", "counter", "_total", "Attempts repeated on another connection or backend.", add_replayed},
+		{"teal_live", "gauge", "", "1 for the live color.", add_live},
+		{"teal_split_ratio", "gauge", "", "The color's share of the traffic.", add_live},
+		{"teal_backend_up", "gauge", "", "1 when the backend is up.", add_up},
+		{"teal_backend_inflight_requests", "gauge", "", "Requests that the backend is answering.", add_backend_inflight},
+		{"teal_probe_duration_seconds", "gauge", "", "How long the last probe took.", add_probe_duration},
+	};
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		char name[96];
+		snprintf(name, sizeof(name), "%s%s", families[i].family, families[i].suffix);
+		begin(out, families[i].family, families[i].type, families[i].help);
+		for_each_color(control, out, name, families[i].samples);
+	}
+}
+
+/* ---- the daemon ---- */
+
+static void write_connections(const struct proxy_counters *counters, struct text *out)
+{
+	const struct {
+		const char *state;
+		uint64_t value;
+	} states[] = {{"active", counters->open > counters->idle + counters->tunnels ? counters->open - counters->idle - counters->tunnels : 0},
+		{"idle", counters->idle}, {"tunnel", counters->tunnels}};
+	begin(out, "teal_connections", "gauge", "Client connections that are open.");
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		const char *labels[] = {"state", states[i].state, NULL};
+		metrics_add_sample(out, "teal_connections", labels, (double)states[i].value);
+	}
+}
+
+static void write_failures(const struct proxy_counters *counters, struct text *out)
+{
+	begin(out, "teal_failures", "counter", "Exchanges that failed, or were repeated after failing, by kind.");
+	for (unsigned i = FAIL_none + 1; i < FAIL_COUNT; i++) {
+		const char *labels[] = {"kind", fail_row((enum fail)i)->name, NULL};
+		if (counters->fails[i] > 0)
+			metrics_add_sample(out, "teal_failures_total", labels, (double)counters->fails[i]);
+	}
+}
+
+static void write_daemon(const struct control *control, struct text *out)
+{
+	const char *build[] = {"version", TEAL_VERSION, NULL};
+	struct proxy_counters counters;
+	proxy_read_counters(control->proxy, &counters);
+	begin(out, "teal_build", "info", "What is running.");
+	metrics_add_sample(out, "teal_build_info", build, 1);
+	write_connections(&counters, out);
+	write_failures(&counters, out);
+	add_plain(out, "teal_accepted_connections", "counter", "_total", "Client connections accepted.", (double)counters.accepted);
+	add_plain(out, "teal_accept_paused", "counter", "_total", "Times that accepting paused for want of descriptors or connections.",
+		(double)counters.accept_paused);
+	add_plain(out, "teal_unrouted_requests", "counter", "_total", "Requests that no service took.", (double)counters.unrouted);
+	add_plain(out, "teal_access_log_dropped_lines", "counter", "_total", "Lines of the access log that were dropped.",
+		control->access_writer ? (double)logwriter_dropped(control->access_writer) : 0);
+	add_plain(out, "teal_journal_durable", "gauge", "", "1 when the newest start-up truth is on disk.", keeper_fault(control->keeper) ? 0 : 1);
+}
+
+void metrics_write(const struct control *control, struct text *out)
+{
+	write_daemon(control, out);
+	write_colors(control, out);
+	write_deployments(control, out);
+	write_readiness(control, out);
+	text_addf(out, "# EOF\n");
+}

@@ -1,0 +1,160 @@
+/* What happens by itself. Control thread. Decides nothing: the switchers do, when they are called. */
+#include "switch/rounds.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "switch/admin.h"
+#include "switch/daemon.h"
+#include "switch/reload.h"
+
+#define PACE_US 20000 /* how often a deployment under way, or a drain, is looked at */
+
+static bool is_drained(const struct control *control)
+{
+	struct proxy_counters counters;
+	proxy_read_counters(control->proxy, &counters);
+	return counters.open == 0;
+}
+
+static void look_at_drain(struct control *control)
+{
+	if (!control->draining)
+		return;
+	if (is_drained(control) || clock_mono_ms() >= control->drain_deadline_ms)
+		event_base_loopexit(control->loop, NULL);
+}
+
+static void set_pace(struct control *control)
+{
+	static const struct timeval pace = {0, PACE_US};
+	bool wanted = control->draining || control_is_busy(control) || admin_has_waits(control->admin);
+	if (wanted && !evtimer_pending(control->pace, NULL))
+		evtimer_add(control->pace, &pace);
+}
+
+static void go_round(struct control *control)
+{
+	for (size_t i = 0; i < control->service_count; i++)
+		switcher_run(control->services[i]->switcher);
+	admin_check_waits(control->admin);
+	look_at_drain(control);
+	set_pace(control);
+}
+
+static void on_pace(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	go_round(arg);
+}
+
+void rounds_wake(struct control *control)
+{
+	static const struct timeval now = {0, 0};
+	if (control->news && !evtimer_pending(control->news, NULL))
+		evtimer_add(control->news, &now);
+}
+
+/* ---- once a second ---- */
+
+static void measure(struct control *control)
+{
+	static struct totals_sum sum; /* large; one thread */
+	uint64_t second = clock_mono_ms() / 1000;
+	for (size_t i = 0; i < control->service_count; i++) {
+		for (unsigned color = 0; color < COLOR_COUNT; color++) {
+			struct service *service = control->services[i];
+			totals_read(service->totals, (enum color)color, &sum);
+			measures_add(service->colors[color].measures, second, &sum);
+		}
+	}
+}
+
+static void close_old_access(struct control *control)
+{
+	if (!control->old_access_writer || !tables_are_in_force(control->tables, control->old_access_generation))
+		return;
+	logwriter_close(control->old_access_writer);
+	control->old_access_writer = NULL;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *control = arg;
+	(void)fd;
+	(void)what;
+	measure(control);
+	proxy_collect(control->proxy);
+	keeper_retry(control->keeper);
+	close_old_access(control);
+	admin_tick(control->admin);
+	go_round(control);
+}
+
+/* ---- signals ---- */
+
+static void on_end_signal(evutil_socket_t number, short what, void *arg)
+{
+	(void)what;
+	log_info("signal %d: %s", (int)number, ((struct control *)arg)->draining ? "ending at once" : "draining");
+	control_stop(arg);
+}
+
+static void on_reload_signal(evutil_socket_t number, short what, void *arg)
+{
+	(void)number;
+	(void)what;
+	reload_by_signal(arg);
+}
+
+static void on_reopen_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct control *control = arg;
+	(void)number;
+	(void)what;
+	if (control->access_writer)
+		logwriter_reopen(control->access_writer);
+	log_info("the access log is opened anew");
+}
+
+static void add_signals(struct control *control)
+{
+	static const struct {
+		int number;
+		event_callback_fn callback;
+	} wanted[] = {{SIGTERM, on_end_signal}, {SIGINT, on_end_signal}, {SIGHUP, on_reload_signal}, {SIGUSR1, on_reopen_signal}};
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		control->signals[i] = evsignal_new(control->loop, wanted[i].number, wanted[i].callback, control);
+		event_add(control->signals[i], NULL);
+	}
+}
+
+void rounds_start(struct control *control)
+{
+	static const struct timeval second = {1, 0};
+	control->pace = evtimer_new(control->loop, on_pace, control);
+	control->news = evtimer_new(control->loop, on_pace, control);
+	control->tick = event_new(control->loop, -1, EV_PERSIST, on_tick, control);
+	event_add(control->tick, &second);
+	add_signals(control);
+	rounds_wake(control);
+}
+
+static void drop(struct event **event)
+{
+	if (*event)
+		event_free(*event);
+	*event = NULL;
+}
+
+void rounds_stop(struct control *control)
+{
+	for (size_t i = 0; i < sizeof(control->signals) / sizeof(control->signals[0]); i++)
+		drop(&control->signals[i]);
+	drop(&control->tick);
+	drop(&control->pace);
+	drop(&control->news);
+}

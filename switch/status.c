@@ -1,0 +1,235 @@
+/* The one status document. Control thread; only reads. */
+#include "switch/status.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "switch/admin.h"
+#include "switch/daemon.h"
+#include "switch/wire.h"
+
+#define RATE_SECONDS 60u
+#define PACE_SECONDS 10u
+
+/* ---- backends ---- */
+
+static json_t *last_probe(const struct member *member)
+{
+	const struct probe_result *last = &member->last;
+	if (!member->probed)
+		return json_null();
+	return json_pack("{s:o, s:b, s:o, s:f, s:i}", "at", wire_time(last->at_wall_ms), "ok", last->ok, "detail", wire_text(last->detail), "ms",
+		(double)last->took_us / 1000.0, "streak", (int)last->streak);
+}
+
+static void add_lanes(json_t *object, const struct backend *backend)
+{
+	uint64_t requests = 0, failures = 0, connections = 0;
+	for (unsigned i = 0; backend && i < backend->workers; i++) {
+		const struct backend_lane *lane = &backend->lanes[i];
+		requests += atomic_load_explicit(&lane->requests, memory_order_relaxed);
+		failures += atomic_load_explicit(&lane->failures, memory_order_relaxed);
+		connections += atomic_load_explicit(&lane->connections, memory_order_relaxed);
+	}
+	json_object_set_new(object, "inflight", wire_count(backend ? backend_inflight(backend) : 0));
+	json_object_set_new(object, "connections", wire_count(connections));
+	json_object_set_new(object, "requests", wire_count(requests));
+	json_object_set_new(object, "failures", wire_count(failures));
+}
+
+static json_t *make_backend(const struct member *member)
+{
+	char resolved[ADDR_TEXT_SIZE] = "";
+	json_t *object = json_object();
+	if (member->backend)
+		addr_format(&member->backend->addr, resolved, sizeof(resolved));
+	json_object_set_new(object, "address", wire_text(member->name));
+	json_object_set_new(object, "resolved", wire_text(resolved));
+	json_object_set_new(object, "health", json_string(health_name(member->health)));
+	add_lanes(object, member->backend);
+	json_object_set_new(object, "last_probe", last_probe(member));
+	if (member->fault[0])
+		json_object_set_new(object, "fault", wire_text(member->fault));
+	return object;
+}
+
+/* ---- colors ---- */
+
+static void add_traffic(json_t *object, const struct service *service, enum color color)
+{
+	static struct totals_sum sum; /* large; one thread */
+	totals_read(service->totals, color, &sum);
+	json_object_set_new(object, "inflight", wire_count(totals_inflight(service->totals, color)));
+	json_object_set_new(object, "assist", wire_count(totals_assist(service->totals, color)));
+	json_object_set_new(object, "requests", wire_count(sum.ended));
+	json_object_set_new(object, "errors", wire_count(sum.errors));
+	json_object_set_new(object, "failed", wire_count(sum.failed));
+	json_object_set_new(object, "aborted", wire_count(sum.aborted));
+	json_object_set_new(object, "replayed", wire_count(sum.replayed));
+}
+
+static void add_rates(json_t *object, const struct measures *measures)
+{
+	uint64_t now = clock_mono_ms() / 1000, ended, errors;
+	double p50_ms = 0, p99_ms = 0;
+	measures_count(measures, now, RATE_SECONDS, &ended, &errors);
+	json_object_set_new(object, "error_rate", ended ? json_real((double)errors / (double)ended) : json_null());
+	bool any = measures_latency(measures, now, &p50_ms, &p99_ms);
+	json_object_set_new(
+		object, "latency_ms", json_pack("{s:o, s:o}", "p50", any ? json_real(p50_ms) : json_null(), "p99", any ? json_real(p99_ms) : json_null()));
+	measures_count(measures, now, PACE_SECONDS, &ended, &errors);
+	json_object_set_new(object, "requests_per_s", json_real((double)ended / PACE_SECONDS));
+}
+
+static json_t *make_quarantine(const struct service *service, enum color color)
+{
+	const struct service_quarantine *quarantine = service_find_quarantine(service, color);
+	if (!quarantine)
+		return json_null();
+	return json_pack("{s:s, s:o, s:o}", "deployment", quarantine->deployment, "at", wire_time(quarantine->at), "reason", wire_text(quarantine->reason));
+}
+
+json_t *status_make_color(const struct service *service, enum color color)
+{
+	const struct service_color *half = &service->colors[color];
+	struct service_health health;
+	json_t *object = json_object(), *backends = json_array();
+	service_read_health(service, color, &health);
+	for (size_t i = 0; i < half->count; i++)
+		json_array_append_new(backends, make_backend(half->members[i]));
+	json_object_set_new(object, "version", wire_text(half->now.version));
+	json_object_set_new(object, "health", json_string(color_health_name(health.health)));
+	json_object_set_new(object, "from", json_string(half->deployed ? "deploy" : "file"));
+	add_traffic(object, service, color);
+	add_rates(object, half->measures);
+	json_object_set_new(object, "quarantine", make_quarantine(service, color));
+	json_object_set_new(object, "backends", backends);
+	return object;
+}
+
+/* ---- services ---- */
+
+static json_t *make_deployment(const struct service *service)
+{
+	const struct deployment *deployment = switcher_current(service->switcher);
+	if (!deployment)
+		return json_null();
+	json_t *document = deployment_to_json(deployment);
+	json_object_del(document, "gates");
+	json_object_del(document, "evidence");
+	return document;
+}
+
+static json_t *make_lock(const struct service *service)
+{
+	if (!service->lock.set)
+		return json_null();
+	return json_pack(
+		"{s:o, s:o, s:o}", "reason", wire_text(service->lock.reason), "actor", wire_text(service->lock.actor), "at", wire_time(service->lock.at));
+}
+
+static json_t *make_pace(const struct service *service)
+{
+	uint64_t now = clock_mono_ms() / 1000, ended = 0, errors = 0;
+	for (unsigned color = 0; color < COLOR_COUNT; color++) {
+		uint64_t more_ended, more_errors;
+		measures_count(service->colors[color].measures, now, PACE_SECONDS, &more_ended, &more_errors);
+		ended += more_ended;
+		errors += more_errors;
+	}
+	return json_pack("{s:f, s:f}", "requests_per_s", (double)ended / PACE_SECONDS, "errors_per_s", (double)errors / PACE_SECONDS);
+}
+
+json_t *status_make_service(const struct service *service)
+{
+	char reason[256];
+	const struct deployment *current = switcher_current(service->switcher), *undo = switcher_undo(service->switcher);
+	enum readiness readiness = switcher_readiness(service->switcher, reason, sizeof(reason));
+	json_t *object = json_object();
+	json_object_set_new(object, "name", wire_text(service->name));
+	json_object_set_new(object, "via", json_string("proxy"));
+	json_object_set_new(object, "live", json_string(color_name(service->live)));
+	json_object_set_new(
+		object, "split", json_pack("{s:i, s:i}", "blue", service->live == COLOR_BLUE ? 100 : 0, "green", service->live == COLOR_GREEN ? 100 : 0));
+	json_object_set_new(object, "phase", json_string(current ? deployment_phase(current) : "steady"));
+	json_object_set_new(object, "readiness", json_string(readiness_name(readiness)));
+	json_object_set_new(object, "readiness_reason", wire_text(reason));
+	json_object_set_new(object, "deployment", make_deployment(service));
+	json_object_set_new(object, "locked", make_lock(service));
+	json_object_set_new(object, "held", json_false());
+	json_object_set_new(object, "undo", current && deployment_has_flipped(current) ? wire_text(current->id) : wire_text(undo ? undo->id : NULL));
+	json_object_set_new(object, "hosts", wire_texts(service->conf->hosts, service->conf->host_count));
+	json_object_set_new(object, "paths", wire_texts(service->conf->paths, service->conf->path_count));
+	json_object_set_new(object, "balance", json_string(service->conf->balance == CONF_ROUND_ROBIN ? "round_robin" : "least_connections"));
+	json_object_set_new(object, "bake_s", wire_seconds(service->conf->bake_ms));
+	json_object_set_new(object, "rates", make_pace(service));
+	json_object_set_new(
+		object, "colors", json_pack("{s:o, s:o}", "blue", status_make_color(service, COLOR_BLUE), "green", status_make_color(service, COLOR_GREEN)));
+	return object;
+}
+
+/* ---- all ---- */
+
+static json_t *make_listens(const struct control *control)
+{
+	size_t count;
+	char text[ADDR_TEXT_SIZE];
+	json_t *array = json_array();
+	const struct addr *listens = proxy_listens(control->proxy, &count);
+	for (size_t i = 0; i < count; i++) {
+		addr_format(&listens[i], text, sizeof(text));
+		json_array_append_new(array, json_string(text));
+	}
+	return array;
+}
+
+static json_t *make_admin_listen(const struct control *control)
+{
+	char text[ADDR_TEXT_SIZE];
+	const struct addr *listen = admin_listen_address(control->admin);
+	if (!listen)
+		return json_null();
+	addr_format(listen, text, sizeof(text));
+	return json_string(text);
+}
+
+static json_t *make_journal(const struct control *control)
+{
+	char fault[512] = "";
+	const char *truth_fault = keeper_fault(control->keeper);
+	journal_fault(control->journal, fault, sizeof(fault));
+	return json_pack("{s:b, s:o}", "durable", truth_fault == NULL, "fault", wire_text(truth_fault ? truth_fault : fault));
+}
+
+static json_t *make_connections(const struct control *control)
+{
+	struct proxy_counters counters;
+	proxy_read_counters(control->proxy, &counters);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "accepted", wire_count(counters.accepted), "open", wire_count(counters.open), "idle",
+		wire_count(counters.idle), "tunnels", wire_count(counters.tunnels), "accept_paused", wire_count(counters.accept_paused), "unrouted",
+		wire_count(counters.unrouted));
+}
+
+json_t *status_make(const struct control *control)
+{
+	json_t *status = json_object(), *services = json_object();
+	for (size_t i = 0; i < control->service_count; i++)
+		json_object_set_new(services, control->services[i]->name, status_make_service(control->services[i]));
+	json_object_set_new(status, "version", json_string(TEAL_VERSION));
+	json_object_set_new(status, "pid", json_integer(getpid()));
+	json_object_set_new(status, "started_at", wire_time(control->started_at));
+	json_object_set_new(status, "now", wire_time(clock_wall_ms()));
+	json_object_set_new(status, "config", wire_text(control->conf->file));
+	json_object_set_new(status, "state", wire_text(control->conf->state));
+	json_object_set_new(status, "workers", json_integer(control->workers));
+	json_object_set_new(status, "draining", json_boolean(control->draining));
+	json_object_set_new(status, "listens", make_listens(control));
+	json_object_set_new(status, "admin_listen", make_admin_listen(control));
+	json_object_set_new(status, "generation", wire_count(tables_generation(control->tables)));
+	json_object_set_new(status, "acknowledged", wire_count(proxy_acknowledged(control->proxy)));
+	json_object_set_new(status, "journal", make_journal(control));
+	json_object_set_new(status, "connections", make_connections(control));
+	json_object_set_new(status, "access_log_dropped", wire_count(control->access_writer ? logwriter_dropped(control->access_writer) : 0));
+	json_object_set_new(status, "services", services);
+	return status;
+}
