@@ -48,9 +48,10 @@ struct store {
 	bool running;
 	/* under the mutex */
 	pthread_mutex_t mutex;
-	pthread_cond_t changed; /* the queue, `stopping` or `ended` */
-	struct works queued, finished;
+	pthread_cond_t changed; /* the queues, `opened`, `stopping` or `ended` */
+	struct works truths, queued, finished;
 	struct work *present; /* what the thread is at */
+	bool opened;          /* the database was tried once */
 	bool stopping, ended, abandoned;
 	struct err fault;
 	/* the thread's own; `truthfile` is the control thread's until the first write */
@@ -80,13 +81,6 @@ static struct work *take_work(struct works *works)
 	if (work && !(works->first = work->next))
 		works->end = &works->first;
 	return work;
-}
-
-static void move_works(struct works *from, struct works *to)
-{
-	clear_works(to);
-	for (struct work *work; (work = take_work(from));)
-		append_work(to, work);
 }
 
 /* ---- the thread ---- */
@@ -119,6 +113,11 @@ static void notify(struct store *store)
 	}
 }
 
+static struct timespec timespec_of(uint64_t mono_ms)
+{
+	return (struct timespec){.tv_sec = (time_t)(mono_ms / 1000u), .tv_nsec = (long)(mono_ms % 1000u) * 1000000};
+}
+
 /* With the mutex held; waits for work, or until the database is to be tried again. */
 static void wait_for_work(struct store *store)
 {
@@ -126,7 +125,7 @@ static void wait_for_work(struct store *store)
 		pthread_cond_wait(&store->changed, &store->mutex);
 		return;
 	}
-	struct timespec until = {.tv_sec = (time_t)(store->retry_at_ms / 1000u), .tv_nsec = (long)(store->retry_at_ms % 1000u) * 1000000};
+	struct timespec until = timespec_of(store->retry_at_ms);
 	pthread_cond_timedwait(&store->changed, &store->mutex, &until);
 }
 
@@ -146,14 +145,25 @@ static bool do_work(struct store *store, struct work *work)
 	return true;
 }
 
+/* A truth never waits for history that is queued. */
+static struct work *next_work(struct store *store)
+{
+	struct work *work = take_work(&store->truths);
+	return work ? work : take_work(&store->queued);
+}
+
 static void *run(void *arg)
 {
 	struct store *store = arg;
 	bool kept = true;
 	open_database(store);
 	pthread_mutex_lock(&store->mutex);
-	while (kept && (store->queued.first || !store->stopping)) {
-		struct work *work = take_work(&store->queued);
+	store->opened = true;
+	pthread_cond_broadcast(&store->changed);
+	while (kept) {
+		struct work *work = next_work(store);
+		if (!work && store->stopping)
+			break;
 		if (work) {
 			kept = do_work(store, work);
 		} else {
@@ -183,12 +193,14 @@ static void tell_done(struct work *work)
 
 static void tell_all_done(struct store *store)
 {
-	struct works works;
 	pthread_mutex_lock(&store->mutex);
-	move_works(&store->finished, &works);
+	struct work *work = store->finished.first, *next;
+	clear_works(&store->finished);
 	pthread_mutex_unlock(&store->mutex);
-	for (struct work *work; (work = take_work(&works));)
+	for (; work; work = next) {
+		next = work->next;
 		tell_done(work);
+	}
 }
 
 static void on_done(evutil_socket_t fd, short what, void *arg)
@@ -221,6 +233,7 @@ static void init_sync(struct store *store)
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&store->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
+	clear_works(&store->truths);
 	clear_works(&store->queued);
 	clear_works(&store->finished);
 }
@@ -252,17 +265,22 @@ struct store *store_open(const char *directory, struct event_base *loop, struct 
 	return store;
 }
 
+/* With the mutex held; waits at most `wait_ms` for what the thread sets. */
+static void wait_for_thread(struct store *store, const bool *wanted, unsigned wait_ms)
+{
+	struct timespec until = timespec_of(clock_mono_ms() + wait_ms);
+	int waited = 0;
+	while (!*wanted && waited != ETIMEDOUT)
+		waited = pthread_cond_timedwait(&store->changed, &store->mutex, &until);
+}
+
 /* True when the thread has done everything and ended. */
 static bool end_thread(struct store *store, unsigned wait_ms)
 {
-	uint64_t until_ms = clock_mono_ms() + wait_ms;
-	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000u), .tv_nsec = (long)(until_ms % 1000u) * 1000000};
 	pthread_mutex_lock(&store->mutex);
 	store->stopping = true;
 	pthread_cond_broadcast(&store->changed);
-	int waited = 0;
-	while (!store->ended && waited != ETIMEDOUT)
-		waited = pthread_cond_timedwait(&store->changed, &store->mutex, &until);
+	wait_for_thread(store, &store->ended, wait_ms);
 	bool ended = store->ended;
 	store->abandoned = !ended;
 	pthread_mutex_unlock(&store->mutex);
@@ -277,8 +295,10 @@ static bool end_thread(struct store *store, unsigned wait_ms)
 static void give_up_queue(struct store *store)
 {
 	struct works works;
+	clear_works(&works);
 	pthread_mutex_lock(&store->mutex);
-	move_works(&store->queued, &works);
+	for (struct work *work; (work = next_work(store));)
+		append_work(&works, work);
 	struct work *present = store->present;
 	pthread_mutex_unlock(&store->mutex);
 	static const char hangs[] = "the state directory's disk does not answer";
@@ -326,8 +346,8 @@ static void submit(struct store *store, const struct work *work)
 	*copy = *work;
 	pthread_mutex_lock(&store->mutex);
 	assert(!store->stopping);
-	append_work(&store->queued, copy);
-	pthread_cond_signal(&store->changed);
+	append_work(copy->truth ? &store->truths : &store->queued, copy);
+	pthread_cond_broadcast(&store->changed);
 	pthread_mutex_unlock(&store->mutex);
 }
 
@@ -341,6 +361,13 @@ void store_write_truth(struct store *store, const char *bytes, size_t length, st
 void store_submit(struct store *store, store_job *job, store_done *done, void *arg)
 {
 	submit(store, &(struct work){.run = job, .done = done, .arg = arg});
+}
+
+void store_wait_for_database(struct store *store, unsigned wait_ms)
+{
+	pthread_mutex_lock(&store->mutex);
+	wait_for_thread(store, &store->opened, wait_ms);
+	pthread_mutex_unlock(&store->mutex);
 }
 
 void store_database_fault(struct store *store, char *out, size_t size)

@@ -1,6 +1,6 @@
 /* The thread that owns every durable write: the start-up truth and the SQLite history. Nothing else touches those files.
  *
- * Work is handed over as jobs that run one after another on the store's thread; a finished job's `done` runs on the control
+ * Work is handed over as jobs that run one after another on the store's thread, truths before others; a finished job's `done` runs on the control
  * loop. A disk that hangs delays jobs, never the caller. Knows nothing of deployments: that is switch/journal. */
 #ifndef TEAL_BASE_STORE_H
 #define TEAL_BASE_STORE_H
@@ -38,6 +38,8 @@ typedef void store_job(void *arg, sqlite3 *database);
 typedef void store_done(void *arg);
 void store_submit(struct store *store, store_job *job, store_done *done, void *arg);
 
+/* Waits until the thread has tried to open the database for the first time, at most `wait_ms`. For the start. */
+void store_wait_for_database(struct store *store, unsigned wait_ms);
 /* Why the database is not open, or "" when it is. Copied into `out`. Any thread. */
 void store_database_fault(struct store *store, char *out, size_t size);
 

@@ -21,7 +21,7 @@ bool journal_open(const char *directory, struct event_base *loop, struct journal
 /* Waits at most two seconds for what is queued. NULL is allowed. */
 void journal_close(struct journal *journal);
 
-/* Writes the truth. `done` (may be NULL) runs on the control loop, once, with a sentence when it is not durable. */
+/* Writes the truth. `done` (may be NULL) runs on the control loop, once, with a sentence when it is not durable, else with NULL. */
 typedef void journal_done(void *arg, bool durable, const char *sentence);
 void journal_write_truth(struct journal *journal, const json_t *truth, journal_done *done, void *arg);
 
@@ -30,12 +30,12 @@ void journal_write_deployment(struct journal *journal, const json_t *deployment,
 /* Adds an event {at, service, deployment?, event, text, …}; events beyond the newest 100,000 are dropped, as are deployments beyond the newest 10,000. */
 void journal_write_event(struct journal *journal, const json_t *event);
 
-/* Reads on the store's thread; `found` runs on the control loop with a new reference that the callee owns: an array (newest first) or one
- * document; NULL and a sentence when it can't be read or isn't there. `service` NULL: all. */
+/* Reads on the store's thread; `found` runs on the control loop with a new reference that the callee owns, and no sentence (NULL): an array (deployments newest first,
+ * events oldest first) or one document; or with NULL and a sentence when it can't be read or isn't there. `service` NULL: all. */
 typedef void journal_found(void *arg, json_t *document, const char *sentence);
 void journal_list(struct journal *journal, const char *service, unsigned limit, journal_found *found, void *arg);
 void journal_get(struct journal *journal, const char *id, journal_found *found, void *arg);
-/* The deployment that was started with this Idempotency-Key in the last 24 h (its document holds `idempotency_key`), or NULL without a sentence. */
+/* The deployment that was started with this Idempotency-Key in the last 24 h (its document holds `idempotency_key`), or NULL without a sentence (NULL too). */
 void journal_find_key(struct journal *journal, const char *key, journal_found *found, void *arg);
 void journal_list_events(struct journal *journal, const char *deployment, journal_found *found, void *arg);
 
