@@ -37,19 +37,29 @@ struct table_index {
 
 /* ---- hosts ---- */
 
+/* The bytes of a name that is not in brackets, without its port. Two colons make it an IPv6 address, as a rule may have it. */
+static size_t cut_port(const char *host, size_t length)
+{
+	const char *colon = memchr(host, ':', length);
+	if (!colon || memchr(colon + 1, ':', length - (size_t)(colon - host) - 1))
+		return length;
+	return (size_t)(colon - host);
+}
+
+static size_t cut_brackets(const char **host, size_t length)
+{
+	const char *close = memchr(*host, ']', length);
+	if (!close)
+		return length;
+	*host += 1;
+	return (size_t)(close - *host);
+}
+
 /* The name alone: no port, no brackets, no last dot, lower case. Returns its length; 0 when it is longer than any rule's. */
 static size_t normalise_host(const char *host, size_t length, char out[HOST_MAX])
 {
-	const char *end = NULL;
-	if (length > 0 && host[0] == '[') {
-		end = memchr(host, ']', length);
-		host++;
-		length--;
-	} else {
-		end = memchr(host, ':', length);
-	}
-	if (end)
-		length = (size_t)(end - host);
+	if (length > 0)
+		length = host[0] == '[' ? cut_brackets(&host, length) : cut_port(host, length);
 	if (length > 0 && host[length - 1] == '.')
 		length--;
 	if (length > HOST_MAX)
@@ -107,8 +117,9 @@ static int compare_paths(const char *a, size_t a_length, const char *b, size_t b
 
 static bool is_prefix(const struct rule *rule, const char *path, size_t length)
 {
-	return rule->length <= length && memcmp(rule->path, path, rule->length) == 0 &&
-	       (rule->length == length || path[rule->length] == '/' || rule->length == 0);
+	if (rule->length == 0)
+		return true;
+	return rule->length <= length && memcmp(rule->path, path, rule->length) == 0 && (rule->length == length || path[rule->length] == '/');
 }
 
 static size_t cut_path(const char *path, size_t length)
