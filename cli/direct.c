@@ -28,7 +28,7 @@ struct shot {
 	const struct conf_backend *backend;
 	struct resolve_watch *watch; /* NULL for an address */
 	bool begun, ok;
-	double ms;
+	double ms; /* -1: nothing was sent */
 	char detail[256];
 };
 
@@ -77,7 +77,7 @@ static void on_resolved(void *arg, const struct addr *addrs, size_t count, const
 		return;
 	shot->begun = true;
 	if (count == 0)
-		finish(shot, false, 0, fault ? fault : "its name has no address");
+		finish(shot, false, -1, fault ? fault : "its name has no address");
 	else
 		fire(shot, &addrs[0]);
 }
@@ -113,8 +113,8 @@ static json_t *describe_color(const struct round *round, enum color color)
 	for (size_t i = 0; i < round->shot_count; i++) {
 		const struct shot *shot = &round->shots[i];
 		if (shot->color == color)
-			json_array_append_new(backends,
-				json_pack("{ss sb sf ss}", "address", shot->backend->text, "ok", (int)shot->ok, "ms", shot->ms, "detail", shot->detail));
+			json_array_append_new(backends, json_pack("{ss sb so ss}", "address", shot->backend->text, "ok", (int)shot->ok, "ms",
+								shot->ms < 0 ? json_null() : json_real(shot->ms), "detail", shot->detail));
 	}
 	return json_pack("{so so}", "version", version && *version ? json_string(version) : json_null(), "backends", backends);
 }

@@ -1,0 +1,491 @@
+"""The command line against a real daemon: every sentence and exit code that an operator meets."""
+import contextlib
+import http.server
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TEAL = os.environ.get("TEAL", str(ROOT / "build" / "release" / "teal"))
+NOBODY = 65534
+
+
+class Result:
+    def __init__(self, done):
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    def json(self):
+        return json.loads(self.out)
+
+
+def environment(**more):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("TEAL_") and k not in ("NO_COLOR",)}
+    return {**kept, **more}
+
+
+def teal(*words, cwd="/", **variables):
+    return Result(subprocess.run([TEAL, *words], cwd=cwd, env=environment(**variables), capture_output=True, text=True, timeout=60))
+
+
+class Shop(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        status = self.server.status
+        body = f"{self.server.version}\n".encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def backend(version, status=200):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+    server.daemon_threads = True
+    server.version, server.status = version, status
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    server.address = f"127.0.0.1:{server.server_address[1]}"
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def write_file(folder, services, listen='"127.0.0.1:0"'):
+    file = folder / "teal.yaml"
+    file.write_text(
+        f'admin: {{socket: "{folder}/admin.sock"}}\nstate: "{folder}/state"\nworkers: 2\nlisten: [{{address: {listen}}}]\nservices:\n{services}'
+    )
+    return file
+
+
+def service(name, blue, green, more="", paths="/"):
+    return (
+        f"  {name}:\n    paths: [{paths}]\n    blue: {{version: v1, backends: [{blue}]}}\n    green: {{version: v2, backends: [{green}]}}\n"
+        f"    probe: {{path: /health, interval: 100ms, timeout: 500ms}}\n    bake: 300ms\n{more}"
+    )
+
+
+class Daemon:
+    def __init__(self, file):
+        self.file, self.folder = file, file.parent
+        self.socket = str(self.folder / "admin.sock")
+        self.log = open(self.folder / "serve.log", "wb")
+        self.process = subprocess.Popen([TEAL, "serve", "-c", str(file)], cwd="/", env=environment(), stdout=self.log, stderr=self.log)
+
+    def run(self, *words, **options):
+        return teal(*words, TEAL_ADMIN=self.socket, **options)
+
+    def await_healthy(self):
+        for _ in range(200):
+            got = self.run("status", "--json")
+            if got.code == 0 and all(
+                color["health"] == "healthy" for s in got.json()["services"].values() for color in s["colors"].values() if color["backends"]
+            ):
+                return
+            assert self.process.poll() is None, (self.folder / "serve.log").read_text()
+            time.sleep(0.05)
+        raise AssertionError((self.folder / "serve.log").read_text())
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.log.close()
+
+
+@contextlib.contextmanager
+def daemon(file, healthy=True):
+    running = Daemon(file)
+    try:
+        if healthy:
+            running.await_healthy()
+        yield running
+    finally:
+        running.end()
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """One service with a healthy backend for each color."""
+    with backend("v1") as blue, backend("v2") as green:
+        with daemon(write_file(tmp_path, service("shop", f'"{blue.address}"', f'"{green.address}"'))) as running:
+            running.blue, running.green = blue, green
+            yield running
+
+
+@pytest.fixture
+def market(tmp_path):
+    """Two services."""
+    with backend("v1") as blue, backend("v2") as green:
+        services = service("shop", f'"{blue.address}"', f'"{green.address}"') + service("api", f'"{blue.address}"', f'"{green.address}"', paths="/api")
+        with daemon(write_file(tmp_path, services)) as running:
+            yield running
+
+
+FAULTY = """lissten: []
+services:
+  shop:
+    blue: {versoin: v1, backends: ["127.0.0.1:1"]}
+    bake: soon
+"""
+
+
+def test_check_prints_every_fault(tmp_path):
+    file = tmp_path / "teal.yaml"
+    file.write_text(FAULTY)
+    got = teal("check", "-c", str(file))
+    assert got.code == 2
+    lines = got.out.splitlines()
+    assert all(re.match(rf"{re.escape(str(file))}:\d+:\d+: \S", line) for line in lines), got.out
+    assert any("lissten" in line and "listen" in line for line in lines)
+    assert any("versoin" in line and "version" in line for line in lines)
+    assert any("soon" in line for line in lines)
+    document = teal("check", "-c", str(file), "--json").json()
+    assert document["ok"] is False and document["faults"] == lines
+
+
+def test_check_of_a_right_file(tmp_path):
+    file = write_file(tmp_path, service("shop", '"127.0.0.1:1"', '"127.0.0.1:2"'))
+    got = teal("check", "-c", str(file))
+    assert (got.code, got.out, got.err) == (0, f"{file}: ok (1 service, 2 backends, 1 listener)\n", "")
+
+
+def test_check_without_a_file(tmp_path):
+    if os.path.exists("/etc/teal/teal.yaml"):
+        pytest.skip("this machine has a configuration of its own")
+    got = teal("check", cwd=tmp_path)
+    assert got.code == 2 and "there is no configuration" in got.err
+    got = teal("check", "-c", str(tmp_path / "none.yaml"))
+    assert got.code == 2 and "none.yaml" in got.out
+
+
+def test_serve_refuses_a_faulty_file(tmp_path):
+    file = tmp_path / "teal.yaml"
+    file.write_text(FAULTY)
+    got = teal("serve", "-c", str(file))
+    assert got.code == 2 and "versoin" in got.err and "nothing was started" in got.err
+
+
+def test_serve_refuses_a_taken_port(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        file = write_file(tmp_path, service("shop", '"127.0.0.1:1"', '"127.0.0.1:2"'), listen=f'"127.0.0.1:{port}"')
+        got = teal("serve", "-c", str(file))
+    assert got.code == 1
+    assert f"127.0.0.1:{port}" in got.err and "in use" in got.err
+
+
+def test_serve_refuses_a_state_directory_without_rights(tmp_path):
+    (tmp_path / "state").write_text("a file, where a folder should be")
+    file = write_file(tmp_path, service("shop", '"127.0.0.1:1"', '"127.0.0.1:2"'))
+    got = teal("serve", "-c", str(file))
+    assert got.code == 1 and "state" in got.err
+    assert got.err.count("\n") == 1
+
+
+def test_serve_refuses_a_second_daemon(shop, tmp_path):
+    got = teal("serve", "-c", str(shop.file))
+    assert got.code == 1
+    assert shop.run("status").code == 0
+
+
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        (["stauts"], "did you mean `teal status`?"),
+        (["frobnicate"], "there is no verb"),
+        ([], "a verb is missing"),
+        (["--json", "status"], "the verb comes first"),
+        (["switch", "--forse"], "did you mean --force?"),
+        (["switch", "--reason"], "--reason needs a value"),
+        (["switch", "--steps", "5,25"], "--steps is not supported by this version"),
+        (["switch", "--pause", "30s"], "--pause is not supported by this version"),
+        (["switch", "--exclusive"], "--exclusive is not supported by this version"),
+        (["switch", "--standalone"], "--standalone is not supported by this version"),
+        (["switch", "blue", "green"], "one color is enough"),
+        (["rollback", "blue"], "takes no color"),
+        (["deploy", "--version", "v3"], "--backend"),
+        (["history", "-n", "0"], "--number"),
+        (["serve", "--blue", "127.0.0.1:1"], "--listen is missing"),
+        (["reload", "shop"], "takes no words"),
+        (["status", "--admin", "ftp://x"], "is no address of a daemon"),
+    ]
+    + [([verb], "is not supported by this version") for verb in ("hold", "resume", "approve", "reject", "preview", "rehearse", "upgrade", "dns")],
+)
+def test_wrong_usage(words, sentence):
+    got = teal(*words)
+    assert got.code == 2
+    assert got.err.startswith("teal: ") and sentence in got.err
+    assert got.out == ""
+
+
+@pytest.mark.parametrize("verb", "serve check status plan switch deploy rollback confirm abort promote probe history explain lock unlock reload stop demo version".split())
+def test_help_of_every_verb(verb):
+    got = teal(verb, "--help")
+    assert got.code == 0 and f"usage: teal {verb}" in got.out and got.err == ""
+    assert f"\n  {verb} " in teal("help").out
+
+
+def test_version():
+    assert re.fullmatch(r"teal \d+\.\d+\.\d+\n", teal("version").out)
+    assert teal("--version").out == teal("version").out
+    assert "version" in teal("version", "--json").json()
+
+
+def test_no_daemon(tmp_path):
+    missing = tmp_path / "admin.sock"
+    got = teal("status", "--admin", str(missing))
+    assert got.code == 5 and str(missing) in got.err and "teal serve" in got.err
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(missing))
+    got = teal("switch", "--admin", str(missing))
+    assert got.code == 5 and "nobody listens" in got.err
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        got = teal("status", "--admin", url)
+    assert got.code == 5 and url in got.err
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that everybody may enter, unlike pytest's own."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="teal-e2e-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_no_rights_on_the_socket(open_folder):
+    file = write_file(open_folder, service("shop", '"127.0.0.1:1"', '"127.0.0.1:2"'))
+    with daemon(file, healthy=False) as running:
+        for _ in range(100):
+            if running.run("status").code == 0:
+                break
+            time.sleep(0.05)
+        binary, prefix = TEAL, ()
+        if os.getuid() == 0:
+            binary = shutil.copy(TEAL, open_folder / "teal")
+            prefix = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+        else:
+            os.chmod(running.socket, 0)
+        done = subprocess.run([*prefix, str(binary), "status", "--admin", running.socket], cwd="/", env=environment(), capture_output=True, text=True)
+        got = Result(done)
+    assert got.code == 5
+    assert "no rights on the socket" in got.err and running.socket in got.err
+
+
+def test_services_by_name(market):
+    assert market.run("status").code == 0
+    assert market.run("history").code == 0
+    got = market.run("switch")
+    assert got.code == 2 and "shop" in got.err and "api" in got.err
+    got = market.run("switch", "shpo")
+    assert got.code == 2 and "did you mean shop" in got.err
+    got = market.run("plan", "gren")
+    assert got.code == 2 and "did you mean the color green" in got.err
+    assert market.run("rollback", "nothing-like-it").code == 2
+    assert market.run("lock", "--reason", "frozen").out.count("locked") == 2
+    assert market.run("switch", "api").code == 3
+    assert market.run("unlock").code == 2
+    assert market.run("unlock", "--all").code == 0
+    assert market.run("switch", "api", "green").code == 0
+    status = market.run("status", "--json").json()["services"]
+    assert (status["shop"]["live"], status["api"]["live"]) == ("blue", "green")
+
+
+def test_a_switch_and_the_way_back(shop):
+    plan = shop.run("plan")
+    assert plan.code == 0 and "would go through" in plan.out
+    done = shop.run("switch", "--reason", "release 2")
+    assert done.code == 0, done.err
+    assert "green" in done.out and "promoted" in done.out and "receipt" in done.out
+    assert "\033" not in done.out
+    assert shop.run("switch", "green").code == 3
+    assert shop.run("plan", "green").code == 3
+    assert shop.run("switch", "--expect-live", "blue").code == 3
+    history = shop.run("history")
+    assert "release 2" in history.out and "promoted" in history.out
+    deployment = shop.run("history", "--json").json()["deployments"][0]
+    told = shop.run("explain", deployment["id"])
+    assert told.code == 0 and deployment["id"] in told.out and "release 2" in told.out
+    assert shop.run("explain").out == told.out
+    assert shop.run("explain", "20000101-000000-000000").code == 1
+    back = shop.run("rollback")
+    assert back.code == 0 and "blue is live again" in back.out
+    assert shop.run("rollback").code == 3
+    assert shop.run("status", "--json").json()["services"]["shop"]["live"] == "blue"
+
+
+def test_switch_in_json(shop):
+    lines = [json.loads(line) for line in shop.run("switch", "--json").out.splitlines()]
+    assert [line["event"] for line in lines[:-1]][0] == "deployment_started"
+    assert "switched" in [line["event"] for line in lines[:-1]]
+    assert lines[-1]["outcome"] == "promoted" and lines[-1]["exit"] == 0
+    refused = shop.run("switch", "green", "--json")
+    assert refused.code == 3 and refused.json()["code"] == "already_live"
+
+
+def test_no_wait_returns_at_the_flip(shop):
+    got = shop.run("switch", "--no-wait", "--bake", "1h", "--json")
+    assert got.code == 0
+    assert got.json()["in_force"] is True and got.json()["outcome"] == "running"
+    second = shop.run("switch", "blue")
+    assert second.code == 3 and got.json()["id"] in second.err
+    assert shop.run("confirm").code == 3
+    assert shop.run("promote").code == 0
+    for verb in ("abort", "promote"):
+        time.sleep(0.5)
+        assert shop.run(verb).code == 3
+
+
+def test_abort_after_the_flip(shop):
+    following = subprocess.Popen(
+        [TEAL, "switch", "--bake", "1h"], env=environment(TEAL_ADMIN=shop.socket), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for _ in range(100):
+        if shop.run("status", "--json").json()["services"]["shop"]["phase"] == "baking":
+            break
+        time.sleep(0.05)
+    assert shop.run("abort", "--reason", "not today").code == 0
+    out, err = following.communicate(timeout=20)
+    assert following.returncode == 4, err
+    assert "rolled back" in out
+
+
+def test_interrupt_detaches(shop):
+    following = subprocess.Popen(
+        [TEAL, "switch", "--bake", "1h"], env=environment(TEAL_ADMIN=shop.socket), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for _ in range(100):
+        if shop.run("status", "--json").json()["services"]["shop"]["phase"] == "baking":
+            break
+        time.sleep(0.05)
+    following.send_signal(signal.SIGINT)
+    _, err = following.communicate(timeout=10)
+    assert following.returncode == -signal.SIGINT
+    assert "detached" in err and "teal abort shop" in err
+    assert shop.run("status", "--json").json()["services"]["shop"]["phase"] == "baking"
+
+
+def test_lock(shop):
+    assert shop.run("lock", "--reason", "database work").code == 0
+    refused = shop.run("switch")
+    assert refused.code == 3 and "database work" in refused.err
+    assert "database work" in shop.run("status").out
+    assert shop.run("plan").code == 3
+    assert shop.run("unlock").code == 0
+    assert shop.run("switch").code == 0
+
+
+def test_deploy(shop):
+    with backend("v3") as third:
+        done = shop.run("deploy", "--backend", third.address, "--version", "v3")
+        assert done.code == 0, done.err
+        green = shop.run("status", "--json").json()["services"]["shop"]["colors"]["green"]
+        assert green["version"] == "v3" and [b["address"] for b in green["backends"]] == [third.address]
+
+
+def test_deploy_of_what_never_gets_healthy(shop):
+    with backend("v3", status=503) as third:
+        done = shop.run("deploy", "--backend", third.address, "--version", "v3", "--wait", "500ms")
+    assert done.code == 6
+    status = shop.run("status", "--json").json()["services"]["shop"]
+    assert status["live"] == "blue" and status["colors"]["green"]["version"] == "v2"
+
+
+def test_probe_with_and_without_a_daemon(shop):
+    asked = shop.run("probe")
+    assert asked.code == 0 and shop.blue.address in asked.out and shop.green.address in asked.out
+    direct = teal("probe", "-c", str(shop.file), "green")
+    assert direct.code == 0 and shop.green.address in direct.out and shop.blue.address not in direct.out
+    shop.green.status = 503
+    for got in (shop.run("probe", "--json"), teal("probe", "-c", str(shop.file), "--json")):
+        assert got.code == 1
+        assert got.json()["ok"] is False
+        assert [b["ok"] for b in got.json()["colors"]["blue"]["backends"]] == [True]
+        assert "503" in got.json()["colors"]["green"]["backends"][0]["detail"]
+
+
+def test_reload(shop):
+    before = shop.run("status", "--json").json()["services"]
+    right = shop.file.read_text()
+    shop.file.write_text(right.replace("version: v2", "versoin: v2"))
+    got = shop.run("reload")
+    assert got.code == 2 and "versoin" in got.err
+    after = shop.run("status", "--json").json()["services"]
+    assert after["shop"]["colors"]["green"]["version"] == before["shop"]["colors"]["green"]["version"] == "v2"
+    shop.file.write_text(right.replace("version: v2", "version: v9"))
+    assert shop.run("reload").code == 0
+    assert shop.run("status", "--json").json()["services"]["shop"]["colors"]["green"]["version"] == "v9"
+    assert "nothing differs" in shop.run("reload").out
+
+
+def test_stop(shop):
+    got = shop.run("stop")
+    assert got.code == 0 and "has ended" in got.out
+    assert shop.process.wait(5) == 0
+    assert not os.path.exists(shop.socket)
+    assert shop.run("status").code == 5
+
+
+def test_serve_by_options(tmp_path):
+    with backend("v1") as blue, backend("v2") as green:
+        process = subprocess.Popen(
+            [TEAL, "serve", "--listen", "127.0.0.1:0", f"--blue={blue.address}", "--green", green.address, "--probe", "/health"]
+            + ["--state", str(tmp_path / "state"), "--admin", str(tmp_path / "admin.sock")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+        )
+        try:
+            for _ in range(100):
+                got = teal("status", "--json", "--admin", str(tmp_path / "admin.sock"))
+                if got.code == 0:
+                    break
+                time.sleep(0.05)
+            assert list(got.json()["services"]) == ["default"]
+            assert got.json()["services"]["default"]["live"] == "blue"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def test_demo(tmp_path):
+    got = teal("demo", TMPDIR=str(tmp_path))
+    assert got.code == 0, got.out + got.err
+    assert "The switches lost no request" in got.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_interrupted(tmp_path):
+    process = subprocess.Popen([TEAL, "demo"], env=environment(TMPDIR=str(tmp_path)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert list(tmp_path.iterdir()) == []
