@@ -481,6 +481,38 @@ static void test_database_of_garbage(void **state)
 	expect_truth(place, "still written", false);
 }
 
+static void hang(void *arg, sqlite3 *database)
+{
+	char byte = 'b';
+	int(*pipes)[2] = arg;
+	(void)database;
+	if (write(pipes[0][1], &byte, 1) != 1 || read(pipes[1][0], &byte, 1) != 0)
+		abort();
+}
+
+/* A job that never comes back stands for a disk that does not. What it holds stays with its thread until the process ends. */
+static void test_closing_while_the_disk_hangs(void **state)
+{
+	static int pipes[2][2]; /* it has begun; it may end, never said */
+	char byte;
+	const struct place *place = *state;
+	struct store *store = open_store(place);
+	unsigned order = 0, ended = 0;
+	struct task task = {&order, &ended, 0, 0, true};
+	struct outcome outcome = {0};
+	assert_int_equal(pipe(pipes[0]) + pipe(pipes[1]), 0);
+	store_submit(store, hang, NULL, pipes);
+	assert_int_equal(read(pipes[0][0], &byte, 1), 1);
+	store_submit(store, run_task, on_task_done, &task);
+	store_write_truth(store, "late", 4, on_written, &outcome);
+	store_close(store, 20);
+	assert_int_equal(ended, 1);
+	assert_false(task.had_database);
+	assert_int_equal(outcome.ended, 1);
+	assert_int_equal(outcome.durable, 0);
+	assert_non_null(strstr(outcome.sentence, "does not answer"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,6 +528,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_directories_are_made, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_directory_that_cannot_be, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_database_of_garbage, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_closing_while_the_disk_hangs, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
