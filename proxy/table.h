@@ -27,8 +27,8 @@ struct table_member {
 struct table_color {
 	char *version;
 	struct table_member *members;
-	struct backend **ready; /* those that are up, in the order of the members */
-	unsigned count, up;     /* of members; of ready */
+	struct backend **ready;                           /* those that are up, in the order of the members */
+	unsigned count, up;                               /* of members; of ready */
 	uint64_t cut_requests_before, cut_tunnels_before; /* exchanges of an older generation are ended: their time to drain is over; 0: none */
 };
 
@@ -99,7 +99,7 @@ struct table {
 	struct table_index *index;
 	size_t service_count;
 	struct table_service **services;
-	bool has_cuts; /* a color of a service has a cut */
+	bool has_cuts;      /* a color of a service has a cut */
 	struct table *next; /* proxy.c's list of tables that are not free yet */
 	unsigned workers;
 	struct table_slot *slots; /* one per worker */
