@@ -1,0 +1,264 @@
+/* The admin API's doors. Control thread. evhttp reads and writes; here is who may come in, how many, and what happens when descriptors run out.
+ *
+ * evhttp has no limit on connections and does not tell when one ends. So each gets a buffer that we hold a reference to, and evhttp takes its callbacks off
+ * a buffer when it lets go of it: a buffer without callbacks is a connection that is gone. */
+#include "switch/admin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "switch/admin_parts.h"
+#include "switch/admin_routes.h"
+#include "switch/admin_streams.h"
+#include "switch/admin_waits.h"
+
+#define BODY_BYTES (1024 * 1024)
+#define HEAD_BYTES (32 * 1024)
+#define IDLE_S 30
+
+/* ---- connections ---- */
+
+static bool is_gone(struct bufferevent *connection)
+{
+	bufferevent_data_cb read = NULL, write = NULL;
+	bufferevent_event_cb event = NULL;
+	bufferevent_getcb(connection, &read, &write, &event, NULL);
+	return !read && !write && !event;
+}
+
+static void forget_gone(struct admin *admin)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < admin->connection_count; i++) {
+		if (is_gone(admin->connections[i]))
+			bufferevent_decref(admin->connections[i]);
+		else
+			admin->connections[kept++] = admin->connections[i];
+	}
+	admin->connection_count = kept;
+}
+
+static void set_accepting(struct admin_door *door, bool accepting)
+{
+	if (!door->listener)
+		return;
+	if (accepting)
+		evconnlistener_enable(door->listener);
+	else
+		evconnlistener_disable(door->listener);
+}
+
+static struct bufferevent *on_connection(struct event_base *loop, void *arg)
+{
+	struct admin *admin = ((struct admin_door *)arg)->admin;
+	struct bufferevent *connection = bufferevent_socket_new(loop, -1, 0);
+	forget_gone(admin);
+	if (!connection || admin->connection_count == sizeof(admin->connections) / sizeof(admin->connections[0]))
+		return connection;
+	bufferevent_incref(connection);
+	admin->connections[admin->connection_count++] = connection;
+	if (admin->connection_count >= ADMIN_CONNECTIONS) {
+		set_accepting(&admin->local, false);
+		set_accepting(&admin->remote, false);
+	}
+	return connection;
+}
+
+static void open_reserve(struct admin *admin)
+{
+	for (unsigned i = 0; i < ADMIN_RESERVE; i++)
+		if (admin->reserve[i] < 0)
+			admin->reserve[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static bool give_reserve(struct admin *admin)
+{
+	for (unsigned i = 0; i < ADMIN_RESERVE; i++) {
+		if (admin->reserve[i] < 0)
+			continue;
+		close(admin->reserve[i]);
+		admin->reserve[i] = -1;
+		return true;
+	}
+	return false;
+}
+
+/* Descriptors ran out: one of the reserve lets this connection in; without one, the door is shut until the next tick instead of spinning. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	struct admin_door *door = arg;
+	(void)listener;
+	int why = errno;
+	if ((why != EMFILE && why != ENFILE) || !give_reserve(door->admin))
+		set_accepting(door, false);
+}
+
+void admin_tick(struct admin *admin)
+{
+	forget_gone(admin);
+	open_reserve(admin);
+	streams_tick(admin);
+	if (admin->connection_count >= ADMIN_CONNECTIONS)
+		return;
+	set_accepting(&admin->local, true);
+	set_accepting(&admin->remote, true);
+}
+
+/* ---- doors ---- */
+
+static void on_request(struct evhttp_request *http, void *arg)
+{
+	const struct admin_door *door = arg;
+	routes_serve(door->admin, door->tcp, http);
+}
+
+static bool open_door(struct admin_door *door, struct admin *admin, int fd, bool tcp, struct err *err)
+{
+	static const unsigned short methods =
+		EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH;
+	struct event_base *loop = admin->control->loop;
+	door->admin = admin;
+	door->tcp = tcp;
+	door->http = evhttp_new(loop);
+	door->listener = evconnlistener_new(loop, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	if (!door->http || !door->listener) {
+		close(fd);
+		return err_set(err, "the admin API can't be opened: out of memory");
+	}
+	evhttp_bind_listener(door->http, door->listener);
+	evconnlistener_set_error_cb(door->listener, on_accept_error);
+	evhttp_set_bevcb(door->http, on_connection, door);
+	evhttp_set_gencb(door->http, on_request, door);
+	evhttp_set_allowed_methods(door->http, methods);
+	evhttp_set_max_body_size(door->http, BODY_BYTES);
+	evhttp_set_max_headers_size(door->http, HEAD_BYTES);
+	evhttp_set_timeout(door->http, IDLE_S);
+	return true;
+}
+
+static bool open_remote(struct admin *admin, const struct conf *conf, struct err *err)
+{
+	if (!conf->admin.listen)
+		return true;
+	if (!admin_guard_is_loopback(&conf->admin.listen_address) && !conf->admin.token_file)
+		return err_set(err, "admin.listen: %s is not a loopback address, so admin.token_file is needed", conf->admin.listen);
+	int fd = admin_socket_listen(&conf->admin.listen_address, &admin->listen, err);
+	return fd >= 0 && open_door(&admin->remote, admin, fd, true, err);
+}
+
+static bool open_doors(struct admin *admin, struct err *err)
+{
+	const struct conf *conf = admin->control->conf;
+	if (!admin_read_token(conf, admin->token, err) || !admin_socket_open(&admin->socket, conf->admin.socket, err))
+		return false;
+	return open_door(&admin->local, admin, admin->socket.fd, false, err) && open_remote(admin, conf, err);
+}
+
+struct admin *admin_new(struct control *control, struct err *err)
+{
+	struct admin *admin = memory_new(sizeof(*admin));
+	admin->control = control;
+	admin->once = once_new();
+	admin->socket.fd = -1;
+	LIST_INIT(&admin->asks);
+	LIST_INIT(&admin->waits);
+	LIST_INIT(&admin->streams);
+	for (unsigned i = 0; i < ADMIN_RESERVE; i++)
+		admin->reserve[i] = -1;
+	if (!open_doors(admin, err)) {
+		admin_close(admin);
+		admin_free(admin);
+		return NULL;
+	}
+	open_reserve(admin);
+	return admin;
+}
+
+static void close_door(struct admin_door *door)
+{
+	if (door->http)
+		evhttp_free(door->http);
+	door->http = NULL;
+	door->listener = NULL;
+}
+
+void admin_close(struct admin *admin)
+{
+	if (!admin)
+		return;
+	close_door(&admin->local);
+	close_door(&admin->remote);
+	forget_gone(admin);
+	admin_socket_remove(&admin->socket);
+}
+
+void admin_free(struct admin *admin)
+{
+	struct ask *ask;
+	if (!admin)
+		return;
+	while ((ask = LIST_FIRST(&admin->asks)))
+		ask_drop(ask);
+	for (unsigned i = 0; i < ADMIN_RESERVE; i++)
+		if (admin->reserve[i] >= 0)
+			close(admin->reserve[i]);
+	once_free(admin->once);
+	free(admin);
+}
+
+const struct addr *admin_listen_address(const struct admin *admin)
+{
+	return admin->remote.http ? &admin->listen : NULL;
+}
+
+/* ---- the token ---- */
+
+static void warn_if_readable(const char *path, FILE *file)
+{
+	struct stat found;
+	if (fstat(fileno(file), &found) == 0 && (found.st_mode & 077) != 0)
+		log_warning("admin.token_file: %s can be read by others than its owner (mode %03o)", path, (unsigned)(found.st_mode & 0777));
+}
+
+bool admin_read_token(const struct conf *conf, char token[ADMIN_TOKEN_SIZE], struct err *err)
+{
+	const char *path = conf->admin.token_file;
+	token[0] = '\0';
+	if (!path)
+		return true;
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return err_set(err, "admin.token_file: %s can't be read: %s", path, strerror(errno));
+	warn_if_readable(path, file);
+	if (!fgets(token, ADMIN_TOKEN_SIZE, file))
+		token[0] = '\0';
+	fclose(file);
+	token[strcspn(token, "\r\n")] = '\0';
+	if (strlen(token) < 16)
+		return err_set(err, "admin.token_file: the first line of %s must be a token of at least 16 characters", path);
+	return true;
+}
+
+void admin_set_token(struct admin *admin, const char *token)
+{
+	snprintf(admin->token, sizeof(admin->token), "%s", token);
+}
+
+/* ---- waiting ---- */
+
+void admin_check_waits(struct admin *admin)
+{
+	waits_check(admin);
+}
+
+bool admin_has_waits(const struct admin *admin)
+{
+	return !LIST_EMPTY(&admin->waits);
+}

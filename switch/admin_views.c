@@ -1,0 +1,261 @@
+/* The admin API's reading side. Control thread; changes nothing. */
+#include "switch/admin_views.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "switch/admin_waits.h"
+#include "switch/metrics.h"
+#include "switch/status.h"
+#include "switch/wire.h"
+
+#define METRICS_BYTES ((size_t)64 << 20)
+#define LIST_DEFAULT 20u
+#define LIST_MAX 1000u
+#define WAIT_DEFAULT_S 30u
+#define WAIT_MAX_S 60u
+
+/* ---- plain ---- */
+
+void views_healthz(struct admin *admin, struct ask *ask)
+{
+	bool draining = admin->control->draining;
+	ask_answer(ask, draining ? 503 : 200, json_pack("{s:s}", "status", draining ? "draining" : "ok"));
+}
+
+void views_metrics(struct admin *admin, struct ask *ask)
+{
+	struct text out;
+	text_init(&out, METRICS_BYTES);
+	metrics_write(admin->control, &out);
+	ask_answer_text(ask, 200, "application/openmetrics-text; version=1.0.0; charset=utf-8", out.bytes, out.length);
+	text_fini(&out);
+}
+
+void views_status(struct admin *admin, struct ask *ask)
+{
+	if (ask_check_query(ask, NULL, 0))
+		ask_answer(ask, 200, status_make(admin->control));
+}
+
+void views_service(struct admin *admin, struct ask *ask)
+{
+	(void)admin;
+	const struct service *service = ask_find_service(ask);
+	if (service && ask_check_query(ask, NULL, 0))
+		ask_answer(ask, 200, status_make_service(service));
+}
+
+/* ---- plan ---- */
+
+static bool read_color_query(struct ask *ask, const char *name, enum color *color, bool *given)
+{
+	const char *text = ask_read_query(ask, name);
+	*given = text != NULL;
+	if (!text || color_parse(text, color))
+		return true;
+	ask_refuse(ask, "bad_request", NULL, "%s must be blue or green", name);
+	return false;
+}
+
+static bool read_plan_request(struct ask *ask, const struct service *service, struct switcher_request *request)
+{
+	static const char *const names[] = {"to", "expect_live", "force"};
+	bool given;
+	const char *force = ask_read_query(ask, "force");
+	*request = (struct switcher_request){.to = color_other(service->live), .force = force && strcmp(force, "1") == 0};
+	return ask_check_query(ask, names, 3) && read_color_query(ask, "to", &request->to, &given) &&
+	       read_color_query(ask, "expect_live", &request->expect_live, &request->expects);
+}
+
+static void add_outcome(json_t *plan, const struct gate_result results[GATE_COUNT])
+{
+	const struct gate_result *refusal = gates_find_refusal(results);
+	json_object_set_new(plan, "would", json_string(!refusal ? "switch" : refusal->waits ? "wait" : "refuse"));
+	json_object_set_new(plan, "exit", json_integer(refusal ? 3 : 0));
+	json_object_set_new(plan, "gates", gates_to_json(results));
+}
+
+/* What a rollback of this switch would find. */
+static void add_readiness(json_t *plan, const struct service *service, enum color from)
+{
+	char reason[256];
+	struct service_health health;
+	service_read_health(service, from, &health);
+	struct readiness_input input = {
+		.service = service->name, .target = from, .undoable = true, .backends = health.backends, .up = health.up, .unknown = health.unknown};
+	json_object_set_new(plan, "readiness_after", json_string(readiness_name(readiness_of(&input, reason, sizeof(reason)))));
+	json_object_set_new(plan, "readiness_after_reason", wire_text(reason));
+}
+
+static json_t *plan_warnings(const struct service *service)
+{
+	json_t *warnings = json_array();
+	if (service->conf->bake_ms == 0)
+		json_array_append_new(warnings, json_string("there is no bake: nothing is watched after the switch"));
+	if (service->conf->rollback.error_rate <= 0 && service->conf->rollback.unhealthy_probes == 0)
+		json_array_append_new(warnings, json_string("no rollback criterion is set: nothing goes back by itself"));
+	return warnings;
+}
+
+static void add_limits(json_t *plan, const struct service *service)
+{
+	const struct conf_rollback *rollback = &service->conf->rollback;
+	json_object_set_new(plan, "bake_s", wire_seconds(service->conf->bake_ms));
+	json_object_set_new(plan, "drain_s", wire_seconds(service->conf->drain_requests_ms));
+	json_object_set_new(plan, "rollback",
+		json_pack("{s:o, s:o}", "error_rate", rollback->error_rate > 0 ? json_real(rollback->error_rate) : json_null(), "unhealthy_probes",
+			rollback->unhealthy_probes ? json_integer(rollback->unhealthy_probes) : json_null()));
+	json_object_set_new(plan, "warnings", plan_warnings(service));
+}
+
+void views_plan(struct admin *admin, struct ask *ask)
+{
+	struct switcher_request request;
+	struct gate_result results[GATE_COUNT];
+	const struct service *service = ask_find_service(ask);
+	(void)admin;
+	if (!service || !read_plan_request(ask, service, &request))
+		return;
+	enum color from = color_other(request.to);
+	json_t *plan = json_pack("{s:o, s:s, s:s, s:o, s:o}", "service", wire_text(service->name), "from", color_name(from), "to", color_name(request.to),
+		"version", wire_text(service->colors[request.to].now.version), "from_version", wire_text(service->colors[from].now.version));
+	switcher_check_gates(service->switcher, &request, results);
+	add_outcome(plan, results);
+	json_object_set_new(plan, "inflight", wire_count(totals_inflight(service->totals, from)));
+	add_readiness(plan, service, from);
+	add_limits(plan, service);
+	ask_answer(ask, 200, plan);
+}
+
+/* ---- deployments ---- */
+
+static bool read_number_query(struct ask *ask, const char *name, uint64_t fallback, uint64_t low, uint64_t high, uint64_t *number)
+{
+	const char *text = ask_read_query(ask, name);
+	*number = fallback;
+	if (!text || (text_parse_unsigned(text, number) && *number >= low && *number <= high))
+		return true;
+	ask_refuse(ask, "bad_request", NULL, "%s must be a number from %u to %u", name, (unsigned)low, (unsigned)high);
+	return false;
+}
+
+static void on_listed(void *arg, json_t *listed, const char *sentence)
+{
+	struct ask *ask = arg;
+	const char *service = ask_read_query(ask, "service");
+	if (!listed) {
+		ask_refuse(ask, "history_unavailable", NULL, "the history can't be read: %s", sentence ? sentence : "no reason is known");
+		return;
+	}
+	json_t *merged = archive_merge(ask->control->archive, listed, service, ask->ticket);
+	json_decref(listed);
+	ask_answer(ask, 200, json_pack("{s:o}", "deployments", merged));
+}
+
+void views_deployments(struct admin *admin, struct ask *ask)
+{
+	static const char *const names[] = {"service", "limit"};
+	if (!ask_check_query(ask, names, 2) || !read_number_query(ask, "limit", LIST_DEFAULT, 1, LIST_MAX, &ask->ticket))
+		return;
+	journal_list(admin->control->journal, ask_read_query(ask, "service"), (unsigned)ask->ticket, on_listed, ask);
+}
+
+static const struct deployment *find_running(const struct control *control, const char *id)
+{
+	for (size_t i = 0; i < control->service_count; i++) {
+		const struct deployment *deployment = switcher_current(control->services[i]->switcher);
+		if (deployment && strcmp(deployment->id, id) == 0)
+			return deployment;
+	}
+	return NULL;
+}
+
+static void on_events(void *arg, json_t *events, const char *sentence)
+{
+	struct ask *ask = arg;
+	(void)sentence;
+	json_object_set_new(ask->body, "events", events ? events : json_array());
+	ask_answer(ask, 200, json_incref(ask->body));
+}
+
+/* `document` is consumed. */
+static void answer_deployment(struct ask *ask, json_t *document)
+{
+	const char *events = ask_read_query(ask, "events");
+	if (!events || strcmp(events, "1") != 0) {
+		ask_answer(ask, 200, document);
+		return;
+	}
+	json_decref(ask->body);
+	ask->body = json_copy(document);
+	json_decref(document);
+	journal_list_events(ask->control->journal, ask->id, on_events, ask);
+}
+
+static void on_found(void *arg, json_t *document, const char *sentence)
+{
+	struct ask *ask = arg;
+	char fault[256];
+	if (document) {
+		answer_deployment(ask, document);
+		return;
+	}
+	journal_fault(ask->control->journal, fault, sizeof(fault));
+	if (fault[0])
+		ask_refuse(ask, "history_unavailable", NULL, "the history can't be read: %s", sentence ? sentence : fault);
+	else
+		ask_refuse(ask, "unknown_deployment", NULL, "there is no deployment \"%.40s\"", ask->id);
+}
+
+static void answer_as_it_is(struct ask *ask)
+{
+	const struct deployment *running = find_running(ask->control, ask->id);
+	const json_t *document = archive_find(ask->control->archive, ask->id);
+	if (running)
+		answer_deployment(ask, deployment_to_json(running));
+	else if (document)
+		answer_deployment(ask, json_copy((json_t *)document));
+	else
+		journal_get(ask->control->journal, ask->id, on_found, ask);
+}
+
+enum until { UNTIL_NOW, UNTIL_SWITCHED, UNTIL_DRAINED, UNTIL_ENDED };
+
+static bool has_come(const struct ask *ask)
+{
+	const struct deployment *deployment = find_running(ask->control, ask->id);
+	if (!deployment)
+		return true;
+	if (ask->until == UNTIL_SWITCHED)
+		return deployment->in_force || deployment->step >= STEP_BACK;
+	if (ask->until == UNTIL_DRAINED)
+		return deployment->drained_at != 0 || deployment->step >= STEP_BACK;
+	return ask->until == UNTIL_NOW;
+}
+
+static bool read_until(struct ask *ask)
+{
+	static const char *const names[] = {"", "switched", "drained", "ended"};
+	const char *text = ask_read_query(ask, "until");
+	ask->until = UNTIL_NOW;
+	if (!text)
+		return true;
+	for (int i = UNTIL_SWITCHED; i <= UNTIL_ENDED; i++)
+		if (strcmp(names[i], text) == 0)
+			ask->until = i;
+	if (ask->until != UNTIL_NOW)
+		return true;
+	ask_refuse(ask, "bad_request", NULL, "until must be switched, drained or ended");
+	return false;
+}
+
+void views_deployment(struct admin *admin, struct ask *ask)
+{
+	static const char *const names[] = {"until", "timeout_s", "events"};
+	uint64_t timeout_s;
+	if (ask_check_query(ask, names, 3) && read_until(ask) && read_number_query(ask, "timeout_s", WAIT_DEFAULT_S, 0, WAIT_MAX_S, &timeout_s))
+		waits_add(admin, ask, timeout_s * 1000, has_come, answer_as_it_is);
+}

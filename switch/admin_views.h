@@ -1,0 +1,16 @@
+/* The admin API's reading side. Control thread. Each answers the ask. */
+#ifndef TEAL_SWITCH_ADMIN_VIEWS_H
+#define TEAL_SWITCH_ADMIN_VIEWS_H
+
+struct admin;
+struct ask;
+
+void views_healthz(struct admin *admin, struct ask *ask);
+void views_metrics(struct admin *admin, struct ask *ask);
+void views_status(struct admin *admin, struct ask *ask);
+void views_service(struct admin *admin, struct ask *ask);
+void views_plan(struct admin *admin, struct ask *ask);
+void views_deployments(struct admin *admin, struct ask *ask);
+void views_deployment(struct admin *admin, struct ask *ask);
+
+#endif
