@@ -266,6 +266,7 @@ static struct table *make_table(struct stage *stage, enum color live)
 	for (unsigned color = 0; color < COLOR_COUNT; color++) {
 		spec.colors[color].version = color == COLOR_BLUE ? "v1" : "v2";
 		spec.colors[color].members = members[color];
+		spec.colors[color].cut_requests_before = spec.colors[color].cut_tunnels_before = stage->cut_before;
 		for (unsigned i = 0; i < stage->backend_count; i++) {
 			if (strcmp(stage->backends[i].color, color_name((enum color)color)) == 0)
 				members[color][spec.colors[color].count++] = (struct table_member){stage->backends[i].backend, HEALTH_UP};

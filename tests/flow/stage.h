@@ -38,6 +38,7 @@ struct stage {
 	unsigned backend_count;
 	struct table_globals globals;
 	unsigned workers;
+	uint64_t cut_before; /* of both colors, requests and tunnels */
 	struct addr at;
 };
 
