@@ -232,22 +232,43 @@ static void find_place(const char *bytes, size_t offset, unsigned *line, unsigne
 	}
 }
 
+/* Whether a tab is among the white space that a line begins with. */
+static bool is_indented_by_tab(const char *bytes, size_t length, size_t line)
+{
+	const char *at = bytes, *end = bytes + length;
+	for (; line > 0 && at; line--) {
+		at = memchr(at, '\n', (size_t)(end - at));
+		at = at ? at + 1 : NULL;
+	}
+	for (; at && at < end && (*at == ' ' || *at == '\t'); at++)
+		if (*at == '\t')
+			return true;
+	return false;
+}
+
+/* What to do about the mistakes that libyaml's words do not explain, or NULL. */
+static const char *find_advice(const yaml_parser_t *parser, const char *bytes, size_t length)
+{
+	if (parser->context && strstr(parser->context, "alias"))
+		return "a value that begins with * needs quotes";
+	if (parser->error == YAML_SCANNER_ERROR && is_indented_by_tab(bytes, length, parser->problem_mark.line))
+		return "a tab is no indentation, use spaces";
+	return NULL;
+}
+
 static void report_syntax(struct builder *builder, const char *bytes, size_t length)
 {
 	const yaml_parser_t *parser = &builder->parser;
-	const char *problem = parser->problem ? parser->problem : "it can't be read";
+	const char *problem = parser->problem ? parser->problem : "it can't be read", *advice = find_advice(parser, bytes, length);
+	unsigned line = line_of(parser->problem_mark), column = column_of(parser->problem_mark);
 	builder->failed = true;
-	if (parser->error == YAML_READER_ERROR) {
-		unsigned line, column;
+	if (parser->error == YAML_READER_ERROR)
 		find_place(bytes, parser->problem_offset < length ? parser->problem_offset : length, &line, &column);
-		fault_add(builder->faults, line, column, "not valid YAML: %s", problem);
-		return;
-	}
-	if (parser->context)
-		fault_add(builder->faults, line_of(parser->problem_mark), column_of(parser->problem_mark), "not valid YAML: %s %s that begins on line %u",
-			problem, parser->context, line_of(parser->context_mark));
+	if (parser->context && !advice)
+		fault_add(
+			builder->faults, line, column, "not valid YAML: %s %s that begins on line %u", problem, parser->context, line_of(parser->context_mark));
 	else
-		fault_add(builder->faults, line_of(parser->problem_mark), column_of(parser->problem_mark), "not valid YAML: %s", problem);
+		fault_add(builder->faults, line, column, "not valid YAML: %s", advice ? advice : problem);
 }
 
 static void build(struct builder *builder, const char *bytes, size_t length)
@@ -316,7 +337,7 @@ bool node_is_null(const struct node *node)
 const char *node_describe(const struct node *node, char out[NODE_DESCRIPTION_SIZE])
 {
 	if (node->kind != NODE_TEXT)
-		return node->kind == NODE_MAP ? "a mapping" : "a list";
+		return node->kind == NODE_MAP ? (node->count ? "a mapping" : "an empty mapping") : node->count ? "a list" : "an empty list";
 	if (node_is_null(node))
 		return "nothing";
 	int length = (int)strnlen(node->text, NODE_DESCRIPTION_SIZE - 8);

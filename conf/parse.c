@@ -62,6 +62,14 @@ static const struct key *find_elsewhere(const char *pattern, const char *name)
 	return NULL;
 }
 
+/* The key's path from the map `pattern` on, or all of it where the key is not below that map. */
+static const char *relative_path(const struct key *key, const char *pattern)
+{
+	size_t length = strlen(pattern);
+	bool below = length > 0 && strncmp(key->path, pattern, length) == 0 && key->path[length] == '.';
+	return below ? key->path + length + 1 : key->path;
+}
+
 static void refuse_unknown(const struct place *place, const struct node *node)
 {
 	const char *names[KEY_CHILDREN_MAX + 1];
@@ -74,7 +82,8 @@ static void refuse_unknown(const struct place *place, const struct node *node)
 	if (nearest)
 		fault_add(place->faults, node->key_line, node->key_column, "unknown key '%.64s'%s: did you mean '%s'?", node->key, where, nearest);
 	else if (elsewhere)
-		fault_add(place->faults, node->key_line, node->key_column, "unknown key '%.64s'%s: did you mean '%s'?", node->key, where, elsewhere->path);
+		fault_add(place->faults, node->key_line, node->key_column, "unknown key '%.64s'%s: did you mean '%s'?", node->key, where,
+			relative_path(elsewhere, place->pattern));
 	else
 		fault_add(place->faults, node->key_line, node->key_column, "unknown key '%.64s'%s", node->key, where);
 }
@@ -269,6 +278,19 @@ static void read_entry(const struct place *parent, const struct node *node)
 		read_node(key, &place, node);
 }
 
+/* Whether a misspelt form of this key is there, which is a fault by itself. */
+static bool is_misspelt(const char *pattern, const struct node *map, const char *name)
+{
+	const char *names[KEY_CHILDREN_MAX + 1];
+	key_list_children(pattern, names);
+	for (const struct node *child = map->first; child; child = child->next) {
+		const char *nearest = text_nearest(child->key, names);
+		if (nearest && strcmp(nearest, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void find_missing(const struct place *place, const struct node *map)
 {
 	size_t count;
@@ -276,7 +298,7 @@ static void find_missing(const struct place *place, const struct node *map)
 	unsigned line = map->key ? map->key_line : map->line, column = map->key ? map->key_column : map->column;
 	for (size_t i = 0; i < count; i++) {
 		const char *name = keys[i].missing ? key_child(&keys[i], place->pattern) : NULL;
-		if (name && !node_find(map, name))
+		if (name && !node_find(map, name) && !is_misspelt(place->pattern, map, name))
 			fault_add(place->faults, line, column, "%s%s%s is missing: %s", place->shown, *place->shown ? "." : "", name, keys[i].missing);
 	}
 }
