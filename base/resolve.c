@@ -238,17 +238,11 @@ static void explain(const char *name, int fault, char *out, size_t size)
 	case ARES_ENODATA:
 		snprintf(out, size, "the name %s exists but has no address", name);
 		return;
-	case ARES_ESERVFAIL:
-		snprintf(out, size, "the DNS server failed on the name %s (SERVFAIL)", name);
-		return;
-	case ARES_EREFUSED:
-		snprintf(out, size, "the DNS server refuses to look up the name %s", name);
-		return;
 	case ARES_ETIMEOUT:
 		snprintf(out, size, "no DNS server answered for the name %s", name);
 		return;
-	case ARES_ECONNREFUSED:
-		snprintf(out, size, "no DNS server can be reached for the name %s", name);
+	case ARES_ECONNREFUSED: /* c-ares says so of SERVFAIL and REFUSED too, once every server was asked */
+		snprintf(out, size, "every DNS server failed, refused or was out of reach for the name %s", name);
 		return;
 	default:
 		snprintf(out, size, "the name %s can't be looked up: %s", name, ares_strerror(fault));
