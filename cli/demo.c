@@ -102,7 +102,7 @@ static bool start_daemon(struct demo *demo, struct err *err)
 		return err_set(err, "the daemon's process can't be started: %s", strerror(errno));
 	}
 	if (demo->daemon == 0) {
-		demo_backend_leave_terminal(parent);
+		demo_backend_detach(parent);
 		int log = open(demo->log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 		if (log < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
 			_exit(1);

@@ -29,12 +29,15 @@ struct waiting {
 	struct event *timer;
 };
 
-void demo_backend_leave_terminal(pid_t parent)
+void demo_backend_detach(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
 	setpgid(0, 0);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 }
 
 static void answer(struct evhttp_request *request)
@@ -128,7 +131,7 @@ bool demo_backend_start(struct demo_backend *backend, struct err *err)
 	pid_t parent = getpid();
 	backend->pid = fork();
 	if (backend->pid == 0) {
-		demo_backend_leave_terminal(parent);
+		demo_backend_detach(parent);
 		run(backend, listener);
 	}
 	close(listener);

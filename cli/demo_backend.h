@@ -21,7 +21,7 @@ struct demo_backend {
  * (every fortieth after 400 ms, so that something is in flight at a switch). The child ends with its parent. Fills pid and port. */
 bool demo_backend_start(struct demo_backend *backend, struct err *err);
 
-/* Makes the calling child end when its parent does, and takes it out of the terminal's Ctrl-C. */
-void demo_backend_leave_terminal(pid_t parent);
+/* Makes the calling child end when its parent does, takes it out of the terminal's Ctrl-C, and gives signals their usual effect again. */
+void demo_backend_detach(pid_t parent);
 
 #endif

@@ -253,7 +253,7 @@ enum exit_code follow_to_end(struct command *command, const char *service, const
 		if (command->json)
 			command_print_line(answer.document);
 		else
-			receipt_print(answer.document);
+			receipt_print(answer.document, true);
 	}
 	client_answer_fini(&answer);
 	return code;
@@ -268,7 +268,7 @@ static enum exit_code tell_switched(struct command *command, const char *service
 		screen_line("%s: %s is live on every worker, %lld us after the flip; deployment %s goes on", service, document_text_or(deployment, "to", "?"),
 			(long long)document_count(deployment, "flip_us"), document_text_or(deployment, "id", "?"));
 	else
-		receipt_print(deployment);
+		receipt_print(deployment, false);
 	return running ? EXIT_DONE : exit_of(deployment);
 }
 

@@ -47,8 +47,14 @@ static void print_outcome(const json_t *deployment)
 		screen_write_painted(PAINT_BLUE, "running: %s", document_text_or(deployment, "phase", "?"));
 	else
 		screen_write_painted(PAINT_RED, "%s: %s stays live", outcome, from);
+	screen_line("%s", "");
+}
+
+static void print_detail(const json_t *deployment)
+{
 	const char *detail = document_text(deployment, "detail");
-	screen_line("%s%s", detail ? "; " : "", detail ? detail : "");
+	if (detail)
+		screen_line("%s", detail);
 }
 
 static void print_counts(const json_t *deployment)
@@ -95,9 +101,11 @@ static void print_warnings(const json_t *deployment)
 	}
 }
 
-void receipt_print(const json_t *deployment)
+void receipt_print(const json_t *deployment, bool told)
 {
 	print_outcome(deployment);
+	if (!told)
+		print_detail(deployment);
 	print_counts(deployment);
 	print_safe_to_stop(deployment);
 	print_warnings(deployment);
@@ -178,8 +186,10 @@ static void explain_receipt(const json_t *deployment)
 	screen_write("At the switch %s had %" PRId64 " request%s in flight", document_text_or(deployment, "from", "?"), inflight, inflight == 1 ? "" : "s");
 	if (inflight > 0 && drained >= inflight)
 		screen_line("; all of it ended there by itself.");
+	else if (cut > 0)
+		screen_line("; %" PRId64 " of them ended there by themselves, for %" PRId64 " the drain's deadline passed first.", drained, cut);
 	else if (inflight > 0)
-		screen_line("; %" PRId64 " of them ended there by themselves, and for %" PRId64 " the drain's deadline passed first.", drained, cut);
+		screen_line("; %" PRId64 " of them had ended there when the drain did.", drained);
 	else
 		screen_line(".");
 	screen_line("From the flip on %" PRId64 " attempts were repeated on another connection, and %" PRId64 " requests got no whole answer from a backend.",
@@ -190,7 +200,8 @@ static void explain_evidence(const json_t *deployment)
 {
 	const json_t *evidence = json_object_get(deployment, "evidence");
 	const char *text = document_text(evidence, "text"), *verdict = document_text(deployment, "verdict");
-	if (text)
+	bool told = text && strstr(document_text_or(deployment, "detail", ""), text);
+	if (text && !told)
 		screen_line("The judge's evidence: %s.", text);
 	if (verdict)
 		screen_line("The verdict: %s.", verdict);
@@ -224,6 +235,7 @@ void receipt_explain(const json_t *deployment)
 {
 	explain_request(deployment);
 	print_outcome(deployment);
+	print_detail(deployment);
 	explain_moments(deployment);
 	explain_receipt(deployment);
 	explain_evidence(deployment);

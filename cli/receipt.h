@@ -2,10 +2,11 @@
 #ifndef TEAL_CLI_RECEIPT_H
 #define TEAL_CLI_RECEIPT_H
 
+#include <stdbool.h>
 #include <jansson.h>
 
-/* How it ended, what it cost, and when the old color can be stopped. */
-void receipt_print(const json_t *deployment);
+/* How it ended, what it cost, and when the old color can be stopped; also why it ended so, unless the events have `told` it already. */
+void receipt_print(const json_t *deployment, bool told);
 /* What was asked, by whom, what happened when, the numbers, the gates and every event. */
 void receipt_explain(const json_t *deployment);
 /* The gates and their results as a table; those that were not asked are left out. */

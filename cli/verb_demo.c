@@ -30,7 +30,7 @@ static void print_command(const char *const *words)
 {
 	screen_write_painted(PAINT_BOLD, "$ teal");
 	for (size_t i = 0; words[i]; i++)
-		screen_write_painted(PAINT_BOLD, " %s", words[i]);
+		screen_write_painted(PAINT_BOLD, strchr(words[i], ' ') ? " \"%s\"" : " %s", words[i]);
 	screen_line("%s", "");
 }
 
