@@ -1,3 +1,4 @@
+/* Allocation that cannot fail. Any thread; not for the data path. */
 #include "base/memory.h"
 
 #include <stdint.h>

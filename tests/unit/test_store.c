@@ -366,8 +366,10 @@ static void test_kill_at_any_instant(void **state)
 		struct err err = {""};
 		bool fallback;
 		char *read = read_truth(place, &fallback, &err);
-		if (!read)
+		if (!read) {
 			fail_msg("%s", err.text);
+			return;
+		}
 		unsigned number = (unsigned)atoi(read);
 		free(read);
 		assert_false(fallback);
