@@ -193,7 +193,7 @@ static bool check_body(const struct expect *expect, const struct fetch_answer *a
 	return false;
 }
 
-bool expect_check(const struct expect *expect, const struct fetch_answer *answer, char *detail, size_t size)
+bool expect_compare(const struct expect *expect, const struct fetch_answer *answer, char *detail, size_t size)
 {
 	if (!status_matches(expect, answer->status)) {
 		explain_status(expect, answer, detail, size);

@@ -21,6 +21,6 @@ void expect_free(struct expect *expect);
 
 /* Judges an answer (FETCH_ANSWERED): status first, then headers in the order of the file, then the body. `detail` gets the sentence either way:
  * "200 OK in 3 ms", or what was found and what was expected. What came from the peer is escaped and cut. */
-bool expect_check(const struct expect *expect, const struct fetch_answer *answer, char *detail, size_t size);
+bool expect_compare(const struct expect *expect, const struct fetch_answer *answer, char *detail, size_t size);
 
 #endif

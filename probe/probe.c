@@ -102,7 +102,7 @@ static void on_answer(void *arg, const struct fetch_answer *answer)
 	struct probe_result result = {.took_us = answer->total_us};
 	probe->job = NULL;
 	if (answer->outcome == FETCH_ANSWERED) {
-		result.ok = expect_check(probe->expect, answer, result.detail, sizeof(result.detail));
+		result.ok = expect_compare(probe->expect, answer, result.detail, sizeof(result.detail));
 	} else if (answer->outcome == FETCH_CONNECTED) {
 		result.ok = true;
 		snprintf(result.detail, sizeof(result.detail), "connected in %" PRIu64 " ms", (answer->connect_us + 999) / 1000);

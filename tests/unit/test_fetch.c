@@ -320,17 +320,17 @@ static void test_timeouts(void **state)
 		const char *answer, *detail;
 		bool tls;
 	} cases[] = {
-		{NULL, "no answer within 40 ms (connected in ", false},
-		{"HTTP/1.1 200 OK\r\nX-", "no whole answer within 40 ms", false},
-		{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", "no whole answer within 40 ms (it began after ", false},
-		{NULL, "no TLS handshake within 40 ms", true},
+		{NULL, "no answer within 100 ms (connected in ", false},
+		{"HTTP/1.1 200 OK\r\nX-", "no whole answer within 100 ms", false},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", "no whole answer within 100 ms (it began after ", false},
+		{NULL, "no TLS handshake within 100 ms", true},
 	};
 	struct world *world = *state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct peer peer = {.answer = cases[i].answer, .end = PEER_STAYS};
 		peer_open(&peer, world->loop);
 		struct fetch_request request = {
-			.url = cases[i].tls ? "https://a/" : "http://a/", .connect = &peer.addr, .timeout_ms = 40, .body_limit = 64, .insecure = true};
+			.url = cases[i].tls ? "https://a/" : "http://a/", .connect = &peer.addr, .timeout_ms = 100, .body_limit = 64, .insecure = true};
 		fetch_and_wait(world, &request);
 		assert_int_equal(world->outcome, FETCH_TIMED_OUT);
 		assert_memory_equal(world->detail, cases[i].detail, strlen(cases[i].detail));
@@ -354,10 +354,10 @@ static void test_connect_timeout(void **state)
 	}
 	struct addr addr;
 	addr_from_socket((const struct sockaddr *)&at, length, &addr);
-	struct fetch_request request = {.url = "http://a/", .connect = &addr, .timeout_ms = 40};
+	struct fetch_request request = {.url = "http://a/", .connect = &addr, .timeout_ms = 100};
 	fetch_and_wait(world, &request);
 	assert_int_equal(world->outcome, FETCH_TIMED_OUT);
-	assert_string_equal(world->detail, "could not connect within 40 ms");
+	assert_string_equal(world->detail, "could not connect within 100 ms");
 	for (size_t i = 0; i < 8; i++)
 		close(fillers[i]);
 	close(listener);
