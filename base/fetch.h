@@ -17,7 +17,7 @@ enum fetch_outcome {
 	FETCH_CONNECTED,   /* connect_only: the connection stands */
 	FETCH_REFUSED,     /* connection refused */
 	FETCH_UNREACHABLE, /* no route, host or network down, unix socket missing */
-	FETCH_TIMED_OUT,   /* `phase` says in what */
+	FETCH_TIMED_OUT,   /* `detail` says in what */
 	FETCH_CLOSED,      /* closed or reset before a whole answer */
 	FETCH_TLS,         /* handshake or certificate */
 	FETCH_TOO_LARGE,   /* body over the limit */
@@ -56,12 +56,12 @@ struct fetch_answer {
 typedef void fetch_done(void *arg, const struct fetch_answer *answer);
 
 struct fetch *fetch_new(struct event_base *loop);
-/* Cancels what is under way (no callbacks). NULL is allowed. */
+/* Cancels what is under way (no callbacks). Never from inside a `done`. NULL is allowed. */
 void fetch_free(struct fetch *fetch);
 /* Starts a request; everything in it is copied. `done` runs once, from the loop, never from inside this call. Keeps no
  * connection open between requests. */
 struct fetch_job *fetch_start(struct fetch *fetch, const struct fetch_request *request, fetch_done *done, void *arg);
-/* Ends it without a callback. */
+/* Ends it without a callback. Not from inside its own `done`, which is its end. */
 void fetch_cancel(struct fetch_job *job);
 /* A header's value by name (case-insensitive), or NULL. */
 const char *fetch_answer_header(const struct fetch_answer *answer, const char *name);

@@ -345,12 +345,12 @@ static void test_connect_timeout(void **state)
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t length = sizeof(at);
 	int listener = socket(AF_INET, SOCK_STREAM, 0), fillers[8];
-	bind(listener, (const struct sockaddr *)&at, length);
-	listen(listener, 0);
+	assert_int_equal(bind(listener, (const struct sockaddr *)&at, length), 0);
+	assert_int_equal(listen(listener, 0), 0);
 	getsockname(listener, (struct sockaddr *)&at, &length);
 	for (size_t i = 0; i < 8; i++) {
 		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		connect(fillers[i], (const struct sockaddr *)&at, length);
+		(void)connect(fillers[i], (const struct sockaddr *)&at, length);
 	}
 	struct addr addr;
 	addr_from_socket((const struct sockaddr *)&at, length, &addr);
