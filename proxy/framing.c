@@ -47,23 +47,34 @@ static bool read_length(struct span text, uint64_t *length)
 	return true;
 }
 
-/* The one value of all Content-Length fields and their members (RFC 9110 section 8.6). */
+/* The members of one Content-Length field: numbers, none of them missing, all equal to *length once that is known. */
+static bool merge_members(struct span list, uint64_t *length, bool *known)
+{
+	size_t missing = 1;
+	for (size_t i = 0; i < list.length; i++)
+		missing += list.at[i] == ',';
+	struct span member;
+	while (span_take_member(&list, &member)) {
+		uint64_t value;
+		if (!read_length(member, &value) || (*known && value != *length))
+			return false;
+		*length = value;
+		*known = true;
+		missing--;
+	}
+	return missing == 0;
+}
+
+/* The one value of all Content-Length fields (RFC 9110 section 8.6). */
 static bool merge_lengths(const struct head *head, uint64_t *length)
 {
-	unsigned count = 0;
+	bool known = false;
 	for (unsigned i = head->first[FIELD_content_length] - 1; i < head->field_count; i++) {
-		if (head->fields[i].id != FIELD_content_length)
-			continue;
-		struct span list = {head->fields[i].value, head->fields[i].value_length}, member;
-		while (span_take_member(&list, &member)) {
-			uint64_t value;
-			if (!read_length(member, &value) || (count > 0 && value != *length))
-				return false;
-			*length = value;
-			count++;
-		}
+		const struct head_field *field = &head->fields[i];
+		if (field->id == FIELD_content_length && !merge_members((struct span){field->value, field->value_length}, length, &known))
+			return false;
 	}
-	return count > 0;
+	return true;
 }
 
 static bool has(const struct head *head, enum field_id id)
