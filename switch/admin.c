@@ -19,7 +19,7 @@
 #include "switch/admin_streams.h"
 #include "switch/admin_waits.h"
 
-#define BODY_BYTES (1024 * 1024)
+#define BODY_READ_BYTES (4 * 1024 * 1024) /* more than is taken, so that what is a little too large gets our answer, not evhttp's */
 #define HEAD_BYTES (32 * 1024)
 #define IDLE_S 30
 
@@ -137,7 +137,7 @@ static bool open_door(struct admin_door *door, struct admin *admin, int fd, bool
 	evhttp_set_bevcb(door->http, on_connection, door);
 	evhttp_set_gencb(door->http, on_request, door);
 	evhttp_set_allowed_methods(door->http, methods);
-	evhttp_set_max_body_size(door->http, BODY_BYTES);
+	evhttp_set_max_body_size(door->http, BODY_READ_BYTES);
 	evhttp_set_max_headers_size(door->http, HEAD_BYTES);
 	evhttp_set_timeout(door->http, IDLE_S);
 	return true;

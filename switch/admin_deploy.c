@@ -65,9 +65,10 @@ static void remember_key(struct ask *ask, const char *id)
 
 static bool refuse_stopping(struct ask *ask)
 {
-	if (ask->control->draining)
-		ask_refuse(ask, "stopping", NULL, "the daemon is draining and begins nothing new");
-	return ask->control->draining;
+	if (!ask->control->draining)
+		return false;
+	ask_refuse(ask, "stopping", NULL, "the daemon is draining and begins nothing new");
+	return true;
 }
 
 /* ---- switch and deploy ---- */

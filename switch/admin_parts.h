@@ -12,6 +12,7 @@
 #include "switch/ask.h"
 #include "switch/once.h"
 
+#define ADMIN_BODY_BYTES (1024u * 1024u)
 #define ADMIN_CONNECTIONS 64u
 #define ADMIN_STREAMS 16u
 #define ADMIN_STREAM_BYTES (256u * 1024u)

@@ -189,6 +189,10 @@ static bool read_body(struct ask *ask)
 		ask->body = json_object();
 		return true;
 	}
+	if (length > ADMIN_BODY_BYTES) {
+		ask_refuse(ask, "too_large", NULL, "the body is larger than 1 MiB");
+		return false;
+	}
 	ask->body = json_loadb((const char *)evbuffer_pullup(input, -1), length, JSON_REJECT_DUPLICATES, &fault);
 	if (json_is_object(ask->body))
 		return true;

@@ -285,6 +285,7 @@ static void fill_rollback(struct switcher *switcher, const char *cause, const st
 		snprintf(warning, sizeof(warning), "%s is not ready: %s", color_name(deployment->from), why);
 		rollback->warning = memory_text(warning);
 	}
+	deployment->safe_to_stop_at = 0; /* the color that was drained is needed again */
 	rollback->at = course_wall_ms(switcher);
 	rollback->cause = cause;
 	rollback->actor = *actor;

@@ -42,9 +42,9 @@ static void describe(const struct judge_input *input, struct judgement *judgemen
 	text_format_share(input->error_rate_limit, limit);
 	if (input->error_rate_limit > 0)
 		snprintf(against, sizeof(against), "; the limit is %s", limit);
-	snprintf(judgement->text, sizeof(judgement->text), "%" PRIu64 " answers, %" PRIu64 " errors (%.2f%%%s), %u failed probe round%s in a row%s%s",
-		input->answers, input->errors, 100.0 * error_rate(input), against, input->failed_rounds, input->failed_rounds == 1 ? "" : "s",
-		input->answers < JUDGE_ANSWERS_MIN ? "; too little traffic to judge" : "",
+	snprintf(judgement->text, sizeof(judgement->text), "%" PRIu64 " answer%s, %" PRIu64 " error%s (%.2f%%%s), %u failed probe round%s in a row%s%s",
+		input->answers, input->answers == 1 ? "" : "s", input->errors, input->errors == 1 ? "" : "s", 100.0 * error_rate(input), against,
+		input->failed_rounds, input->failed_rounds == 1 ? "" : "s", input->answers < JUDGE_ANSWERS_MIN ? "; too little traffic to judge" : "",
 		judgement->hold ? "; the other color is no better, so a rollback would not help" : "");
 }
 
