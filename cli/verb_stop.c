@@ -41,24 +41,37 @@ static enum exit_code wait_for_end(struct command *command, uint64_t wait_ms)
 	return EXIT_DONE;
 }
 
+/* A daemon with nothing to drain may be gone before its answer is out: that is what was asked for, provided it was there before. */
+static enum exit_code ask(struct command *command, struct client_answer *answer)
+{
+	json_t *body = json_object();
+	bool was_there = !is_gone(command);
+	enum exit_code code = client_call(command->client, "POST", "/v1/stop", body, COMMAND_TIMEOUT_MS, answer);
+	json_decref(body);
+	if (code == EXIT_UNREACHABLE && was_there && is_gone(command))
+		return EXIT_DONE;
+	if (code != EXIT_DONE && command->json && answer->document)
+		command_print_line(answer->document);
+	return code == EXIT_DONE ? code : command_fail(code, &answer->err);
+}
+
 static enum exit_code run(struct command *command)
 {
 	struct target target;
 	struct client_answer answer = {0};
 	const struct options_value *wait = options_get(&command->options, "wait");
 	bool at_once = options_given(&command->options, "no-wait");
-	json_t *names, *body = json_object();
+	json_t *names;
 	enum exit_code code = command_begin(command, TARGET_NOTHING, &target, &names);
 	if (code == EXIT_DONE)
-		code = command_call(command, "POST", "/v1/stop", body, COMMAND_TIMEOUT_MS, &answer);
-	if (code == EXIT_DONE && command->json)
+		code = ask(command, &answer);
+	if (code == EXIT_DONE && command->json && answer.document)
 		command_print(answer.document);
 	if (code == EXIT_DONE && !at_once)
 		code = wait_for_end(command, wait->given ? wait->number : WAIT_MS);
 	if (code == EXIT_DONE && !command->json)
 		screen_line(at_once ? "the daemon drains and ends" : "the daemon has ended");
 	client_answer_fini(&answer);
-	json_decref(body);
 	return code;
 }
 

@@ -447,7 +447,7 @@ def test_reload(shop):
 
 def test_stop(shop):
     got = shop.run("stop")
-    assert got.code == 0 and "has ended" in got.out
+    assert got.code == 0 and "has ended" in got.out, got.err
     assert shop.process.wait(5) == 0
     assert not os.path.exists(shop.socket)
     assert shop.run("status").code == 5
