@@ -56,25 +56,22 @@ static bool collide(const struct addr *a, const struct addr *b)
 	return a->port != 0 && a->port == b->port && (addr_equal(a, b) || covers(a, b) || covers(b, a));
 }
 
-static void check_listener(const struct conf *conf, size_t index, const struct node *node, struct fault_list *faults)
+bool check_listener(const struct conf *conf, size_t index, struct err *err)
 {
 	const struct conf_listen *listen = &conf->listens[index];
 	if (!listen->text)
-		return;
-	if (conf->admin.listen && collide(&listen->address, &conf->admin.listen_address))
-		fault_add(faults, node->line, node->column, "listen: %.100s takes the address of admin.listen, %.100s: give one of them another port",
-			listen->text, conf->admin.listen);
+		return true;
 	for (size_t i = 0; i < index; i++) {
 		const struct conf_listen *former = &conf->listens[i];
 		if (!former->text || !collide(&listen->address, &former->address))
 			continue;
 		if (addr_equal(&listen->address, &former->address))
-			fault_add(faults, node->line, node->column, "listen: %.100s is listed twice: keep one", listen->text);
-		else
-			fault_add(faults, node->line, node->column,
-				"listen: %.100s and %.100s have addresses in common: keep the wider one, or take another port", listen->text, former->text);
-		return;
+			return err_set(err, "%.100s is listed twice: keep one", listen->text);
+		return err_set(err, "%.100s and %.100s have addresses in common: keep the wider one, or take another port", listen->text, former->text);
 	}
+	if (conf->admin.listen && collide(&listen->address, &conf->admin.listen_address))
+		return err_set(err, "%.100s takes the address of admin.listen, %.100s: give one of them another port", listen->text, conf->admin.listen);
+	return true;
 }
 
 static void check_listeners(const struct node *root, const struct conf *conf, struct fault_list *faults)
@@ -85,7 +82,9 @@ static void check_listeners(const struct node *root, const struct conf *conf, st
 		if (node->kind != NODE_MAP)
 			continue;
 		const struct node *address = node_find(node, "address");
-		check_listener(conf, index++, address ? address : node, faults);
+		struct err err;
+		if (!check_listener(conf, index++, &err))
+			fault_add(faults, address->line, address->column, "listen: %s", err.text);
 	}
 }
 

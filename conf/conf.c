@@ -244,7 +244,7 @@ static bool add_flag_listen(struct conf *conf, const char *key, const char *text
 		return false;
 	conf->listens = memory_grow(conf->listens, conf->listen_count + 1, sizeof(listen));
 	conf->listens[conf->listen_count++] = listen;
-	return true;
+	return check_listener(conf, conf->listen_count - 1, err);
 }
 
 static bool add_flag_backend(struct conf *conf, const char *key, const char *text, struct err *err)

@@ -129,7 +129,7 @@ struct conf *conf_from_flags(const struct conf_flags *flags, struct err *err);
 /* The file to use: `given`, else $TEAL_CONFIG, else ./teal.yaml, else /etc/teal/teal.yaml; NULL when none is there. Static string
  * or one of the arguments. */
 const char *conf_find_file(const char *given);
-/* Defaults that depend on who runs: /run/teal/admin.sock or $XDG_RUNTIME_DIR/teal/admin.sock; /var/lib/teal or
+/* Defaults that depend on who runs: /run/teal/admin.sock or $XDG_RUNTIME_DIR/teal/admin.sock (without it admin.sock in the state directory); /var/lib/teal or
  * $XDG_STATE_HOME/teal (default ~/.local/state/teal). malloc'd. */
 char *conf_default_socket(void);
 char *conf_default_state(void);

@@ -286,11 +286,34 @@ static void build(struct builder *builder, const char *bytes, size_t length)
 	}
 }
 
+/* libyaml takes the square of the number of these, so that the first is refused before it sees them. */
+static bool refuse_tag_directives(struct fault_list *faults, const char *bytes, size_t length)
+{
+	const char *end = bytes + length;
+	unsigned line = 1;
+	for (const char *at = bytes; at; line++) {
+		if (end - at >= 4 && memcmp(at, "%TAG", 4) == 0) {
+			fault_add(faults, line, 1, "tags (%%TAG) are not supported: leave this line out");
+			return true;
+		}
+		at = memchr(at, '\n', (size_t)(end - at));
+		at = at ? at + 1 : NULL;
+	}
+	return false;
+}
+
 struct node *node_parse(const char *bytes, size_t length, struct fault_list *faults)
 {
 	struct builder builder = {.faults = faults};
+	if (length >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) {
+		bytes += 3;
+		length -= 3;
+	}
+	if (refuse_tag_directives(faults, bytes, length))
+		return NULL;
 	if (!yaml_parser_initialize(&builder.parser))
 		abort();
+	yaml_parser_set_encoding(&builder.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&builder.parser, (const unsigned char *)bytes, length);
 	build(&builder, bytes, length);
 	yaml_parser_delete(&builder.parser);

@@ -59,6 +59,13 @@ static const struct fault_case cases[] = {
 		"1:8: anchors (&), aliases (*) and tags (!) are not supported: write the value itself, in quotes if it begins with such a character\n"},
 	{"a tag", "state: !!str /x\n",
 		"1:8: anchors (&), aliases (*) and tags (!) are not supported: write the value itself, in quotes if it begins with such a character\n"},
+	{"a tag directive", "---\n%TAG ! tag:x\n", "2:1: tags (%TAG) are not supported: leave this line out\n"},
+	{"UTF-16", "\xff\xfea\xff", "1:1: not valid YAML: invalid leading UTF-8 octet\n"},
+	{"a fault behind a byte order mark", "\xef\xbb\xbf" ROOT "a: 1\n", "3:1: unknown key 'a'\n"},
+	{"a fault right behind a byte order mark",
+		"\xef\xbb\xbf"
+		"1\n",
+		"1:1: expected a mapping with keys such as listen and services, found '1'\n"},
 	{"a key that is a list", "[a, b]: c\n", "1:1: a key must be a plain word, not a list or a mapping\n"},
 	{"a key that is a mapping",
 		"? {a: b}\n"
