@@ -156,7 +156,7 @@ static void format_ids(struct answer *answer, char *out, size_t size)
 static void expect_list(const struct place *place, struct journal *journal, const char *service, unsigned limit, const char *ids)
 {
 	struct answer answer = {0};
-	char seen[256];
+	char seen[1024];
 	journal_list(journal, service, limit, on_found, &answer);
 	await(place, &answer);
 	format_ids(&answer, seen, sizeof(seen));
@@ -166,7 +166,7 @@ static void expect_list(const struct place *place, struct journal *journal, cons
 static void expect_one(const struct place *place, struct journal *journal, const char *id, const char *key, const char *expected)
 {
 	struct answer answer = {0};
-	char seen[256];
+	char seen[1024];
 	if (id)
 		journal_get(journal, id, on_found, &answer);
 	else
@@ -321,7 +321,7 @@ static void test_events(void **state)
 	static const char *const cases[][2] = {{"a", "1 4"}, {"b", "2"}, {"c", ""}};
 	for (size_t i = 0; i < 3; i++) {
 		struct answer answer = {0};
-		char seen[256];
+		char seen[1024];
 		journal_list_events(journal, cases[i][0], on_found, &answer);
 		await(place, &answer);
 		format_ids(&answer, seen, sizeof(seen));
