@@ -152,6 +152,8 @@ static const struct host_case hosts[] = {
 	{"a[::1]", false, false},
 	{"a]", false, false},
 	{"[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]", false, false},
+	{"[0000:0000:0000:0000:0000:0000:255.255.255.255]", true, false},
+	{"[0000:0000:0000:0000:0000:0000:255.255.255.2555]", false, false},
 };
 
 static void hosts_are_valid_or_not(void **state)
