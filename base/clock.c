@@ -1,3 +1,4 @@
+/* Reading the clocks. Any thread. */
 #include "base/clock.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* The words for colors and health. Pure. */
 #include "base/color.h"
 
 #include <string.h>

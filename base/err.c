@@ -1,3 +1,4 @@
+/* Writing sentences. Any thread; allocates nothing. */
 #include "base/err.h"
 
 #include <stdarg.h>

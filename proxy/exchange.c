@@ -174,7 +174,7 @@ bool exchange_may_replay(const struct exchange *exchange)
 static void count_backend(struct exchange *exchange, uint32_t change)
 {
 	_Atomic uint32_t *inflight = &exchange->backend->lanes[exchange->worker->index].inflight;
-	atomic_store_explicit(inflight, atomic_load_explicit(inflight, memory_order_relaxed) + change, memory_order_relaxed);
+	atomic_store_explicit(inflight, atomic_load_explicit(inflight, memory_order_relaxed) + change, memory_order_release);
 }
 
 /* The next backend to try; NULL when every fit one was tried. */

@@ -1,3 +1,4 @@
+/* The table of failures. Pure. */
 #include "proxy/fail.h"
 
 const struct fail_row *fail_row(enum fail fail)

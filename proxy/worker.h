@@ -47,7 +47,7 @@ struct worker {
 	size_t buffer_size;
 	char *scratch; /* heads and answers being written */
 	size_t scratch_size;
-	struct head head; /* the head being parsed */
+	struct head head;               /* the head being parsed */
 	struct head_limits head_limits; /* of the table, as far as the buffers go */
 
 	uint64_t now_us; /* read at most once a turn */
