@@ -75,7 +75,7 @@ static bool write_configuration(const struct demo *demo, struct err *err)
 	fprintf(file, "    blue:  {version: v1, backends: [\"127.0.0.1:%u\"]}\n", demo->backends[DEMO_V1].port);
 	fprintf(file, "    green: {version: v2, backends: [\"127.0.0.1:%u\"]}\n", demo->backends[DEMO_V2].port);
 	fprintf(file, "    probe: {path: /health, interval: 200ms, timeout: 1s}\n");
-	fprintf(file, "    bake:  3s\n");
+	fprintf(file, "    bake:  5s\n");
 	fprintf(file, "    rollback: {error_rate: 1%%, unhealthy_probes: 2}\n");
 	bool ok = !ferror(file);
 	ok = fclose(file) == 0 && ok;

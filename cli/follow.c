@@ -16,7 +16,7 @@
 #include "cli/screen.h"
 
 #define PATIENCE_MS 30000
-#define SAFE_TO_STOP_MS 1500
+#define SAFE_TO_STOP_MS 500
 
 struct follow {
 	struct command *command;
@@ -150,7 +150,7 @@ static void show_progress(const json_t *deployment)
 	const char *text = document_text(json_object_get(deployment, "evidence"), "text");
 	if (bake_ends > now) {
 		document_format_span(bake_ends - now, left);
-		snprintf(more, sizeof(more), ", %s to bake", left);
+		snprintf(more, sizeof(more), ", %s left", left);
 	}
 	if (inflight > 0)
 		snprintf(flying, sizeof(flying), ", %" PRId64 " in flight on the color that is left", inflight);
@@ -235,6 +235,13 @@ static enum exit_code get_end(struct command *command, const char *id, struct cl
 	}
 }
 
+static void tell_end(const json_t *deployment)
+{
+	if (screen_is_terminal())
+		screen_line("%s", "");
+	receipt_print(deployment, true);
+}
+
 enum exit_code follow_to_end(struct command *command, const char *service, const char *id)
 {
 	struct follow follow = {.command = command, .id = id};
@@ -253,7 +260,7 @@ enum exit_code follow_to_end(struct command *command, const char *service, const
 		if (command->json)
 			command_print_line(answer.document);
 		else
-			receipt_print(answer.document, true);
+			tell_end(answer.document);
 	}
 	client_answer_fini(&answer);
 	return code;

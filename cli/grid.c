@@ -81,19 +81,19 @@ static size_t column_width(const struct grid *grid, size_t column)
 	return filled ? width : 0;
 }
 
-/* The last cell of a row that has text: nothing is padded behind it. */
-static size_t row_end(const struct grid *grid, size_t row)
+/* The last cell of a row that has text, of the columns that are printed: nothing is padded behind it. */
+static size_t row_end(const struct grid *grid, size_t row, const size_t *widths)
 {
 	size_t end = 0;
 	for (size_t i = 0; i < grid->columns; i++)
-		if (grid->cells[row * grid->columns + i].width > 0)
+		if (widths[i] > 0 && grid->cells[row * grid->columns + i].width > 0)
 			end = i + 1;
 	return end;
 }
 
 static void print_row(const struct grid *grid, size_t row, const size_t *widths)
 {
-	size_t end = row_end(grid, row);
+	size_t end = row_end(grid, row, widths);
 	bool first = true;
 	for (size_t i = 0; i < end; i++) {
 		if (widths[i] == 0)

@@ -73,7 +73,7 @@ static void print_deployment(const json_t *service, uint64_t now_ms)
 		to, document_text_or(deployment, "actor", "?"), ago);
 	if (ends > now_ms) {
 		document_format_span(ends - now_ms, left);
-		screen_write(", %s to bake", left);
+		screen_write(", %s of the bake left", left);
 	}
 	int64_t inflight = document_count(deployment, "inflight");
 	if (inflight > 0)

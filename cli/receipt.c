@@ -81,7 +81,7 @@ static void print_safe_to_stop(const json_t *deployment)
 	if (document_has(deployment, "safe_to_stop_at"))
 		screen_line("%s can be stopped safely since %s", from, when);
 	else
-		screen_line("%s can't be stopped yet: it still has requests or connections; `teal explain %s` says when it can", from,
+		screen_line("%s can't be stopped yet: connections to it are still open; `teal explain %s` says when it can", from,
 			document_text_or(deployment, "id", ""));
 }
 
