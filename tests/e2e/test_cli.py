@@ -392,6 +392,40 @@ def test_interrupt_detaches(shop):
     assert shop.run("status", "--json").json()["services"]["shop"]["phase"] == "baking"
 
 
+def test_a_switch_is_followed_over_a_crash_of_the_daemon(shop):
+    following = subprocess.Popen(
+        [TEAL, "switch", "--bake", "3s"], env=environment(TEAL_ADMIN=shop.socket), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for _ in range(100):
+        if shop.run("status", "--json").json()["services"]["shop"]["phase"] == "baking":
+            break
+        time.sleep(0.05)
+    shop.process.kill()
+    shop.process.wait()
+    with daemon(shop.file) as again:
+        out, err = following.communicate(timeout=30)
+        assert following.returncode == 0, out + err
+        assert "promoted" in out
+        assert again.run("status", "--json").json()["services"]["shop"]["live"] == "green"
+
+
+def test_admin_by_url(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("open-sesame-of-the-cave\n")
+    token.chmod(0o600)
+    with backend("v1") as blue, backend("v2") as green:
+        file = write_file(tmp_path, service("shop", f'"{blue.address}"', f'"{green.address}"'))
+        file.write_text(file.read_text().replace("admin.sock\"}", f'admin.sock", listen: "127.0.0.1:0", token_file: "{token}"}}'))
+        with daemon(file) as running:
+            url = "http://" + running.run("status", "--json").json()["admin_listen"]
+            assert teal("status", "--admin", url).code == 0
+            refused = teal("switch", "--admin", url)
+            assert refused.code == 1 and "token" in refused.err
+            assert teal("switch", "--admin", url, TEAL_TOKEN="wrong").code == 1
+            assert teal("switch", "--admin", url, TEAL_TOKEN="open-sesame-of-the-cave").code == 0
+            assert teal("rollback", "--admin", url, "-c", str(file)).code == 0
+
+
 def test_lock(shop):
     assert shop.run("lock", "--reason", "database work").code == 0
     refused = shop.run("switch")
