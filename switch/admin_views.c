@@ -160,6 +160,7 @@ void views_deployments(struct admin *admin, struct ask *ask)
 	static const char *const names[] = {"service", "limit"};
 	if (!ask_check_query(ask, names, 2) || !read_number_query(ask, "limit", LIST_DEFAULT, 1, LIST_MAX, &ask->ticket))
 		return;
+	scribe_flush(admin->control->scribe, true);
 	journal_list(admin->control->journal, ask_read_query(ask, "service"), (unsigned)ask->ticket, on_listed, ask);
 }
 
@@ -192,6 +193,7 @@ static void answer_deployment(struct ask *ask, json_t *document)
 	json_decref(ask->body);
 	ask->body = json_copy(document);
 	json_decref(document);
+	scribe_flush(ask->control->scribe, true);
 	journal_list_events(ask->control->journal, ask->id, on_events, ask);
 }
 

@@ -10,14 +10,14 @@
 #define ARCHIVE_COUNT 64u
 
 struct archive {
-	struct journal *journal;
+	struct scribe *scribe;
 	json_t *documents[ARCHIVE_COUNT]; /* newest first; NULL behind the last */
 };
 
-struct archive *archive_new(struct journal *journal)
+struct archive *archive_new(struct scribe *scribe)
 {
 	struct archive *archive = memory_new(sizeof(*archive));
-	archive->journal = journal;
+	archive->scribe = scribe;
 	return archive;
 }
 
@@ -58,7 +58,7 @@ static void keep(struct archive *archive, json_t *document)
 void archive_write_document(struct archive *archive, json_t *document)
 {
 	keep(archive, document);
-	journal_write_deployment(archive->journal, document, NULL, NULL);
+	scribe_add_deployment(archive->scribe, document);
 }
 
 void archive_write(struct archive *archive, const struct deployment *deployment)

@@ -6,12 +6,12 @@
 #include <jansson.h>
 
 #include "switch/deployment.h"
-#include "switch/journal.h"
+#include "switch/scribe.h"
 
 struct archive;
 
-/* `journal` must outlive it. */
-struct archive *archive_new(struct journal *journal);
+/* `scribe` must outlive it. */
+struct archive *archive_new(struct scribe *scribe);
 void archive_free(struct archive *archive);
 
 /* Keeps the deployment as it is now. */

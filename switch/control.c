@@ -32,7 +32,9 @@ static json_t *build_truth(void *arg)
 
 static void on_truth_written(void *arg)
 {
-	rounds_wake(arg);
+	struct control *control = arg;
+	scribe_flush(control->scribe, false);
+	rounds_wake(control);
 }
 
 static void on_service_change(void *arg)
@@ -77,8 +79,9 @@ static bool open_state(struct control *control, struct err *err)
 		log_warning("%s", warning);
 	struct keeper_owner owner = {.build = build_truth, .on_written = on_truth_written, .arg = control};
 	control->keeper = keeper_new(control->journal, &owner);
-	control->archive = archive_new(control->journal);
-	control->events = events_new(control->journal);
+	control->scribe = scribe_new(control->loop, control->journal, control->keeper);
+	control->archive = archive_new(control->scribe);
+	control->events = events_new(control->scribe);
 	return true;
 }
 
@@ -272,7 +275,9 @@ static void close_journal(struct control *control)
 	if (control->keeper)
 		keeper_close(control->keeper);
 	if (control->events)
-		events_set_journal(control->events, NULL);
+		events_set_scribe(control->events, NULL);
+	scribe_free(control->scribe);
+	control->scribe = NULL;
 	journal_close(control->journal);
 }
 

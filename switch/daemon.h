@@ -19,6 +19,7 @@
 #include "switch/events.h"
 #include "switch/journal.h"
 #include "switch/keeper.h"
+#include "switch/scribe.h"
 #include "switch/service.h"
 #include "switch/service_host.h"
 #include "switch/tables.h"
@@ -32,6 +33,7 @@ struct control {
 	struct journal *journal;
 	json_t *first_truth; /* of the last run, until the services have it */
 	struct keeper *keeper;
+	struct scribe *scribe;
 	struct archive *archive;
 	struct events *events;
 	struct resolver *resolver;

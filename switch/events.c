@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "switch/journal.h"
+#include "switch/scribe.h"
 #include "switch/wire.h"
 
 struct events_listener {
@@ -18,7 +18,7 @@ struct events_listener {
 };
 
 struct events {
-	struct journal *journal;
+	struct scribe *scribe;
 	uint64_t last_id;
 	LIST_HEAD(, events_listener) listeners;
 };
@@ -51,10 +51,10 @@ static const struct kind *find_kind(const char *event)
 	return &ordinary;
 }
 
-struct events *events_new(struct journal *journal)
+struct events *events_new(struct scribe *scribe)
 {
 	struct events *events = memory_new(sizeof(*events));
-	events->journal = journal;
+	events->scribe = scribe;
 	LIST_INIT(&events->listeners);
 	return events;
 }
@@ -69,9 +69,9 @@ void events_free(struct events *events)
 	free(events);
 }
 
-void events_set_journal(struct events *events, struct journal *journal)
+void events_set_scribe(struct events *events, struct scribe *scribe)
 {
-	events->journal = journal;
+	events->scribe = scribe;
 }
 
 static json_t *make_event(struct events *events, const char *service, const char *deployment, const char *event, json_t *more, const char *text)
@@ -95,8 +95,8 @@ void events_emit(struct events *events, const char *service, const char *deploym
 	struct events_listener *listener, *next;
 	json_t *object = make_event(events, service, deployment, event, more, text);
 	log_write(kind->level, "%s: %s", event, text);
-	if (events->journal && !kind->passing)
-		journal_write_event(events->journal, object);
+	if (events->scribe && !kind->passing)
+		scribe_add_event(events->scribe, object);
 	for (listener = LIST_FIRST(&events->listeners); listener; listener = next) {
 		next = LIST_NEXT(listener, link);
 		listener->heard(listener->arg, object);

@@ -6,14 +6,14 @@
 #include <stdint.h>
 #include <jansson.h>
 
-struct journal;
 struct events;
 struct events_listener;
+struct scribe;
 
-/* `journal` must outlive the events or be taken away with events_set_journal(NULL). */
-struct events *events_new(struct journal *journal);
+/* `scribe` must outlive the events or be taken away with events_set_scribe(NULL). */
+struct events *events_new(struct scribe *scribe);
 void events_free(struct events *events);
-void events_set_journal(struct events *events, struct journal *journal);
+void events_set_scribe(struct events *events, struct scribe *scribe);
 
 /* `service` and `deployment` may be NULL. `more` is consumed and may be NULL. Listeners run before this returns. */
 void events_emit(struct events *events, const char *service, const char *deployment, const char *event, json_t *more, const char *text);

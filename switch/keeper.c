@@ -86,6 +86,11 @@ void keeper_retry(struct keeper *keeper)
 		submit(keeper);
 }
 
+bool keeper_is_writing(const struct keeper *keeper)
+{
+	return keeper->writing != 0;
+}
+
 const char *keeper_fault(const struct keeper *keeper)
 {
 	return keeper->fault[0] ? keeper->fault : NULL;

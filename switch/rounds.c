@@ -89,6 +89,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	measure(control);
 	proxy_collect(control->proxy);
 	keeper_retry(control->keeper);
+	scribe_flush(control->scribe, false);
 	close_old_access(control);
 	admin_tick(control->admin);
 	go_round(control);

@@ -312,6 +312,7 @@ void switcher_resume(struct switcher *switcher, struct deployment *deployment)
 	if (deployment->outcome != OUTCOME_RUNNING) {
 		deployment_free(switcher->undo);
 		switcher->undo = deployment;
+		switcher->host.write_deployment(switcher->host.arg, deployment); /* the last daemon may have ended before it could */
 		return;
 	}
 	switcher->current = deployment;
