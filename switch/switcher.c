@@ -309,10 +309,10 @@ void switcher_stop(struct switcher *switcher)
 
 void switcher_resume(struct switcher *switcher, struct deployment *deployment)
 {
+	switcher->host.write_deployment(switcher->host.arg, deployment); /* the last daemon may have ended before it could */
 	if (deployment->outcome != OUTCOME_RUNNING) {
 		deployment_free(switcher->undo);
 		switcher->undo = deployment;
-		switcher->host.write_deployment(switcher->host.arg, deployment); /* the last daemon may have ended before it could */
 		return;
 	}
 	switcher->current = deployment;
