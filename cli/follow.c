@@ -133,13 +133,11 @@ static bool ends_deployment(const char *event)
 	return false;
 }
 
-static bool on_event(void *arg, const json_t *event)
+static void take_event(struct follow *follow, const json_t *event)
 {
-	struct follow *follow = arg;
 	if (is_new(follow, event))
 		show_event(follow, event);
 	follow->ended = follow->ended || ends_deployment(document_text_or(event, "event", ""));
-	return !follow->ended;
 }
 
 static void show_progress(const json_t *deployment)
@@ -157,21 +155,35 @@ static void show_progress(const json_t *deployment)
 	screen_live("%8s  %s%s%s%s%s", "", document_text_or(deployment, "phase", ""), more, flying, text ? ": " : "", text ? text : "");
 }
 
-/* Asks for the document now and then: for the live line, and as the second way to learn of the end. */
-static bool look(struct follow *follow)
+static void take_listed(struct follow *follow, const json_t *deployment)
+{
+	size_t i;
+	const json_t *event;
+	json_array_foreach(json_object_get(deployment, "events"), i, event) take_event(follow, event);
+}
+
+/* Asks for the document now and then: for what happened before the stream was open, for the live line, and as the second way to learn of the end. */
+static void look(struct follow *follow)
 {
 	struct client_answer answer;
 	enum exit_code code = get_deployment(follow->command, follow->id, follow->caught_up ? "" : "?events=1", COMMAND_TIMEOUT_MS, &answer);
-	size_t i;
-	const json_t *event;
-	json_array_foreach(json_object_get(answer.document, "events"), i, event) on_event(follow, event);
-	if (code == EXIT_DONE) {
+	take_listed(follow, answer.document);
+	if (code == EXIT_DONE)
 		follow->caught_up = true;
-		follow->ended = follow->ended || !is_running(answer.document);
-	}
-	if (code == EXIT_DONE && !follow->ended && !follow->command->json)
+	if (code == EXIT_DONE && !is_running(answer.document))
+		follow->ended = true;
+	else if (code == EXIT_DONE && !follow->command->json)
 		show_progress(answer.document);
 	client_answer_fini(&answer);
+}
+
+/* What came before goes before: an event of the stream waits for the journal's list. */
+static bool on_event(void *arg, const json_t *event)
+{
+	struct follow *follow = arg;
+	if (!follow->caught_up)
+		look(follow);
+	take_event(follow, event);
 	return !follow->ended;
 }
 
@@ -182,7 +194,8 @@ static bool on_tick(void *arg, bool open)
 	if (!open || (follow->caught_up && now < follow->next_look_ms))
 		return true;
 	follow->next_look_ms = now + (screen_is_terminal() ? 400 : 2000);
-	return look(follow);
+	look(follow);
+	return !follow->ended;
 }
 
 /* One stream, from its opening to the end of the deployment or of the connection. */
@@ -221,15 +234,18 @@ static enum exit_code listen_to_end(struct follow *follow, struct err *err)
 	return EXIT_DONE;
 }
 
-/* The document at the end; for a short while also for the news that the old color can be stopped. */
-static enum exit_code get_end(struct command *command, const char *id, struct client_answer *answer)
+/* The document at the end, and the events that did not come by the stream; for a short while also the news that the old color can be stopped. */
+static enum exit_code get_end(struct follow *follow, struct client_answer *answer)
 {
 	uint64_t deadline = clock_mono_ms() + SAFE_TO_STOP_MS;
 	for (;;) {
-		enum exit_code code = get_deployment(command, id, "", COMMAND_TIMEOUT_MS, answer);
+		enum exit_code code = get_deployment(follow->command, follow->id, "?events=1", COMMAND_TIMEOUT_MS, answer);
 		bool promoted = strcmp(document_text_or(answer->document, "outcome", ""), "promoted") == 0;
-		if (code != EXIT_DONE || !promoted || document_has(answer->document, "safe_to_stop_at") || clock_mono_ms() > deadline)
+		if (code != EXIT_DONE || !promoted || document_has(answer->document, "safe_to_stop_at") || clock_mono_ms() > deadline) {
+			take_listed(follow, answer->document);
+			json_object_del(answer->document, "events");
 			return code;
+		}
 		client_answer_fini(answer);
 		rest(100);
 	}
@@ -252,7 +268,7 @@ enum exit_code follow_to_end(struct command *command, const char *service, const
 		screen_complain("deployment %s can't be watched any more: %s", id, answer.err.text);
 		return code;
 	}
-	code = get_end(command, id, &answer);
+	code = get_end(&follow, &answer);
 	if (code != EXIT_DONE) {
 		command_fail(code, &answer.err);
 	} else {
