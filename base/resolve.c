@@ -14,7 +14,7 @@
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define TRY_TIMEOUT_MS 2000u
-#define TRIES 3
+#define TRIES 2
 #define PAUSE_MAX_MS 60000u
 #define RETRY_MIN_MS 1000u
 #define RETRY_MAX_MS 30000u
@@ -58,6 +58,7 @@ struct resolve_watch {
 	struct event *due;
 	struct lookup *lookup; /* NULL: none under way */
 	unsigned failures;     /* since the last success */
+	bool doubted;          /* the last answer lacked a family that was known */
 	struct addr *addrs;
 	size_t count;
 };
@@ -205,6 +206,23 @@ static bool same_addrs(const struct resolve_watch *watch, const struct addr *add
 	return true;
 }
 
+static bool has_kind(const struct addr *addrs, size_t count, enum addr_kind kind)
+{
+	for (size_t i = 0; i < count; i++)
+		if (addrs[i].kind == kind)
+			return true;
+	return false;
+}
+
+/* Of the two questions, A and AAAA, c-ares does not tell when just one failed. */
+static bool lacks_family(const struct resolve_watch *watch, const struct addr *addrs, size_t count)
+{
+	for (enum addr_kind kind = ADDR_IPV4; kind <= ADDR_IPV6; kind++)
+		if (has_kind(watch->addrs, watch->count, kind) && !has_kind(addrs, count, kind))
+			return true;
+	return false;
+}
+
 static void wait_for_next(struct resolve_watch *watch, uint64_t ms)
 {
 	struct timeval in = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
@@ -217,6 +235,11 @@ static void take_addrs(struct resolve_watch *watch, const struct ares_addrinfo *
 	struct addr addrs[ADDRS_MAX];
 	uint64_t ttl_s;
 	size_t count = read_addrs(info, watch->port, addrs, &ttl_s);
+	watch->doubted = !watch->doubted && lacks_family(watch, addrs, count);
+	if (watch->doubted) {
+		wait_for_next(watch, RETRY_MIN_MS);
+		return;
+	}
 	uint64_t pause_ms = ttl_s * 1000;
 	wait_for_next(watch, pause_ms > watch->min_ms ? pause_ms : watch->min_ms);
 	bool recovered = watch->failures > 0;

@@ -7,7 +7,8 @@ Every answer carries X-Color and X-Version, and X-Id as the request had it. All 
 `/file.bin` (FILE_SIZE bytes of the pattern of daemon.py); Node serves more, see backends/server.js. Besides this their settings are their
 defaults, since those are what teal meets: Node closes an idle connection after 5 s, Apache one after 100 requests.
 
-They run as the user of the tests, as `nobody` when that is root. Whoever ends a backend, or the tests, leaves no process and no file behind.
+They run as the user of the tests, as `nobody` when that is root. A backend that was stopped leaves no process and no
+file; tests that are killed leave no process either.
 """
 import ctypes
 import http.client

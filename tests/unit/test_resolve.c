@@ -239,6 +239,26 @@ static void test_failure_and_recovery(void **state)
 	assert_string_equal(world->fault, "");
 }
 
+/* One answer without IPv4 addresses may be half an answer; the second is believed. */
+static void test_vanished_family(void **state)
+{
+	struct world *world = *state;
+	const struct zone both = {.v4 = {"192.0.2.1"}, .v6 = {"2001:db8::1"}}, half = {.v6 = {"2001:db8::1"}};
+	world->zone = both;
+	resolver_watch(world->resolver, "shop.test", 80, 1, on_changed, world);
+	wait_for_call(world);
+	world->zone = half;
+	wait_for_queries(world, 2);
+	world->zone = both;
+	wait_for_queries(world, 4);
+	assert_int_equal(world->calls, 1);
+	world->zone = half;
+	unsigned before = world->queries;
+	wait_for_call(world);
+	assert_string_equal(world->addrs, "[2001:db8::1]:80");
+	assert_true(world->queries >= before + 4);
+}
+
 /* An answer that may be kept for a minute is not asked for again soon. */
 static void test_ttl(void **state)
 {
@@ -332,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_look_up, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_changes, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_failure_and_recovery, open_world, close_world),
+		cmocka_unit_test_setup_teardown(test_vanished_family, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_ttl, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_hosts_file, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_unwatch, open_world, close_world),
