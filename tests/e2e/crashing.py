@@ -15,7 +15,7 @@ import time
 
 import daemon as rig
 
-BAKE_MS = 150
+BAKE_MS = 400
 
 
 def check_history(teal):
@@ -96,7 +96,7 @@ def run(count, say=lambda text: None, seed=None):
         teal.start()
         for number in range(count):
             # most of them around the write and the flip, which come first; the others during the bake
-            longest_s = 0.02 if number % 2 == 0 else 0.1 + BAKE_MS / 1000
+            longest_s = (0.005, 0.02, 0.005, 0.1 + BAKE_MS / 1000)[number % 4]
             stories[one_crash(teal, dice.random() * longest_s)] += 1
             if (number + 1) % 20 == 0:
                 say(f"{number + 1} crashes: {dict(stories)}")

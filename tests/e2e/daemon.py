@@ -152,14 +152,14 @@ class Teal:
         self.file.write_text(json.dumps(self.conf, indent=1))
 
     def start(self, healthy=True):
+        if self.port:  # the same one after a restart
+            self.conf["listen"][0]["address"] = f"127.0.0.1:{self.port}"
+            self.write_file()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([self.binary, "serve", "-c", str(self.file)], cwd="/", env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until("the admin socket", self.answers, 30)
         listens = self.status()["listens"]
         self.port = int(listens[0].rsplit(":", 1)[1]) if listens else None
-        if self.port and self.conf["listen"][0]["address"] == "127.0.0.1:0":
-            self.conf["listen"][0]["address"] = f"127.0.0.1:{self.port}"  # the same port after a restart
-            self.write_file()
         if healthy:
             self.await_healthy()
         return self

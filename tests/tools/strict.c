@@ -147,6 +147,9 @@ static void read_option(struct strict_options *options, int letter)
 	case 'f':
 		options->fresh = true;
 		break;
+	case 'R':
+		options->no_reopen = true;
+		break;
 	case 'P':
 		options->path = optarg;
 		break;
@@ -169,7 +172,8 @@ static void read_options(struct strict_options *options, int argc, char **argv)
 {
 	static const struct option names[] = {{"target", 1, NULL, 't'}, {"connections", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'}, {"requests", 1, NULL, 'n'},
 		{"rate", 1, NULL, 'r'}, {"methods", 1, NULL, 'm'}, {"body-max", 1, NULL, 'b'}, {"timeout", 1, NULL, 'w'}, {"pipeline", 0, NULL, 'p'},
-		{"fresh", 0, NULL, 'f'}, {"path", 1, NULL, 'P'}, {"host", 1, NULL, 'H'}, {"mark", 1, NULL, 'M'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"fresh", 0, NULL, 'f'}, {"no-reopen", 0, NULL, 'R'}, {"path", 1, NULL, 'P'}, {"host", 1, NULL, 'H'}, {"mark", 1, NULL, 'M'},
+		{"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	*options = (struct strict_options){.connections = 8, .path = "/", .body_max = 4096, .timeout_us = 10000000, .methods = {STRICT_GET}, .method_count = 1};
 	for (int letter; (letter = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		read_option(options, letter);
@@ -284,6 +288,7 @@ static void run_all(struct strict_run *run, struct strict_conn *conns)
 		turn(run);
 		if (interrupted || run->now_us >= run->ends_us || (run->options.requests > 0 && run->next >= run->options.requests))
 			run->ending = true;
+		run->ending = run->ending || run->retired == run->options.connections;
 		serve_idle(run);
 		if (run->now_us - checked_us < 50000)
 			continue;

@@ -29,7 +29,8 @@ struct strict_options {
 	size_t body_max;
 	uint64_t timeout_us;
 	bool pipeline;
-	bool fresh; /* a new connection for each request */
+	bool fresh;     /* a new connection for each request */
+	bool no_reopen; /* a connection that the peer announced to close is not opened again */
 };
 
 /* ---- strict_answer: bytes to answer ---- */
@@ -122,6 +123,7 @@ struct strict_run {
 	char examples[10][200];
 	unsigned example_count;
 	unsigned outstanding;
+	unsigned retired;         /* connections that are not opened again */
 	struct strict_conn *idle; /* waiting for their turn, when there is a rate */
 	struct strict_conn **idle_end;
 };
@@ -142,7 +144,7 @@ struct strict_conn {
 	struct strict_run *run;
 	unsigned number;
 	int fd; /* -1: none now */
-	bool connecting, waiting;
+	bool connecting, waiting, retired;
 	uint32_t watched;  /* what epoll was told */
 	uint64_t retry_us; /* when to connect again after a refusal */
 	char *out;

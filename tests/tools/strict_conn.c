@@ -202,6 +202,8 @@ void strict_conn_go(struct strict_conn *conn)
 {
 	struct strict_run *run = conn->run;
 	unsigned depth = run->options.pipeline ? 1 + (conn->number + (unsigned)run->next) % STRICT_DEPTH : 1;
+	if (conn->retired)
+		return;
 	if (!strict_may_send(run)) {
 		wait_for_turn(conn);
 		return;
@@ -319,6 +321,8 @@ static bool take_answer(struct strict_conn *conn)
 		run->reconnects++;
 		run->abandoned += conn->count; /* pipelined behind an answer that announced the end: the client's to repeat */
 		hang_up(conn);
+		conn->retired = run->options.no_reopen;
+		run->retired += conn->retired;
 		return false;
 	}
 	strict_answer_init(&conn->answer, conn->count > 0 && conn->sent[conn->first].method == STRICT_HEAD);
