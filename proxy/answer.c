@@ -48,48 +48,66 @@ static void learn_from(struct exchange *exchange, const struct head *head)
 		pool_learn_timeout(upstream->lane, strtoul(keep_alive.at + 8, NULL, 10));
 }
 
-static void begin(struct exchange *exchange, struct head *head, char *rest, size_t length)
+/* Whether this can be the answer to our request; reads how its body is framed. */
+static enum fail check_head(struct exchange *exchange, const struct head *head)
 {
 	struct framing framing;
 	enum fail fail = framing_of_answer(head, exchange->method, &framing);
-	if (fail == FAIL_none && framing.kind == FRAMING_tunnel && !exchange->upgrade)
-		fail = FAIL_answer_upgrade;
-	if (fail != FAIL_none) {
-		exchange_fail(exchange, fail);
-		return;
-	}
+	if (fail != FAIL_none)
+		return fail;
+	if (framing.kind == FRAMING_tunnel && !exchange->upgrade)
+		return FAIL_answer_upgrade;
 	body_begin(&exchange->answer, &framing);
-	exchange->status = head->status;
-	exchange->fail = FAIL_none;
-	exchange->form = form_of(exchange);
-	exchange->first_byte_us = worker_now_us(exchange->worker);
-	learn_from(exchange, head);
+	return FAIL_none;
+}
+
+/* How the answer leaves us, and whether the client's connection lives on: not when the request is still coming, or when only a FIN can end the body. */
+static struct fields_to_client decide(struct exchange *exchange)
+{
 	enum framing_kind out = framing_out(exchange);
-	bool early = !exchange->request.done;
-	exchange->close_client = !exchange->client_keeps_open || early || out == FRAMING_close || exchange->worker->table->globals.draining;
-	struct fields_to_client with = {
+	bool draining = exchange->worker->table->globals.draining;
+	exchange->close_client = !exchange->client_keeps_open || !exchange->request.done || out == FRAMING_close || draining;
+	return (struct fields_to_client){
 		.client_minor = exchange->client_minor,
 		.framing = out,
 		.close = exchange->close_client && out != FRAMING_tunnel,
 		.keep_alive = !exchange->close_client && exchange->client_minor == 0,
 		.upgrade = out == FRAMING_tunnel,
 	};
-	struct iovec written;
-	write_head(exchange, head, &with, &written);
-	if (written.iov_len == 0) {
-		exchange_fail(exchange, FAIL_answer_head_too_large);
-		return;
-	}
+}
+
+static void pass(struct exchange *exchange, const struct iovec *head, char *rest, size_t length)
+{
 	exchange->step = EXCHANGE_ANSWERING;
 	exchange->answer_started = true;
 	conn_disarm(&exchange->client->conn);
-	if (out != FRAMING_tunnel) {
-		relay_answer(exchange, &written, rest, length);
-	} else if (conn_send(&exchange->client->conn, &written, 1, NULL) == CONN_BROKEN) {
+	if (exchange->answer.kind != FRAMING_tunnel)
+		relay_answer(exchange, head, rest, length);
+	else if (conn_send(&exchange->client->conn, head, 1, NULL) == CONN_BROKEN)
 		exchange_fail(exchange, FAIL_client_gone);
-	} else {
+	else
 		relay_open_tunnel(exchange, rest, length);
+}
+
+static void begin(struct exchange *exchange, const struct head *head, char *rest, size_t length)
+{
+	enum fail fail = check_head(exchange, head);
+	if (fail != FAIL_none) {
+		exchange_fail(exchange, fail);
+		return;
 	}
+	exchange->status = head->status;
+	exchange->fail = FAIL_none;
+	exchange->form = form_of(exchange);
+	exchange->first_byte_us = worker_now_us(exchange->worker);
+	learn_from(exchange, head);
+	struct fields_to_client with = decide(exchange);
+	struct iovec written;
+	write_head(exchange, head, &with, &written);
+	if (written.iov_len == 0)
+		exchange_fail(exchange, FAIL_answer_head_too_large);
+	else
+		pass(exchange, &written, rest, length);
 }
 
 /* 1xx other than 101: passed on at once, but not to HTTP/1.0. */

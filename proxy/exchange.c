@@ -198,14 +198,8 @@ static uint64_t connect_time_ms(struct exchange *exchange)
 	return exchange->tried_count < attempts ? left_ms / (attempts - exchange->tried_count + 1) : left_ms;
 }
 
-static void attempt(struct exchange *exchange)
+static void take_backend(struct exchange *exchange, struct backend *backend)
 {
-	struct backend *backend = choose(exchange);
-	if (!backend) {
-		give_up(exchange, exchange->fail != FAIL_none ? exchange->fail : FAIL_no_backend);
-		return;
-	}
-	enum fail fail = FAIL_none;
 	struct backend_lane *lane = &backend->lanes[exchange->worker->index];
 	exchange->backend = exchange->logged_backend = backend;
 	exchange->sent_any = false;
@@ -216,6 +210,17 @@ static void attempt(struct exchange *exchange)
 		exchange->connect_by_ms = lane->tried_ms + exchange->table->globals.connect_ms;
 	totals_add(&lane->requests, 1);
 	count_backend(exchange, 1);
+}
+
+static void attempt(struct exchange *exchange)
+{
+	struct backend *backend = choose(exchange);
+	if (!backend) {
+		give_up(exchange, exchange->fail != FAIL_none ? exchange->fail : FAIL_no_backend);
+		return;
+	}
+	enum fail fail = FAIL_none;
+	take_backend(exchange, backend);
 	if (!exchange->fresh_only)
 		exchange->upstream = pool_take(exchange->worker, backend, exchange, exchange_may_replay(exchange));
 	if (!exchange->upstream)
@@ -225,12 +230,12 @@ static void attempt(struct exchange *exchange)
 		return;
 	}
 	exchange->upstream->reusable = true;
-	if (exchange->upstream->connecting) {
-		exchange->step = EXCHANGE_CONNECTING;
-		conn_arm(&exchange->upstream->conn, DEADLINE_connect, connect_time_ms(exchange));
+	if (!exchange->upstream->connecting) {
+		exchange_on_connected(exchange);
 		return;
 	}
-	exchange_on_connected(exchange);
+	exchange->step = EXCHANGE_CONNECTING;
+	conn_arm(&exchange->upstream->conn, DEADLINE_connect, connect_time_ms(exchange));
 }
 
 void exchange_on_connected(struct exchange *exchange)
