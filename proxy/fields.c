@@ -7,33 +7,14 @@
 #include <string.h>
 
 #include "proxy/octet.h"
+#include "proxy/removal.h"
 
-#define NAMED_MAX 64
 #define REQUEST_ID_MAX 128
 #define HOPS_MAX UINT32_MAX
-
-#define FIELD_BIT(id) (1u << (id))
-
-enum {
-	HOP_BY_HOP = FIELD_BIT(FIELD_connection) | FIELD_BIT(FIELD_keep_alive) | FIELD_BIT(FIELD_proxy_connection) | FIELD_BIT(FIELD_te) |
-		     FIELD_BIT(FIELD_transfer_encoding) | FIELD_BIT(FIELD_upgrade),
-	/* What only a trusted peer may say. */
-	FORWARDING = FIELD_BIT(FIELD_forwarded) | FIELD_BIT(FIELD_x_forwarded_for) | FIELD_BIT(FIELD_x_forwarded_proto) | FIELD_BIT(FIELD_x_forwarded_host),
-	/* What a Connection member can't take away: without these a request would mean another thing to the backend than to us. Upgrade has its own rule. */
-	NEVER_NAMED = FORWARDING | FIELD_BIT(FIELD_host) | FIELD_BIT(FIELD_content_length) | FIELD_BIT(FIELD_transfer_encoding) |
-		      FIELD_BIT(FIELD_x_request_id) | FIELD_BIT(FIELD_via) | FIELD_BIT(FIELD_cookie) | FIELD_BIT(FIELD_upgrade) | FIELD_BIT(FIELD_other),
-};
 
 struct out {
 	char *at, *end;
 	bool full;
-};
-
-/* What is not copied. */
-struct removal {
-	uint32_t ids; /* FIELD_BIT() of each */
-	unsigned named_count;
-	struct span named[NAMED_MAX]; /* names that Connection holds and that have no id */
 };
 
 static inline void put(struct out *out, const char *bytes, size_t length)
@@ -59,69 +40,11 @@ static inline void put_line(struct out *out, const char *name, struct span value
 	put_text(out, "\r\n");
 }
 
-static bool same_name(struct span a, const char *b, size_t length)
-{
-	if (a.length != length)
-		return false;
-	for (size_t i = 0; i < length; i++) {
-		if (octet_lower(a.at[i]) != octet_lower(b[i]))
-			return false;
-	}
-	return true;
-}
-
-/* Adds a member of Connection to what is removed. False when there are too many. */
-static bool name_removal(struct removal *removal, struct span member)
-{
-	enum field_id id = head_field_id(member.at, member.length);
-	removal->ids |= FIELD_BIT(id) & ~(uint32_t)NEVER_NAMED;
-	if (id != FIELD_other || span_is(member, "close") || span_is(member, "authorization"))
-		return true;
-	for (unsigned i = 0; i < removal->named_count; i++) {
-		if (same_name(removal->named[i], member.at, member.length))
-			return true;
-	}
-	if (removal->named_count == NAMED_MAX)
-		return false;
-	removal->named[removal->named_count++] = member;
-	return true;
-}
-
-static bool name_removals(const struct head *head, struct removal *removal)
-{
-	if (head->first[FIELD_connection] == 0)
-		return true;
-	for (unsigned i = head->first[FIELD_connection] - 1; i < head->field_count; i++) {
-		if (head->fields[i].id != FIELD_connection)
-			continue;
-		struct span list = {head->fields[i].value, head->fields[i].value_length}, member;
-		while (span_take_member(&list, &member)) {
-			if (!name_removal(removal, member))
-				return false;
-		}
-	}
-	return true;
-}
-
 bool fields_names_others(const struct head *head)
 {
 	struct removal removal;
-	removal.ids = 0;
-	removal.named_count = 0;
-	return !name_removals(head, &removal) || removal.named_count > 0 || (removal.ids & ~(uint32_t)HOP_BY_HOP) != 0;
-}
-
-static inline bool is_removed(const struct removal *removal, const struct head_field *field)
-{
-	if (removal->ids & FIELD_BIT(field->id))
-		return true;
-	if (field->id != FIELD_other)
-		return false;
-	for (unsigned i = 0; i < removal->named_count; i++) {
-		if (same_name(removal->named[i], field->line, field->name_length))
-			return true;
-	}
-	return false;
+	removal_init(&removal, 0);
+	return !removal_add_named(&removal, head) || removal.named_count > 0 || (removal.ids & ~(uint32_t)REMOVAL_HOP_BY_HOP) != 0;
 }
 
 static inline bool is_untidy(const struct head *head, const struct head_field *field)
@@ -142,7 +65,7 @@ static void put_fields(struct out *out, const struct head *head, const struct re
 	for (unsigned i = 0; i < head->field_count; i++) {
 		const struct head_field *field = &head->fields[i];
 		end = field->line + field->line_length;
-		bool removed = is_removed(removal, field);
+		bool removed = removal_has(removal, field);
 		if (!removed && !is_untidy(head, field))
 			continue;
 		put(out, run, (size_t)(field->line - run));
@@ -201,13 +124,13 @@ static bool has_request_id(const struct head *head)
 
 static uint32_t request_removals(const struct head *head, const struct fields_to_backend *with)
 {
-	uint32_t ids = HOP_BY_HOP | FIELD_BIT(FIELD_x_forwarded_for);
+	uint32_t ids = REMOVAL_HOP_BY_HOP | FIELD_BIT(FIELD_x_forwarded_for);
 	if (with->upgrade)
 		ids &= ~FIELD_BIT(FIELD_upgrade);
 	if (!with->expect)
 		ids |= FIELD_BIT(FIELD_expect);
 	if (!with->trusted)
-		ids |= FORWARDING;
+		ids |= REMOVAL_FORWARDING;
 	if (counts_hops(head))
 		ids |= FIELD_BIT(FIELD_max_forwards);
 	if (!has_request_id(head))
@@ -314,9 +237,8 @@ size_t fields_write_request(const struct head *head, const struct fields_to_back
 {
 	struct out out = {to, to + size, false};
 	struct removal removal;
-	removal.ids = request_removals(head, with);
-	removal.named_count = 0;
-	if (!name_removals(head, &removal))
+	removal_init(&removal, request_removals(head, with));
+	if (!removal_add_named(&removal, head))
 		return 0;
 	const char *run = put_request_line(&out, head, with, &removal);
 	put_fields(&out, head, &removal, run);
@@ -365,7 +287,7 @@ static bool merges_length(const struct head *head)
 
 static uint32_t answer_removals(const struct head *head, const struct fields_to_client *with)
 {
-	uint32_t ids = HOP_BY_HOP;
+	uint32_t ids = REMOVAL_HOP_BY_HOP;
 	if (passes_upgrade(head, with))
 		ids &= ~FIELD_BIT(FIELD_upgrade);
 	if (with->client_minor == 0)
@@ -403,9 +325,8 @@ size_t fields_write_answer(const struct head *head, const struct fields_to_clien
 {
 	struct out out = {to, to + size, false};
 	struct removal removal;
-	removal.ids = answer_removals(head, with);
-	removal.named_count = 0;
-	if (!name_removals(head, &removal))
+	removal_init(&removal, answer_removals(head, with));
+	if (!removal_add_named(&removal, head))
 		return 0;
 	const char *run = put_status_line(&out, head);
 	put_fields(&out, head, &removal, run);

@@ -197,29 +197,6 @@ static enum head_result read_empty_lines(struct reader *reader)
 	return HEAD_DONE;
 }
 
-static enum method method_of(const char *text, size_t length)
-{
-	static const struct {
-		const char *text;
-		enum method method;
-	} methods[] = {
-		{"GET", METHOD_get},
-		{"HEAD", METHOD_head},
-		{"POST", METHOD_post},
-		{"PUT", METHOD_put},
-		{"DELETE", METHOD_delete},
-		{"PATCH", METHOD_patch},
-		{"OPTIONS", METHOD_options},
-		{"TRACE", METHOD_trace},
-		{"CONNECT", METHOD_connect},
-	};
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		if (methods[i].text[0] == text[0] && strlen(methods[i].text) == length && memcmp(methods[i].text, text, length) == 0)
-			return methods[i].method;
-	}
-	return METHOD_other;
-}
-
 static inline enum head_result read_method(struct reader *reader, struct head *head)
 {
 	const char *text = reader->at;
@@ -229,7 +206,7 @@ static inline enum head_result read_method(struct reader *reader, struct head *h
 	if (*at != ' ' || at == text)
 		return HEAD_BAD;
 	head->method_text = (struct span){text, (size_t)(at - text)};
-	head->method = method_of(text, head->method_text.length);
+	head->method = request_method_of(text, head->method_text.length);
 	reader->at = at + 1;
 	return HEAD_DONE;
 }

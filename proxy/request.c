@@ -1,8 +1,33 @@
-/* The meaning of a request head that was read well: target, Host, Max-Forwards. Any thread. Part of head.c's work; does not look at the body's length. */
+/* The meaning of a request head that was read well: method, target, Host, Max-Forwards. Any thread. Part of head.c's work; does not look at the body's length. */
 #include "proxy/request.h"
+
+#include <string.h>
 
 #include "proxy/host.h"
 #include "proxy/octet.h"
+
+enum method request_method_of(const char *text, size_t length)
+{
+	static const struct {
+		const char *text;
+		enum method method;
+	} methods[] = {
+		{"GET", METHOD_get},
+		{"HEAD", METHOD_head},
+		{"POST", METHOD_post},
+		{"PUT", METHOD_put},
+		{"DELETE", METHOD_delete},
+		{"PATCH", METHOD_patch},
+		{"OPTIONS", METHOD_options},
+		{"TRACE", METHOD_trace},
+		{"CONNECT", METHOD_connect},
+	};
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (methods[i].text[0] == text[0] && strlen(methods[i].text) == length && memcmp(methods[i].text, text, length) == 0)
+			return methods[i].method;
+	}
+	return METHOD_other;
+}
 
 /* The length of "http://" or "https://" at the start of the target, or 0. Gateways know no other scheme. */
 static size_t scheme_length(struct span target)

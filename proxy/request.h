@@ -4,6 +4,9 @@
 
 #include "proxy/head.h"
 
+/* Methods are compared with case (RFC 9110 section 9.1). `length` is at least 1. */
+enum method request_method_of(const char *text, size_t length);
+
 /* Sets path, authority and https from method and target. Fails with request_malformed, or request_host for an invalid authority. */
 enum fail request_split_target(struct head *head);
 
