@@ -27,6 +27,7 @@ struct follow {
 	uint64_t next_look_ms;
 	bool caught_up; /* the events from before this stream were read */
 	bool ended;
+	bool told; /* an event of the end was shown; where the history can't be written there may be none */
 };
 
 static char detached[512];
@@ -137,7 +138,8 @@ static void take_event(struct follow *follow, const json_t *event)
 {
 	if (is_new(follow, event))
 		show_event(follow, event);
-	follow->ended = follow->ended || ends_deployment(document_text_or(event, "event", ""));
+	follow->told = follow->told || ends_deployment(document_text_or(event, "event", ""));
+	follow->ended = follow->ended || follow->told;
 }
 
 static void show_progress(const json_t *deployment)
@@ -251,11 +253,11 @@ static enum exit_code get_end(struct follow *follow, struct client_answer *answe
 	}
 }
 
-static void tell_end(const json_t *deployment)
+static void tell_end(const json_t *deployment, bool told)
 {
 	if (screen_is_terminal())
 		screen_line("%s", "");
-	receipt_print(deployment, true);
+	receipt_print(deployment, told);
 }
 
 enum exit_code follow_to_end(struct command *command, const char *service, const char *id)
@@ -276,7 +278,7 @@ enum exit_code follow_to_end(struct command *command, const char *service, const
 		if (command->json)
 			command_print_line(answer.document);
 		else
-			tell_end(answer.document);
+			tell_end(answer.document, follow.told);
 	}
 	client_answer_fini(&answer);
 	return code;
