@@ -35,7 +35,7 @@ static void put(int fd, const char *bytes, size_t length)
 static void putf(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void putf(int fd, const char *format, ...)
 {
-	char text[4096];
+	char text[9000];
 	va_list arguments;
 	va_start(arguments, format);
 	int length = vsnprintf(text, sizeof(text), format, arguments);
@@ -137,74 +137,124 @@ static void echo_tunnel(int fd, struct inbox *inbox)
 	shutdown(fd, SHUT_WR);
 }
 
-/* One request. False when the connection is over. */
-static bool serve(struct stage_backend *backend, int fd, struct inbox *inbox)
+/* What a path answers with, after the request's body was read. */
+struct script {
+	const char *path;
+	const char *first, *then; /* `then` follows a little later; %s in `first` is the color */
+	bool closes;
+};
+
+static const struct script scripts[] = {
+	{"/chunked", "HTTP/1.1 200 OK\r\nX-Color: %s\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "6;x=y\r\n world\r\n0\r\nX-Trailer: t\r\n\r\n",
+		false},
+	{"/until-close", "HTTP/1.1 200 OK\r\nX-Color: %s\r\n\r\nuntil ", "close", true},
+	{"/cut-length", "HTTP/1.1 200 OK\r\nX-Color: %s\r\nContent-Length: 100\r\n\r\nonly this", NULL, true},
+	{"/cut-chunk", "HTTP/1.1 200 OK\r\nX-Color: %s\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nonly this", NULL, true},
+	{"/garbage", "HTPP/1.1 nonsense from %s\r\n\r\n", NULL, true},
+	{"/204", "HTTP/1.1 204 No Content\r\nX-Color: %s\r\n\r\n", NULL, false},
+	{"/304", "HTTP/1.1 304 Not Modified\r\nX-Color: %s\r\nContent-Length: 7\r\n\r\n", NULL, false},
+	{"/hop", "HTTP/1.1 200 OK\r\nX-Color: %s\r\nConnection: X-Private\r\nX-Private: 1\r\nContent-Length: 2\r\n\r\nok", NULL, false},
+};
+
+static const struct script *find_script(const char *path)
+{
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+		if (strcmp(scripts[i].path, path) == 0)
+			return &scripts[i];
+	}
+	return NULL;
+}
+
+static bool play(const struct script *script, const struct stage_backend *backend, int fd)
+{
+	char text[512];
+	const char *color = strstr(script->first, "%s");
+	int before = (int)(color - script->first);
+	int length = snprintf(text, sizeof(text), "%.*s%s%s", before, script->first, backend->color, color + 2);
+	put(fd, text, (size_t)length);
+	if (script->then) {
+		pause_ms(20);
+		put(fd, script->then, strlen(script->then));
+	}
+	return !script->closes;
+}
+
+struct request {
+	char head[8192], path[512];
+	uint64_t count, sum; /* of the body */
+};
+
+static bool read_head(int fd, struct inbox *inbox, struct request *request)
 {
 	char *end;
 	while (!(end = strstr(inbox->bytes, "\r\n\r\n"))) {
 		if (!fill(fd, inbox))
 			return false;
 	}
-	char head[8192] = "", path[512] = "";
 	size_t length = (size_t)(end - inbox->bytes) + 4;
-	memcpy(head, inbox->bytes, length < sizeof(head) ? length : sizeof(head) - 1);
+	memset(request, 0, sizeof(*request));
+	memcpy(request->head, inbox->bytes, length < sizeof(request->head) ? length : sizeof(request->head) - 1);
 	consume(inbox, length);
-	sscanf(head, "%*s %511s", path);
-	atomic_fetch_add(&backend->requests, 1);
-	if (strncmp(head, "POST", 4) == 0)
-		atomic_fetch_add(&backend->posts, 1);
-	bool is_head = strncmp(head, "HEAD", 4) == 0;
-	if (strcmp(path, "/drop") == 0)
+	sscanf(request->head, "%*s %511s", request->path);
+	return true;
+}
+
+/* What is answered before the body is read. False: the connection is over. */
+static bool answer_early(const struct stage_backend *backend, int fd, const struct request *request)
+{
+	if (strcmp(request->path, "/drop") == 0)
 		return false;
-	if (strcmp(path, "/continue") == 0)
+	if (strcmp(request->path, "/continue") == 0)
 		putf(fd, "HTTP/1.1 100 Continue\r\n\r\n");
-	if (strcmp(path, "/early") == 0) {
-		putf(fd, "HTTP/1.1 413 Content Too Large\r\nX-Color: %s\r\nContent-Length: 3\r\n\r\nbig", backend->color);
-		pause_ms(50);
-		return false;
-	}
-	uint64_t count, sum;
-	if (!read_body(fd, inbox, head, &count, &sum))
-		return false;
-	if (strncmp(path, "/slow", 5) == 0)
-		pause_ms(300);
-	if (strncmp(path, "/big/", 5) == 0) {
-		answer_big(backend, fd, strtoul(path + 5, NULL, 10));
-	} else if (strcmp(path, "/chunked") == 0) {
-		putf(fd, "HTTP/1.1 200 OK\r\nX-Color: %s\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", backend->color);
-		pause_ms(20);
-		putf(fd, "6;x=y\r\n world\r\n0\r\nX-Trailer: t\r\n\r\n");
-	} else if (strcmp(path, "/until-close") == 0) {
-		putf(fd, "HTTP/1.1 200 OK\r\nX-Color: %s\r\n\r\nuntil ", backend->color);
-		pause_ms(20);
-		putf(fd, "close");
-		return false;
-	} else if (strcmp(path, "/cut-length") == 0) {
-		putf(fd, "HTTP/1.1 200 OK\r\nX-Color: %s\r\nContent-Length: 100\r\n\r\nonly this", backend->color);
-		return false;
-	} else if (strcmp(path, "/cut-chunk") == 0) {
-		putf(fd, "HTTP/1.1 200 OK\r\nX-Color: %s\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nonly this", backend->color);
-		return false;
-	} else if (strcmp(path, "/garbage") == 0) {
-		putf(fd, "HTPP/1.1 nonsense\r\n\r\n");
-		return false;
-	} else if (strcmp(path, "/204") == 0) {
-		putf(fd, "HTTP/1.1 204 No Content\r\nX-Color: %s\r\n\r\n", backend->color);
-	} else if (strcmp(path, "/304") == 0) {
-		putf(fd, "HTTP/1.1 304 Not Modified\r\nX-Color: %s\r\nContent-Length: 7\r\n\r\n", backend->color);
-	} else if (strcmp(path, "/hop") == 0) {
-		putf(fd, "HTTP/1.1 200 OK\r\nX-Color: %s\r\nConnection: X-Private\r\nX-Private: 1\r\nContent-Length: 2\r\n\r\nok", backend->color);
-	} else if (strcmp(path, "/tunnel") == 0) {
+	if (strcmp(request->path, "/early") != 0)
+		return true;
+	putf(fd, "HTTP/1.1 413 Content Too Large\r\nX-Color: %s\r\nContent-Length: 3\r\n\r\nbig", backend->color);
+	pause_ms(50);
+	return false;
+}
+
+/* The path and what the body came to; nothing behind the head for HEAD. */
+static void answer_plainly(const struct stage_backend *backend, int fd, const struct request *request)
+{
+	char body[640];
+	bool is_head = strncmp(request->head, "HEAD", 4) == 0;
+	int length = snprintf(body, sizeof(body), "%s %llu %llu", request->path, (unsigned long long)request->count, (unsigned long long)request->sum);
+	putf(fd, "HTTP/1.1 200 OK\r\nX-Color: %s\r\nContent-Length: %d\r\n\r\n%s", backend->color, length, is_head ? "" : body);
+}
+
+static bool answer(struct stage_backend *backend, int fd, struct inbox *inbox, const struct request *request)
+{
+	const char *path = request->path;
+	const struct script *script = find_script(path);
+	if (script)
+		return play(script, backend, fd);
+	if (strcmp(path, "/tunnel") == 0) {
 		echo_tunnel(fd, inbox);
 		return false;
-	} else if (strcmp(path, "/head-back") == 0) {
-		putf(fd, "HTTP/1.1 200 OK\r\nX-Color: %s\r\nContent-Length: %zu\r\n\r\n%s", backend->color, strlen(head), head);
-	} else {
-		char body[128];
-		int written = snprintf(body, sizeof(body), "%s %llu %llu", path, (unsigned long long)count, (unsigned long long)sum);
-		putf(fd, "HTTP/1.1 200 OK\r\nX-Color: %s\r\nContent-Length: %d\r\n\r\n%s", backend->color, written, is_head ? "" : body);
 	}
+	if (strncmp(path, "/slow", 5) == 0)
+		pause_ms(300);
+	if (strncmp(path, "/big/", 5) == 0)
+		answer_big(backend, fd, strtoul(path + 5, NULL, 10));
+	else if (strcmp(path, "/head-back") == 0)
+		putf(fd, "HTTP/1.1 200 OK\r\nX-Color: %s\r\nContent-Length: %zu\r\n\r\n%s", backend->color, strlen(request->head), request->head);
+	else
+		answer_plainly(backend, fd, request);
 	return true;
+}
+
+/* One request. False when the connection is over. */
+static bool serve(struct stage_backend *backend, int fd, struct inbox *inbox)
+{
+	struct request request;
+	if (!read_head(fd, inbox, &request))
+		return false;
+	atomic_fetch_add(&backend->requests, 1);
+	if (strncmp(request.head, "POST", 4) == 0)
+		atomic_fetch_add(&backend->posts, 1);
+	if (!answer_early(backend, fd, &request) || !read_body(fd, inbox, request.head, &request.count, &request.sum))
+		return false;
+	return answer(backend, fd, inbox, &request);
 }
 
 static void *visit_thread(void *arg)
