@@ -110,7 +110,7 @@ static enum exit_code connect_to(struct command *command, const char *place, con
 {
 	struct err err;
 	char *token = choose_token(place, conf);
-	command->client = client_new(place, token, &err);
+	command->client = caller_new(place, token, &err);
 	free(token);
 	return command->client ? EXIT_DONE : command_misused(command, &err);
 }
@@ -149,9 +149,9 @@ static const char **service_names(const json_t *services)
 }
 
 enum exit_code command_call(
-	struct command *command, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct client_answer *answer)
+	struct command *command, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct caller_answer *answer)
 {
-	enum exit_code code = client_call(command->client, method, path, body, timeout_ms, answer);
+	enum exit_code code = caller_call(command->client, method, path, body, timeout_ms, answer);
 	if (code == EXIT_DONE)
 		return code;
 	if (command->json && answer->document)
@@ -160,14 +160,14 @@ enum exit_code command_call(
 }
 
 enum exit_code command_call_service(
-	struct command *command, const char *method, const char *service, const char *action, const json_t *body, struct client_answer *answer)
+	struct command *command, const char *method, const char *service, const char *action, const json_t *body, struct caller_answer *answer)
 {
 	struct text path;
 	text_init(&path, SIZE_MAX);
 	text_addf(&path, "/v1/services/");
-	client_add_escaped(&path, service);
+	caller_add_escaped(&path, service);
 	text_addf(&path, "%s%s", *action ? "/" : "", action);
-	enum exit_code code = client_call(command->client, method, path.bytes, body, COMMAND_TIMEOUT_MS, answer);
+	enum exit_code code = caller_call(command->client, method, path.bytes, body, COMMAND_TIMEOUT_MS, answer);
 	text_fini(&path);
 	if (code == EXIT_DONE)
 		return code;
@@ -184,10 +184,10 @@ enum exit_code command_call_service(
 /* Asks which services there are, and takes the only one. */
 static enum exit_code choose_service(struct command *command, struct target *target, json_t **names)
 {
-	struct client_answer answer;
+	struct caller_answer answer;
 	enum exit_code code = command_call(command, "GET", "/v1/status", NULL, COMMAND_TIMEOUT_MS, &answer);
 	if (code != EXIT_DONE) {
-		client_answer_fini(&answer);
+		caller_answer_fini(&answer);
 		return code;
 	}
 	*names = answer.document;

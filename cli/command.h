@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <jansson.h>
 
-#include "cli/client.h"
+#include "cli/caller.h"
 #include "cli/options.h"
 #include "cli/target.h"
 
@@ -28,7 +28,7 @@ struct command {
 	const struct verb *verb;
 	struct options options;
 	bool json;
-	struct client *client; /* made by command_connect */
+	struct caller *client; /* made by command_connect */
 };
 
 extern const struct option command_daemon_options[];
@@ -43,10 +43,10 @@ enum exit_code command_connect(struct command *command);
 
 /* One call, EXIT_DONE or a code whose sentence was printed (with --json the problem document too). The answer is the caller's in both cases. */
 enum exit_code command_call(
-	struct command *command, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct client_answer *answer);
+	struct command *command, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct caller_answer *answer);
 /* The same for /v1/services/SERVICE/ACTION; an empty action is the service itself. */
 enum exit_code command_call_service(
-	struct command *command, const char *method, const char *service, const char *action, const json_t *body, struct client_answer *answer);
+	struct command *command, const char *method, const char *service, const char *action, const json_t *body, struct caller_answer *answer);
 
 /* Connects and reads the words; where a service is needed and none was named, asks the daemon which there is. `*names` keeps the document that
  * target->service points into; json_decref it at the end (it may be NULL). */

@@ -15,7 +15,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
-#include "cli/client.h"
+#include "cli/caller.h"
 #include "cli/document.h"
 #include "cli/screen.h"
 
@@ -131,24 +131,24 @@ static bool color_is_healthy(const json_t *service, const char *color)
 }
 
 /* Ready is: both colors healthy, and the port known. */
-static bool look_at_daemon(struct demo *demo, struct client *client)
+static bool look_at_daemon(struct demo *demo, struct caller *client)
 {
-	struct client_answer answer;
+	struct caller_answer answer;
 	struct addr listen;
 	bool ready = false;
-	if (client_call(client, "GET", "/v1/status", NULL, 2000, &answer) == EXIT_DONE) {
+	if (caller_call(client, "GET", "/v1/status", NULL, 2000, &answer) == EXIT_DONE) {
 		const json_t *shop = json_object_get(json_object_get(answer.document, "services"), "shop");
 		const char *text = json_string_value(json_array_get(json_object_get(answer.document, "listens"), 0));
 		ready = color_is_healthy(shop, "blue") && color_is_healthy(shop, "green") && text && addr_parse_listen(text, &listen, NULL);
 		demo->port = ready ? listen.port : 0;
 	}
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	return ready;
 }
 
 static bool await_daemon(struct demo *demo, struct err *err)
 {
-	struct client *client = client_new(demo->socket, NULL, err);
+	struct caller *client = caller_new(demo->socket, NULL, err);
 	uint64_t deadline = clock_mono_ms() + READY_MS;
 	bool ready = false, alive = true;
 	while (client && !ready && alive && !interrupted && clock_mono_ms() < deadline) {
@@ -156,7 +156,7 @@ static bool await_daemon(struct demo *demo, struct err *err)
 		ready = look_at_daemon(demo, client);
 		alive = waitpid(demo->daemon, NULL, WNOHANG) == 0;
 	}
-	client_free(client);
+	caller_free(client);
 	if (!alive)
 		demo->daemon = 0;
 	return ready || explain_daemon(demo, err);

@@ -14,7 +14,7 @@ struct every {
 
 static void send_one(struct every *every, const char *service)
 {
-	struct client_answer answer;
+	struct caller_answer answer;
 	enum exit_code code = command_call_service(every->command, "POST", service, every->action, every->body, &answer);
 	if (code != EXIT_DONE && every->code == EXIT_DONE)
 		every->code = code;
@@ -22,17 +22,17 @@ static void send_one(struct every *every, const char *service)
 		json_object_set(every->answers, service, answer.document);
 	else if (code == EXIT_DONE)
 		every->tell(service, answer.document);
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 }
 
 static void send_all(struct every *every)
 {
-	struct client_answer answer;
+	struct caller_answer answer;
 	every->code = command_call(every->command, "GET", "/v1/status", NULL, COMMAND_TIMEOUT_MS, &answer);
 	json_t *services = json_object_get(answer.document, "services"), *service;
 	const char *name;
 	json_object_foreach(services, name, service) send_one(every, name);
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 }
 
 enum exit_code every_send(struct command *command, const char *action, json_t *body, void (*tell)(const char *service, const json_t *answer))

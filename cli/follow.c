@@ -55,14 +55,14 @@ static void rest(unsigned ms)
 }
 
 /* The document, quietly: the caller knows what to make of a daemon that does not answer. */
-static enum exit_code get_deployment(struct command *command, const char *id, const char *query, uint64_t timeout_ms, struct client_answer *answer)
+static enum exit_code get_deployment(struct command *command, const char *id, const char *query, uint64_t timeout_ms, struct caller_answer *answer)
 {
 	struct text path;
 	text_init(&path, SIZE_MAX);
 	text_addf(&path, "/v1/deployments/");
-	client_add_escaped(&path, id);
+	caller_add_escaped(&path, id);
 	text_addf(&path, "%s", query);
-	enum exit_code code = client_call(command->client, "GET", path.bytes, NULL, timeout_ms, answer);
+	enum exit_code code = caller_call(command->client, "GET", path.bytes, NULL, timeout_ms, answer);
 	text_fini(&path);
 	return code;
 }
@@ -167,7 +167,7 @@ static void take_listed(struct follow *follow, const json_t *deployment)
 /* Asks for the document now and then: for what happened before the stream was open, for the live line, and as the second way to learn of the end. */
 static void look(struct follow *follow)
 {
-	struct client_answer answer;
+	struct caller_answer answer;
 	enum exit_code code = get_deployment(follow->command, follow->id, follow->caught_up ? "" : "?events=1", COMMAND_TIMEOUT_MS, &answer);
 	take_listed(follow, answer.document);
 	if (code == EXIT_DONE)
@@ -176,7 +176,7 @@ static void look(struct follow *follow)
 		follow->ended = true;
 	else if (code == EXIT_DONE && !follow->command->json)
 		show_progress(answer.document);
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 }
 
 /* What came before goes before: an event of the stream waits for the journal's list. */
@@ -204,12 +204,12 @@ static bool on_tick(void *arg, bool open)
 static enum exit_code listen_once(struct follow *follow, struct err *err)
 {
 	struct text path;
-	struct client_stream stream = {.on_event = on_event, .on_tick = on_tick, .arg = follow};
+	struct caller_stream stream = {.on_event = on_event, .on_tick = on_tick, .arg = follow};
 	text_init(&path, SIZE_MAX);
 	text_addf(&path, "/v1/events?deployment=");
-	client_add_escaped(&path, follow->id);
+	caller_add_escaped(&path, follow->id);
 	follow->caught_up = false;
-	enum exit_code code = client_listen(follow->command->client, path.bytes, &stream, err);
+	enum exit_code code = caller_listen(follow->command->client, path.bytes, &stream, err);
 	text_fini(&path);
 	screen_live_end();
 	return code;
@@ -237,7 +237,7 @@ static enum exit_code listen_to_end(struct follow *follow, struct err *err)
 }
 
 /* The document at the end, and the events that did not come by the stream; for a short while also the news that the old color can be stopped. */
-static enum exit_code get_end(struct follow *follow, struct client_answer *answer)
+static enum exit_code get_end(struct follow *follow, struct caller_answer *answer)
 {
 	uint64_t deadline = clock_mono_ms() + SAFE_TO_STOP_MS;
 	for (;;) {
@@ -248,7 +248,7 @@ static enum exit_code get_end(struct follow *follow, struct client_answer *answe
 			json_object_del(answer->document, "events");
 			return code;
 		}
-		client_answer_fini(answer);
+		caller_answer_fini(answer);
 		rest(100);
 	}
 }
@@ -263,7 +263,7 @@ static void tell_end(const json_t *deployment, bool told)
 enum exit_code follow_to_end(struct command *command, const char *service, const char *id)
 {
 	struct follow follow = {.command = command, .id = id};
-	struct client_answer answer;
+	struct caller_answer answer;
 	arm_interrupt(service, id);
 	enum exit_code code = listen_to_end(&follow, &answer.err);
 	if (code != EXIT_DONE) {
@@ -280,7 +280,7 @@ enum exit_code follow_to_end(struct command *command, const char *service, const
 		else
 			tell_end(answer.document, follow.told);
 	}
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	return code;
 }
 
@@ -299,7 +299,7 @@ static enum exit_code tell_switched(struct command *command, const char *service
 
 enum exit_code follow_to_switched(struct command *command, const char *service, const char *id)
 {
-	struct client_answer answer;
+	struct caller_answer answer;
 	arm_interrupt(service, id);
 	for (;;) {
 		enum exit_code code = get_deployment(command, id, "?until=switched&timeout_s=30", 40000, &answer);
@@ -308,7 +308,7 @@ enum exit_code follow_to_switched(struct command *command, const char *service, 
 			command_fail(code, &answer.err);
 		else if (there)
 			code = tell_switched(command, service, answer.document);
-		client_answer_fini(&answer);
+		caller_answer_fini(&answer);
 		if (code != EXIT_DONE || there)
 			return code;
 	}

@@ -52,22 +52,22 @@ static enum exit_code follow(struct command *command, const struct target *targe
 
 enum exit_code order_deployment(struct command *command, const struct target *target, const char *action, json_t *body)
 {
-	struct client_answer answer;
+	struct caller_answer answer;
 	const char *key = options_text(&command->options, "idempotency-key");
 	if (key)
-		client_use_key(command->client, key);
+		caller_use_key(command->client, key);
 	put_shared(command, target, body);
 	enum exit_code code = command_call_service(command, "POST", target->service, action, body, &answer);
 	json_decref(body);
 	if (code == EXIT_DONE)
 		code = follow(command, target, answer.document);
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	return code;
 }
 
-enum exit_code order_send(struct command *command, const char *action, json_t *body, struct target *target, json_t **names, struct client_answer *answer)
+enum exit_code order_send(struct command *command, const char *action, json_t *body, struct target *target, json_t **names, struct caller_answer *answer)
 {
-	*answer = (struct client_answer){0};
+	*answer = (struct caller_answer){0};
 	enum exit_code code = command_begin(command, TARGET_SERVICE, target, names);
 	if (code == EXIT_DONE)
 		code = command_call_service(command, "POST", target->service, action, body, answer);

@@ -12,6 +12,6 @@ enum exit_code order_deployment(struct command *command, const struct target *ta
 
 /* POST action with body (owned from here on) for the service that the words name. With --json the answer is printed. `*answer` and `*target` are the
  * caller's, to tell of it; `*names` as of command_begin. */
-enum exit_code order_send(struct command *command, const char *action, json_t *body, struct target *target, json_t **names, struct client_answer *answer);
+enum exit_code order_send(struct command *command, const char *action, json_t *body, struct target *target, json_t **names, struct caller_answer *answer);
 
 #endif

@@ -24,13 +24,13 @@ static void tell(const struct target *target, const json_t *answer)
 static enum exit_code run(struct command *command)
 {
 	struct target target;
-	struct client_answer answer;
+	struct caller_answer answer;
 	json_t *names = NULL, *body = json_object();
 	command_put_text(command, "reason", body, "reason");
 	enum exit_code code = order_send(command, "abort", body, &target, &names, &answer);
 	if (code == EXIT_DONE && !command->json)
 		tell(&target, answer.document);
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	json_decref(names);
 	return code;
 }

@@ -8,13 +8,13 @@
 static enum exit_code run(struct command *command)
 {
 	struct target target;
-	struct client_answer answer;
+	struct caller_answer answer;
 	json_t *names = NULL;
 	enum exit_code code = order_send(command, "confirm", json_object(), &target, &names, &answer);
 	if (code == EXIT_DONE && !command->json)
 		screen_line("%s: deployment %s is confirmed; it is promoted at the end of its bake", target.service,
 			document_text_or(answer.document, "deployment", "?"));
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	json_decref(names);
 	return code;
 }

@@ -8,10 +8,10 @@
 static enum exit_code explain(struct command *command, const char *id)
 {
 	struct text path;
-	struct client_answer answer;
+	struct caller_answer answer;
 	text_init(&path, SIZE_MAX);
 	text_addf(&path, "/v1/deployments/");
-	client_add_escaped(&path, id);
+	caller_add_escaped(&path, id);
 	text_addf(&path, "?events=1");
 	enum exit_code code = command_call(command, "GET", path.bytes, NULL, COMMAND_TIMEOUT_MS, &answer);
 	text_fini(&path);
@@ -19,7 +19,7 @@ static enum exit_code explain(struct command *command, const char *id)
 		command_print(answer.document);
 	else if (code == EXIT_DONE)
 		receipt_explain(answer.document);
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	return code;
 }
 
@@ -27,7 +27,7 @@ static enum exit_code explain(struct command *command, const char *id)
 static enum exit_code explain_newest(struct command *command)
 {
 	struct err err;
-	struct client_answer answer;
+	struct caller_answer answer;
 	enum exit_code code = command_call(command, "GET", "/v1/deployments?limit=1", NULL, COMMAND_TIMEOUT_MS, &answer);
 	const char *id = document_text(json_array_get(json_object_get(answer.document, "deployments"), 0), "id");
 	if (code == EXIT_DONE && !id) {
@@ -36,7 +36,7 @@ static enum exit_code explain_newest(struct command *command)
 	} else if (code == EXIT_DONE) {
 		code = explain(command, id);
 	}
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	return code;
 }
 

@@ -51,12 +51,12 @@ static void print_table(const json_t *document)
 static enum exit_code ask(struct command *command, const struct target *target, uint64_t number)
 {
 	struct text path;
-	struct client_answer answer;
+	struct caller_answer answer;
 	text_init(&path, SIZE_MAX);
 	text_addf(&path, "/v1/deployments?limit=%" PRIu64, number);
 	if (target->service) {
 		text_addf(&path, "&service=");
-		client_add_escaped(&path, target->service);
+		caller_add_escaped(&path, target->service);
 	}
 	enum exit_code code = command_call(command, "GET", path.bytes, NULL, COMMAND_TIMEOUT_MS, &answer);
 	text_fini(&path);
@@ -64,7 +64,7 @@ static enum exit_code ask(struct command *command, const struct target *target, 
 		command_print(answer.document);
 	else if (code == EXIT_DONE)
 		print_table(answer.document);
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	return code;
 }
 

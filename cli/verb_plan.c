@@ -77,7 +77,7 @@ static void print_plan(const json_t *plan)
 static enum exit_code ask(struct command *command, const struct target *target)
 {
 	struct text action;
-	struct client_answer answer;
+	struct caller_answer answer;
 	make_query(command, target, &action);
 	enum exit_code code = command_call_service(command, "GET", target->service, action.bytes, NULL, &answer);
 	if (code == EXIT_DONE && command->json)
@@ -86,7 +86,7 @@ static enum exit_code ask(struct command *command, const struct target *target)
 		print_plan(answer.document);
 	if (code == EXIT_DONE)
 		code = (enum exit_code)document_count(answer.document, "exit");
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	text_fini(&action);
 	return code;
 }

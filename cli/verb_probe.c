@@ -97,27 +97,27 @@ static enum exit_code probe_file(struct command *command, const char *file, stru
 
 static enum exit_code probe_daemon(struct command *command, const struct target *target)
 {
-	struct client_answer answer;
+	struct caller_answer answer;
 	json_t *body = json_object();
 	if (target->has_color)
 		json_object_set_new(body, "color", json_string(color_name(target->color)));
 	enum exit_code code = command_call_service(command, "POST", target->service, "probe", body, &answer);
 	if (code == EXIT_DONE)
 		code = tell(command, answer.document);
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	json_decref(body);
 	return code;
 }
 
 /* Whether a daemon answers; if not, answer->err says why. */
-static bool daemon_answers(struct command *command, struct client_answer *answer)
+static bool daemon_answers(struct command *command, struct caller_answer *answer)
 {
-	return client_call(command->client, "GET", "/v1/status", NULL, COMMAND_TIMEOUT_MS, answer) == EXIT_DONE;
+	return caller_call(command->client, "GET", "/v1/status", NULL, COMMAND_TIMEOUT_MS, answer) == EXIT_DONE;
 }
 
 static enum exit_code probe_found(struct command *command, struct target *target, bool only_daemon)
 {
-	struct client_answer answer;
+	struct caller_answer answer;
 	json_t *names = NULL;
 	const char *file = only_daemon ? NULL : conf_find_file(NULL);
 	enum exit_code code = EXIT_DONE;
@@ -132,7 +132,7 @@ static enum exit_code probe_found(struct command *command, struct target *target
 			screen_complain("%s; probing what %s names instead", answer.err.text, file);
 		code = probe_file(command, file, target);
 	}
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	json_decref(names);
 	return code;
 }

@@ -23,7 +23,7 @@ static void print_faults(const json_t *problem)
 static enum exit_code run(struct command *command)
 {
 	struct target target;
-	struct client_answer answer = {0};
+	struct caller_answer answer = {0};
 	json_t *names, *body = json_object();
 	enum exit_code code = command_begin(command, TARGET_NOTHING, &target, &names);
 	if (code == EXIT_DONE)
@@ -34,7 +34,7 @@ static enum exit_code run(struct command *command)
 		print_changes(answer.document);
 	else
 		print_faults(answer.document);
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	json_decref(body);
 	return code;
 }

@@ -32,13 +32,13 @@ static void tell(const struct target *target, const json_t *answer)
 static enum exit_code run(struct command *command)
 {
 	struct target target;
-	struct client_answer answer = {0};
+	struct caller_answer answer = {0};
 	json_t *names, *body = json_object();
 	command_put_text(command, "reason", body, "reason");
 	command_put_flag(command, "force", body, "force");
 	enum exit_code code = command_begin(command, TARGET_SERVICE, &target, &names);
 	if (code == EXIT_DONE && options_given(&command->options, "idempotency-key"))
-		client_use_key(command->client, options_text(&command->options, "idempotency-key"));
+		caller_use_key(command->client, options_text(&command->options, "idempotency-key"));
 	if (code == EXIT_DONE)
 		code = command_call_service(command, "POST", target.service, "rollback", body, &answer);
 	if (code == EXIT_DONE && command->json)
@@ -47,7 +47,7 @@ static enum exit_code run(struct command *command)
 		tell(&target, answer.document);
 	if (code == EXIT_DONE && document_has(answer.document, "live") && !document_flag(answer.document, "in_force"))
 		code = EXIT_TIMED_OUT;
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	json_decref(body);
 	json_decref(names);
 	return code;

@@ -29,12 +29,12 @@ static void print(const struct command *command, const struct target *target, co
 
 static enum exit_code show(struct command *command, const struct target *target, bool watch)
 {
-	struct client_answer answer;
+	struct caller_answer answer;
 	enum exit_code code = target->service ? command_call_service(command, "GET", target->service, "", NULL, &answer)
 					      : command_call(command, "GET", "/v1/status", NULL, COMMAND_TIMEOUT_MS, &answer);
 	if (code == EXIT_DONE)
 		print(command, target, answer.document, watch);
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	return code;
 }
 

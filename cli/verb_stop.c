@@ -17,9 +17,9 @@ static const struct option rows[] = {
 
 static bool is_gone(struct command *command)
 {
-	struct client_answer answer;
-	bool gone = client_call(command->client, "GET", "/healthz", NULL, 2000, &answer) == EXIT_UNREACHABLE;
-	client_answer_fini(&answer);
+	struct caller_answer answer;
+	bool gone = caller_call(command->client, "GET", "/healthz", NULL, 2000, &answer) == EXIT_UNREACHABLE;
+	caller_answer_fini(&answer);
 	return gone;
 }
 
@@ -42,11 +42,11 @@ static enum exit_code wait_for_end(struct command *command, uint64_t wait_ms)
 }
 
 /* A daemon with nothing to drain may be gone before its answer is out: that is what was asked for, provided it was there before. */
-static enum exit_code ask(struct command *command, struct client_answer *answer)
+static enum exit_code ask(struct command *command, struct caller_answer *answer)
 {
 	json_t *body = json_object();
 	bool was_there = !is_gone(command);
-	enum exit_code code = client_call(command->client, "POST", "/v1/stop", body, COMMAND_TIMEOUT_MS, answer);
+	enum exit_code code = caller_call(command->client, "POST", "/v1/stop", body, COMMAND_TIMEOUT_MS, answer);
 	json_decref(body);
 	if (code == EXIT_UNREACHABLE && was_there && is_gone(command))
 		return EXIT_DONE;
@@ -58,7 +58,7 @@ static enum exit_code ask(struct command *command, struct client_answer *answer)
 static enum exit_code run(struct command *command)
 {
 	struct target target;
-	struct client_answer answer = {0};
+	struct caller_answer answer = {0};
 	const struct options_value *wait = options_get(&command->options, "wait");
 	bool at_once = options_given(&command->options, "no-wait");
 	json_t *names;
@@ -71,7 +71,7 @@ static enum exit_code run(struct command *command)
 		code = wait_for_end(command, wait->given ? wait->number : WAIT_MS);
 	if (code == EXIT_DONE && !command->json)
 		screen_line(at_once ? "the daemon drains and ends" : "the daemon has ended");
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	return code;
 }
 

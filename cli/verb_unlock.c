@@ -19,12 +19,12 @@ static void tell(const char *service, const json_t *answer)
 static enum exit_code unlock_one(struct command *command)
 {
 	struct target target;
-	struct client_answer answer;
+	struct caller_answer answer;
 	json_t *names;
 	enum exit_code code = order_send(command, "unlock", json_object(), &target, &names, &answer);
 	if (code == EXIT_DONE && !command->json)
 		tell(target.service, answer.document);
-	client_answer_fini(&answer);
+	caller_answer_fini(&answer);
 	json_decref(names);
 	return code;
 }

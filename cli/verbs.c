@@ -113,7 +113,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
 		command.json = verb->asks_daemon && options_given(&command.options, "json");
 		code = verb->run(&command);
 	}
-	client_free(command.client);
+	caller_free(command.client);
 	options_fini(&command.options);
 	return (int)code;
 }

@@ -1,8 +1,8 @@
 /* The admin API as the verbs use it: one daemon, asked by blocking calls over its unix socket or a URL.
  *
  * Every function prints nothing; what went wrong is a sentence and the exit code that belongs to it. Control thread. */
-#ifndef TEAL_CLI_CLIENT_H
-#define TEAL_CLI_CLIENT_H
+#ifndef TEAL_CLI_CALLER_H
+#define TEAL_CLI_CALLER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,37 +21,37 @@ enum exit_code {
 	EXIT_TIMED_OUT = 6,
 };
 
-struct client;
+struct caller;
 
 /* `place` is a socket path, `unix:/path`, an http(s) URL or HOST:PORT; `token` may be NULL. Connects to nothing yet. NULL and a sentence
  * when the place can't be understood. */
-struct client *client_new(const char *place, const char *token, struct err *err);
-void client_free(struct client *client);
+struct caller *caller_new(const char *place, const char *token, struct err *err);
+void caller_free(struct caller *client);
 
 /* Sends `Idempotency-Key: KEY` with every call from now on. */
-void client_use_key(struct client *client, const char *key);
+void caller_use_key(struct caller *client, const char *key);
 /* Adds a piece of a path or query, percent-encoded. */
 struct text;
-void client_add_escaped(struct text *path, const char *piece);
+void caller_add_escaped(struct text *path, const char *piece);
 
-struct client_answer {
+struct caller_answer {
 	int status;
 	json_t *document; /* the answer's JSON, the problem document too; NULL when there is none. The caller's. */
 	struct err err;   /* the sentence, when the result is not EXIT_DONE */
 };
-void client_answer_fini(struct client_answer *answer);
+void caller_answer_fini(struct caller_answer *answer);
 
 /* One request and its whole answer. `body` may be NULL; it is borrowed. `timeout_ms` is for everything. EXIT_DONE for a 2xx answer; otherwise the
  * code that fits, with the sentence in answer->err: the problem document's own, or what kept the daemon from answering. */
-enum exit_code client_call(struct client *client, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct client_answer *answer);
+enum exit_code caller_call(struct caller *client, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct caller_answer *answer);
 
 /* The stream of events at `path`. on_event gets each event's document, borrowed; on_tick runs at least every 200 ms, `open` says whether the daemon has
  * begun to answer. Either ends the stream by returning false. EXIT_DONE when one of them ended it, or the daemon did. */
-struct client_stream {
+struct caller_stream {
 	bool (*on_event)(void *arg, const json_t *event);
 	bool (*on_tick)(void *arg, bool open);
 	void *arg;
 };
-enum exit_code client_listen(struct client *client, const char *path, const struct client_stream *stream, struct err *err);
+enum exit_code caller_listen(struct caller *client, const char *path, const struct caller_stream *stream, struct err *err);
 
 #endif

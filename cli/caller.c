@@ -1,5 +1,5 @@
 /* HTTP to the daemon by libcurl. Knows the shape of problem documents and which exit code a status means; not what the verbs ask for. */
-#include "cli/client.h"
+#include "cli/caller.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -18,7 +18,7 @@
 #define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
 #define TICK_MS 200
 
-struct client {
+struct caller {
 	char *place;  /* as given, for sentences */
 	char *socket; /* path, or NULL when it is a URL */
 	char *base;   /* the URL before the path, no trailing slash */
@@ -28,12 +28,12 @@ struct client {
 
 /* A stream under way. */
 struct listening {
-	const struct client_stream *stream;
+	const struct caller_stream *stream;
 	struct text line, data; /* the line being read; the data lines of the event being read */
 	bool ended;
 };
 
-static void set_place(struct client *client, const char *place)
+static void set_place(struct caller *client, const char *place)
 {
 	client->place = memory_text(place);
 	if (strncmp(place, "unix:", 5) == 0)
@@ -49,7 +49,7 @@ static void set_place(struct client *client, const char *place)
 		client->base[end - 1] = '\0';
 }
 
-static void add_header(struct client *client, const char *name, const char *value)
+static void add_header(struct caller *client, const char *name, const char *value)
 {
 	struct text header;
 	text_init(&header, SIZE_MAX);
@@ -58,7 +58,7 @@ static void add_header(struct client *client, const char *name, const char *valu
 	text_fini(&header);
 }
 
-static void add_token(struct client *client, const char *token)
+static void add_token(struct caller *client, const char *token)
 {
 	struct text value;
 	text_init(&value, SIZE_MAX);
@@ -67,19 +67,19 @@ static void add_token(struct client *client, const char *token)
 	text_fini(&value);
 }
 
-void client_use_key(struct client *client, const char *key)
+void caller_use_key(struct caller *client, const char *key)
 {
 	add_header(client, "Idempotency-Key", key);
 }
 
-void client_add_escaped(struct text *path, const char *piece)
+void caller_add_escaped(struct text *path, const char *piece)
 {
 	char *escaped = curl_easy_escape(NULL, piece, 0);
 	text_addf(path, "%s", escaped ? escaped : "");
 	curl_free(escaped);
 }
 
-struct client *client_new(const char *place, const char *token, struct err *err)
+struct caller *caller_new(const char *place, const char *token, struct err *err)
 {
 	if (!*place) {
 		err_set(err, "the daemon's address is empty; give --admin a socket path or a URL");
@@ -94,7 +94,7 @@ struct client *client_new(const char *place, const char *token, struct err *err)
 		return NULL;
 	}
 	curl_global_init(CURL_GLOBAL_NOTHING);
-	struct client *client = memory_new(sizeof(*client));
+	struct caller *client = memory_new(sizeof(*client));
 	set_place(client, place);
 	add_header(client, "Content-Type", "application/json");
 	add_header(client, "Accept", "application/json, text/event-stream");
@@ -105,7 +105,7 @@ struct client *client_new(const char *place, const char *token, struct err *err)
 	return client;
 }
 
-void client_free(struct client *client)
+void caller_free(struct caller *client)
 {
 	if (!client)
 		return;
@@ -118,7 +118,7 @@ void client_free(struct client *client)
 	curl_global_cleanup();
 }
 
-void client_answer_fini(struct client_answer *answer)
+void caller_answer_fini(struct caller_answer *answer)
 {
 	json_decref(answer->document);
 	answer->document = NULL;
@@ -139,7 +139,7 @@ static void describe_rights(const char *path, char *out, size_t size)
 		snprintf(out, size, "it is open to root only (group %s); use sudo", group ? group->gr_name : "unknown");
 }
 
-static void explain_connect(const struct client *client, int error, struct err *err)
+static void explain_connect(const struct caller *client, int error, struct err *err)
 {
 	char rights[256];
 	if (client->socket && error == ENOENT) {
@@ -155,7 +155,7 @@ static void explain_connect(const struct client *client, int error, struct err *
 	}
 }
 
-static void explain_failure(const struct client *client, CURL *easy, CURLcode result, uint64_t timeout_ms, struct err *err)
+static void explain_failure(const struct caller *client, CURL *easy, CURLcode result, uint64_t timeout_ms, struct err *err)
 {
 	long error = 0;
 	char patience[TEXT_UNIT_SIZE];
@@ -190,7 +190,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 	return body->cut ? 0 : size * count;
 }
 
-static void prepare(const struct client *client, CURL *easy, const char *path, struct text *url)
+static void prepare(const struct caller *client, CURL *easy, const char *path, struct text *url)
 {
 	text_init(url, SIZE_MAX);
 	text_addf(url, "%s%s", client->base, path);
@@ -213,7 +213,7 @@ static enum exit_code code_for_status(int status, const json_t *document)
 	return status >= 400 && status < 500 && status != 401 && status != 403 ? EXIT_USAGE : EXIT_FAILED;
 }
 
-static void explain_status(const struct client *client, struct client_answer *answer)
+static void explain_status(const struct caller *client, struct caller_answer *answer)
 {
 	const json_t *detail = json_object_get(answer->document, "detail"), *title = json_object_get(answer->document, "title");
 	if (answer->status == 401 || answer->status == 403)
@@ -227,7 +227,7 @@ static void explain_status(const struct client *client, struct client_answer *an
 		err_set(&answer->err, "the daemon at %s answered with status %d; is this the admin API of teal?", client->place, answer->status);
 }
 
-static enum exit_code read_answer(const struct client *client, const struct text *body, struct client_answer *answer)
+static enum exit_code read_answer(const struct caller *client, const struct text *body, struct caller_answer *answer)
 {
 	long status = 0;
 	curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -244,7 +244,7 @@ static enum exit_code read_answer(const struct client *client, const struct text
 	return code;
 }
 
-enum exit_code client_call(struct client *client, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct client_answer *answer)
+enum exit_code caller_call(struct caller *client, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct caller_answer *answer)
 {
 	struct text url, received;
 	char *sent = body ? json_dumps(body, JSON_COMPACT) : NULL;
@@ -328,14 +328,14 @@ static CURLcode drive(CURLM *multi, CURL *easy, struct listening *listening)
 	}
 }
 
-static enum exit_code judge_stream(const struct client *client, CURL *easy, CURLcode result, const struct listening *listening, struct err *err)
+static enum exit_code judge_stream(const struct caller *client, CURL *easy, CURLcode result, const struct listening *listening, struct err *err)
 {
 	long status = 0;
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	if (listening->ended || (result == CURLE_OK && status == 200))
 		return EXIT_DONE;
 	if (result == CURLE_OK) {
-		struct client_answer answer = {.status = (int)status};
+		struct caller_answer answer = {.status = (int)status};
 		explain_status(client, &answer);
 		*err = answer.err;
 		return code_for_status((int)status, NULL);
@@ -346,7 +346,7 @@ static enum exit_code judge_stream(const struct client *client, CURL *easy, CURL
 	return EXIT_UNREACHABLE;
 }
 
-enum exit_code client_listen(struct client *client, const char *path, const struct client_stream *stream, struct err *err)
+enum exit_code caller_listen(struct caller *client, const char *path, const struct caller_stream *stream, struct err *err)
 {
 	struct listening listening = {.stream = stream};
 	struct text url;
