@@ -136,8 +136,8 @@ static void take_heads(struct exchange *exchange, size_t length, size_t scanned)
 		if (result == HEAD_MORE) {
 			if (!conn_keep_input(&exchange->upstream->conn, worker->buffer + at, length - at))
 				exchange_fail(exchange, FAIL_internal);
-			else if (exchange->upstream->conn.readable)
-				conn_queue(&exchange->upstream->conn);
+			else
+				conn_read_on(&exchange->upstream->conn);
 			return;
 		}
 		scanned = 0;
@@ -157,6 +157,8 @@ void answer_read_head(struct exchange *exchange)
 {
 	struct worker *worker = exchange->worker;
 	struct conn *conn = &exchange->upstream->conn;
+	if (conn_has_backlog(&exchange->client->conn)) /* interim answers that the client does not read */
+		return;
 	size_t kept = conn_restore_input(conn, worker->buffer);
 	ssize_t got = conn_read(conn, worker->buffer + kept, worker->buffer_size - kept);
 	if (got > 0)

@@ -108,8 +108,8 @@ static void read_to_end(struct client *client)
 	ssize_t got = conn_read(&client->conn, worker->buffer, worker->buffer_size);
 	if (got == 0 || got == CONN_ERROR)
 		client_close(client, false);
-	else if (got > 0 && client->conn.readable)
-		conn_queue(&client->conn);
+	else if (got > 0)
+		conn_read_on(&client->conn);
 }
 
 static void keep_head(struct client *client, const char *bytes, size_t length)
@@ -125,8 +125,20 @@ static void keep_head(struct client *client, const char *bytes, size_t length)
 		set_step(client, CLIENT_HEAD);
 		conn_arm(conn, DEADLINE_header, conn->worker->table->globals.header_ms);
 	}
-	if (conn->readable)
-		conn_queue(conn);
+	conn_read_on(conn);
+}
+
+void client_keep_rest(struct client *client, const char *bytes, size_t length)
+{
+	if (length == 0 || !conn_is_open(&client->conn))
+		return;
+	bool kept = conn_keep_input(&client->conn, bytes, length);
+	if (client->exchange)
+		client->unread |= !kept; /* what was pipelined is lost: no further request can be read */
+	else if (!kept)
+		client_close(client, true);
+	else
+		conn_queue(&client->conn); /* the exchange ended before these bytes were put aside */
 }
 
 static void begin_exchange(struct client *client, char *bytes, size_t length)
@@ -136,9 +148,7 @@ static void begin_exchange(struct client *client, char *bytes, size_t length)
 	set_step(client, CLIENT_EXCHANGE);
 	conn_disarm(conn);
 	size_t used = head + exchange_begin(client, bytes + head, length - head);
-	if (conn_is_open(conn) && used < length && !conn_keep_input(conn, bytes + used, length - used)) {
-		client->unread = true; /* what was pipelined is lost: no further request can be read */
-	}
+	client_keep_rest(client, bytes + used, length - used);
 }
 
 /* The peer sent FIN before or inside a head: nothing is left to answer. */
@@ -237,10 +247,10 @@ static void look_for_reset(struct client *client)
 static void serve_exchange(struct client *client)
 {
 	struct exchange *exchange = client->exchange;
-	if (!flush_answer(client))
-		return;
 	if (exchange->step == EXCHANGE_TUNNEL)
 		relay_tunnel(exchange);
+	else if (!flush_answer(client))
+		return;
 	else if (exchange->request.done)
 		look_for_reset(client);
 	else
@@ -335,7 +345,7 @@ void client_close_all(struct worker *worker)
 {
 	while (worker->clients) {
 		struct client *client = worker->clients;
-		if (client->exchange)
+		while (client->exchange) /* an answer that says so may not be taken by the socket: then once more */
 			exchange_cut(client->exchange);
 		if (conn_is_open(&client->conn))
 			client_close(client, false);

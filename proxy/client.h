@@ -37,6 +37,8 @@ static inline struct client *client_of(struct conn *conn)
 
 /* Takes an accepted socket over. */
 void client_open(struct worker *worker, int fd, const struct sockaddr *from, socklen_t length);
+/* Puts aside what a pipelining client sent behind a request. */
+void client_keep_rest(struct client *client, const char *bytes, size_t length);
 /* The exchange is over: on to the next request, or to the end. `unread`: bytes of its body are still to come. */
 void client_on_exchange_end(struct client *client, bool keep_open, bool unread);
 /* Ends the connection now; an exchange under way must have ended before. */

@@ -65,14 +65,11 @@ ssize_t conn_read(struct conn *conn, char *bytes, size_t size)
 	do
 		got = recv(conn->fd, bytes, size, 0);
 	while (got < 0 && errno == EINTR);
-	if (got < 0) {
+	conn->read_short = got > 0 && (size_t)got < size && !conn->hangup;
+	if (got <= 0 || conn->read_short)
 		conn->readable = false;
+	if (got < 0)
 		return errno == EAGAIN ? CONN_AGAIN : CONN_ERROR;
-	}
-	if (got == 0)
-		conn->readable = false;
-	else if ((size_t)got < size && !conn->hangup)
-		conn->readable = false;
 	return got;
 }
 
@@ -181,7 +178,10 @@ enum conn_send conn_send(struct conn *conn, const struct iovec *parts, int count
 	if ((size_t)taken == total)
 		return CONN_SENT;
 	conn->writable = false;
-	return keep_rest(conn, parts, count, (size_t)taken) ? CONN_KEPT : CONN_BROKEN;
+	if (keep_rest(conn, parts, count, (size_t)taken))
+		return CONN_KEPT;
+	conn_shutdown(conn); /* nothing may follow the bytes that are lost */
+	return CONN_BROKEN;
 }
 
 enum conn_send conn_flush(struct conn *conn)
@@ -209,6 +209,14 @@ void conn_shutdown(struct conn *conn)
 void conn_queue(struct conn *conn)
 {
 	worker_queue(conn->worker, conn);
+}
+
+void conn_read_on(struct conn *conn)
+{
+	conn->readable |= conn->read_short;
+	conn->read_short = false;
+	if (conn->readable)
+		conn_queue(conn);
 }
 
 void conn_arm(struct conn *conn, enum deadline_kind kind, uint64_t after_ms)

@@ -1,7 +1,8 @@
 /* Bytes to and from one non-blocking socket: reads, writes at once, keeps what the socket would not take. Worker thread.
  *
  * One event registration for both directions, edge-triggered and persistent, added once. Each direction has a "may be ready" bit that an EAGAIN, or
- * a transfer shorter than asked for (epoll(7)), clears. Closing detaches now; the memory goes at the end of the loop turn. Knows nothing of HTTP. */
+ * a transfer shorter than asked for (epoll(7)), clears. A short read says nothing of a reset behind it, whose event may have come with the bytes: who needs more
+ * bytes asks for them by conn_read_on. Closing detaches now; the memory goes at the end of the loop turn. Knows nothing of HTTP. */
 #ifndef TEAL_PROXY_CONN_H
 #define TEAL_PROXY_CONN_H
 
@@ -36,6 +37,7 @@ struct conn {
 	uint32_t input_length;
 	int fd;                  /* -1 once closed */
 	bool readable, writable; /* may be ready */
+	bool read_short;         /* the last read cleared `readable` by being short */
 	bool hangup;             /* the peer sent FIN or worse; a read will tell */
 	bool queued;             /* in the worker's ready list */
 };
@@ -64,7 +66,8 @@ bool conn_keep_input(struct conn *conn, const char *bytes, size_t length);
 /* Moves what was kept to the front of `bytes` and returns its length. */
 size_t conn_restore_input(struct conn *conn, char *bytes);
 
-/* Writes now as much as the socket takes and keeps a copy of the rest, to be flushed when the socket is writable again. CONN_BROKEN: the peer is gone or memory ran out.
+/* Writes now as much as the socket takes and keeps a copy of the rest, to be flushed when the socket is writable again. CONN_BROKEN: the peer is gone or memory ran out;
+ * nothing more can be sent then.
  * *written (may be NULL) is how many bytes the kernel took of these. */
 enum conn_send conn_send(struct conn *conn, const struct iovec *parts, int count, size_t *written);
 /* Tries to empty the backlog. CONN_SENT when nothing is left. */
@@ -79,6 +82,8 @@ void conn_shutdown(struct conn *conn);
 
 /* Asks for another turn: on_ready is called after the present pass over the events. */
 void conn_queue(struct conn *conn);
+/* More bytes are needed: asks for another turn to read, unless it is known that there is nothing to read. */
+void conn_read_on(struct conn *conn);
 
 void conn_arm(struct conn *conn, enum deadline_kind kind, uint64_t after_ms);
 void conn_disarm(struct conn *conn);

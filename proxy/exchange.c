@@ -252,7 +252,9 @@ void exchange_on_connected(struct exchange *exchange)
 	}
 	relay_arm_request(exchange);
 	if (!exchange->request.done)
-		conn_queue(&exchange->client->conn);
+		conn_read_on(&exchange->client->conn);
+	if (conn->readable) /* the event that said so was the one that told of the connection */
+		conn_queue(conn);
 }
 
 /* ---- the backend's events ---- */
@@ -273,7 +275,7 @@ static bool flush_request(struct exchange *exchange)
 	}
 	relay_arm_request(exchange);
 	if (sent == CONN_SENT && !exchange->request.done)
-		conn_queue(&exchange->client->conn);
+		conn_read_on(&exchange->client->conn);
 	return true;
 }
 

@@ -35,10 +35,24 @@ static enum fail pass_request(struct exchange *exchange, const char *bytes, size
 	return FAIL_none;
 }
 
+/* The answer waits for room on the client's socket, or for the backend. */
+static void arm_answer(struct exchange *exchange, bool kept)
+{
+	uint64_t stall_ms = exchange->table->globals.stall_ms;
+	if (kept) {
+		conn_disarm(&exchange->upstream->conn);
+		conn_arm(&exchange->client->conn, DEADLINE_stall, stall_ms);
+	} else {
+		conn_arm(&exchange->upstream->conn, DEADLINE_stall, stall_ms);
+	}
+}
+
 void relay_arm_request(struct exchange *exchange)
 {
 	const struct table_globals *globals = &exchange->table->globals;
 	struct conn *backend = &exchange->upstream->conn;
+	if (exchange->step == EXCHANGE_ANSWERING && !conn_has_backlog(&exchange->client->conn))
+		arm_answer(exchange, false); /* a backend may wait for the request's end before it goes on with its answer */
 	if (exchange->step != EXCHANGE_SENDING)
 		return;
 	if (exchange->request.done) {
@@ -93,12 +107,9 @@ void relay_read_request(struct exchange *exchange)
 		return;
 	}
 	size_t used = relay_request(exchange, worker->buffer, (size_t)got);
-	if (!conn_is_open(conn))
-		return;
-	if (used < (size_t)got && !conn_keep_input(conn, worker->buffer + used, (size_t)got - used))
-		client->unread = true;
-	if (client->exchange == exchange && !exchange->request.done && conn->readable)
-		conn_queue(conn);
+	client_keep_rest(client, worker->buffer + used, (size_t)got - used);
+	if (client->exchange == exchange && !exchange->request.done)
+		conn_read_on(conn);
 }
 
 /* ---- the answer's body ---- */
@@ -114,12 +125,12 @@ struct parts {
 /* A short part is copied behind the head, which has room for it in the worker's scratch: one plain send costs less than gathering. */
 static void add_part(struct parts *parts, const void *bytes, size_t length)
 {
-	struct iovec *last = &parts->list[parts->count - 1];
+	struct iovec *first = &parts->list[0];
 	if (length == 0)
 		return;
 	if (parts->count == 1 && parts->gathers && length <= GATHER_MOST) {
-		memcpy((char *)last->iov_base + last->iov_len, bytes, length);
-		last->iov_len += length;
+		memcpy((char *)first->iov_base + first->iov_len, bytes, length);
+		first->iov_len += length;
 		return;
 	}
 	parts->list[parts->count++] = (struct iovec){(void *)(uintptr_t)bytes, length};
@@ -157,17 +168,6 @@ static bool form_body(struct exchange *exchange, char *bytes, size_t length, str
 	return true;
 }
 
-static void arm_answer(struct exchange *exchange, bool kept)
-{
-	uint64_t stall_ms = exchange->table->globals.stall_ms;
-	if (kept) {
-		conn_disarm(&exchange->upstream->conn);
-		conn_arm(&exchange->client->conn, DEADLINE_stall, stall_ms);
-	} else {
-		conn_arm(&exchange->upstream->conn, DEADLINE_stall, stall_ms);
-	}
-}
-
 void relay_answer(struct exchange *exchange, const struct iovec *head, char *bytes, size_t length)
 {
 	struct parts parts = {.count = 0, .gathers = head != NULL};
@@ -186,8 +186,8 @@ void relay_answer(struct exchange *exchange, const struct iovec *head, char *byt
 		exchange_finish(exchange);
 	} else {
 		arm_answer(exchange, sent == CONN_KEPT);
-		if (sent == CONN_SENT && backend->readable)
-			conn_queue(backend);
+		if (sent == CONN_SENT)
+			conn_read_on(backend);
 	}
 }
 
@@ -224,9 +224,8 @@ void relay_on_client_room(struct exchange *exchange)
 {
 	if (!exchange->upstream)
 		return;
-	if (exchange->step == EXCHANGE_ANSWERING)
-		arm_answer(exchange, false);
-	conn_queue(&exchange->upstream->conn);
+	relay_arm_request(exchange);
+	conn_read_on(&exchange->upstream->conn);
 }
 
 /* ---- tunnels ---- */
@@ -250,8 +249,7 @@ static bool pump(struct worker *worker, struct conn *from, struct conn *to, bool
 	struct iovec part = {worker->buffer, (size_t)got};
 	if (conn_send(to, &part, 1, NULL) == CONN_BROKEN)
 		return false;
-	if (from->readable)
-		conn_queue(from);
+	conn_read_on(from);
 	return true;
 }
 
@@ -262,7 +260,7 @@ static bool flush_tunnel(struct conn *to, struct conn *from)
 		return true;
 	enum conn_send sent = conn_flush(to);
 	if (sent == CONN_SENT)
-		conn_queue(from);
+		conn_read_on(from);
 	return sent != CONN_BROKEN;
 }
 
@@ -298,6 +296,6 @@ void relay_open_tunnel(struct exchange *exchange, const char *bytes, size_t leng
 		exchange_end_tunnel(exchange, true);
 		return;
 	}
-	conn_queue(client);
-	conn_queue(backend);
+	conn_read_on(client);
+	conn_read_on(backend);
 }

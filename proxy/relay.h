@@ -11,7 +11,8 @@ struct exchange;
 
 /* Request body bytes that came from the client: sends them on or holds them. Returns how many belong to the body. The exchange may have ended on return. */
 size_t relay_request(struct exchange *exchange, const char *bytes, size_t length);
-/* Sets the deadline after a piece of the request went out: the client's next piece, room on the backend's socket, or the first byte of its answer. */
+/* Sets the deadline after a piece of the request went out: the client's next piece, room on the backend's socket, or the first byte of its answer; when the
+ * answer has begun already, its next piece. */
 void relay_arm_request(struct exchange *exchange);
 /* Reads more of the request's body from the client, once, when that makes sense now. */
 void relay_read_request(struct exchange *exchange);

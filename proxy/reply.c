@@ -93,6 +93,13 @@ static void format_date(struct worker *worker, char out[40])
 	strftime(out, 40, "%a, %d %b %Y %H:%M:%S GMT", &utc);
 }
 
+static const char *connection_of(const struct exchange *exchange)
+{
+	if (exchange->close_client)
+		return "Connection: close\r\n";
+	return exchange->client_minor == 0 ? "Connection: keep-alive\r\n" : "";
+}
+
 void reply_send(struct exchange *exchange, enum fail fail)
 {
 	struct worker *worker = exchange->worker;
@@ -107,7 +114,7 @@ void reply_send(struct exchange *exchange, enum fail fail)
 	int length = snprintf(worker->scratch, worker->scratch_size,
 		"HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nCache-Control: no-store\r\nProxy-Status: teal; error=%s; details=\"%s\"\r\n"
 		"X-Request-Id: %s\r\n%s\r\n%s",
-		row->status, reason, date, wish->type, body_length, row->proxy_status, row->text, id, exchange->close_client ? "Connection: close\r\n" : "",
+		row->status, reason, date, wish->type, body_length, row->proxy_status, row->text, id, connection_of(exchange),
 		exchange->method == METHOD_head ? "" : body);
 	exchange->answer_started = true;
 	exchange->answer.done = true;
