@@ -104,7 +104,7 @@ void admin_tick(struct admin *admin)
 {
 	forget_gone(admin);
 	open_reserve(admin);
-	streams_tick(admin);
+	admin_streams_tick(admin);
 	if (admin->connection_count >= ADMIN_CONNECTIONS)
 		return;
 	set_accepting(&admin->local, true);
@@ -116,7 +116,7 @@ void admin_tick(struct admin *admin)
 static void on_request(struct evhttp_request *http, void *arg)
 {
 	const struct admin_door *door = arg;
-	routes_serve(door->admin, door->tcp, http);
+	admin_routes_serve(door->admin, door->tcp, http);
 }
 
 static bool open_door(struct admin_door *door, struct admin *admin, int fd, bool tcp, struct err *err)
@@ -255,7 +255,7 @@ void admin_set_token(struct admin *admin, const char *token)
 
 void admin_check_waits(struct admin *admin)
 {
-	waits_check(admin);
+	admin_waits_check(admin);
 }
 
 bool admin_has_waits(const struct admin *admin)

@@ -1,4 +1,6 @@
-/* switch, deploy and rollback of the admin API, each done once per Idempotency-Key. Control thread; what is done is the switcher's. */
+/* switch, deploy, rollback and abort of the admin API, the first three each done once per Idempotency-Key. Control thread; what is done is the switcher's. */
+#include "switch/admin_deploy.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +8,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "switch/admin_release.h"
-#include "switch/admin_verbs.h"
 #include "switch/admin_waits.h"
 #include "switch/rounds.h"
 #include "switch/wire.h"
@@ -137,7 +138,7 @@ static void start(struct ask *ask)
 	release_fini(&release);
 }
 
-void verbs_switch(struct admin *admin, struct ask *ask)
+void admin_deploy_switch(struct admin *admin, struct ask *ask)
 {
 	static const struct ask_member members[] = {{"to", ASK_COLOR}, {"version", ASK_TEXT}, {"reason", ASK_TEXT}, {"expect_live", ASK_COLOR},
 		{"force", ASK_FLAG}, {"bake_s", ASK_SECONDS}, {"confirm_within_s", ASK_SECONDS}, {"wait_s", ASK_SECONDS}, {"steps", ASK_LATER},
@@ -147,7 +148,7 @@ void verbs_switch(struct admin *admin, struct ask *ask)
 		do_once(ask);
 }
 
-void verbs_deploy(struct admin *admin, struct ask *ask)
+void admin_deploy_deploy(struct admin *admin, struct ask *ask)
 {
 	static const struct ask_member members[] = {{"backends", ASK_TEXTS}, {"to", ASK_COLOR}, {"version", ASK_TEXT}, {"reason", ASK_TEXT},
 		{"expect_live", ASK_COLOR}, {"force", ASK_FLAG}, {"bake_s", ASK_SECONDS}, {"confirm_within_s", ASK_SECONDS}, {"wait_s", ASK_SECONDS},
@@ -192,7 +193,7 @@ static void answer_when_settled(struct ask *ask, const char *id)
 {
 	ask->id = memory_text(id);
 	rounds_wake(ask->control);
-	waits_add(ask->control->admin, ask, ROLLBACK_WAIT_MS, is_settled, answer_rollback);
+	admin_waits_add(ask->control->admin, ask, ROLLBACK_WAIT_MS, is_settled, answer_rollback);
 }
 
 static void roll_back(struct ask *ask)
@@ -210,7 +211,7 @@ static void roll_back(struct ask *ask)
 	answer_when_settled(ask, id);
 }
 
-void verbs_rollback(struct admin *admin, struct ask *ask)
+void admin_deploy_rollback(struct admin *admin, struct ask *ask)
 {
 	static const struct ask_member members[] = {{"reason", ASK_TEXT}, {"force", ASK_FLAG}};
 	(void)admin;
@@ -221,7 +222,7 @@ void verbs_rollback(struct admin *admin, struct ask *ask)
 		roll_back(ask);
 }
 
-void verbs_abort(struct admin *admin, struct ask *ask)
+void admin_deploy_abort(struct admin *admin, struct ask *ask)
 {
 	static const struct ask_member members[] = {{"reason", ASK_TEXT}};
 	char id[32];

@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "switch/admin_deploy.h"
 #include "switch/admin_parts.h"
 #include "switch/admin_streams.h"
 #include "switch/admin_verbs.h"
@@ -33,32 +34,32 @@ struct route {
 
 static void open_stream(struct admin *admin, struct ask *ask)
 {
-	streams_open(admin, ask);
+	admin_streams_open(admin, ask);
 }
 
 static const struct route routes[] = {
-	{{"healthz"}, EVHTTP_REQ_GET, views_healthz},
-	{{"metrics"}, EVHTTP_REQ_GET, views_metrics},
-	{{"v1", "status"}, EVHTTP_REQ_GET, views_status},
-	{{"v1", "services", SERVICE}, EVHTTP_REQ_GET, views_service},
-	{{"v1", "services", SERVICE, "plan"}, EVHTTP_REQ_GET, views_plan},
-	{{"v1", "deployments"}, EVHTTP_REQ_GET, views_deployments},
-	{{"v1", "deployments", ID}, EVHTTP_REQ_GET, views_deployment},
+	{{"healthz"}, EVHTTP_REQ_GET, admin_views_healthz},
+	{{"metrics"}, EVHTTP_REQ_GET, admin_views_metrics},
+	{{"v1", "status"}, EVHTTP_REQ_GET, admin_views_status},
+	{{"v1", "services", SERVICE}, EVHTTP_REQ_GET, admin_views_service},
+	{{"v1", "services", SERVICE, "plan"}, EVHTTP_REQ_GET, admin_views_plan},
+	{{"v1", "deployments"}, EVHTTP_REQ_GET, admin_views_deployments},
+	{{"v1", "deployments", ID}, EVHTTP_REQ_GET, admin_views_deployment},
 	{{"v1", "events"}, EVHTTP_REQ_GET, open_stream},
-	{{"v1", "services", SERVICE, "switch"}, EVHTTP_REQ_POST, verbs_switch},
-	{{"v1", "services", SERVICE, "deploy"}, EVHTTP_REQ_POST, verbs_deploy},
-	{{"v1", "services", SERVICE, "rollback"}, EVHTTP_REQ_POST, verbs_rollback},
-	{{"v1", "services", SERVICE, "abort"}, EVHTTP_REQ_POST, verbs_abort},
-	{{"v1", "services", SERVICE, "promote"}, EVHTTP_REQ_POST, verbs_promote},
-	{{"v1", "services", SERVICE, "confirm"}, EVHTTP_REQ_POST, verbs_confirm},
-	{{"v1", "services", SERVICE, "lock"}, EVHTTP_REQ_POST, verbs_lock},
-	{{"v1", "services", SERVICE, "unlock"}, EVHTTP_REQ_POST, verbs_unlock},
-	{{"v1", "services", SERVICE, "probe"}, EVHTTP_REQ_POST, verbs_probe},
-	{{"v1", "services", SERVICE, "hold"}, EVHTTP_REQ_POST, verbs_later},
-	{{"v1", "services", SERVICE, "resume"}, EVHTTP_REQ_POST, verbs_later},
-	{{"v1", "services", SERVICE, "colors", COLOR}, EVHTTP_REQ_PUT, verbs_put_color},
-	{{"v1", "reload"}, EVHTTP_REQ_POST, verbs_reload},
-	{{"v1", "stop"}, EVHTTP_REQ_POST, verbs_stop},
+	{{"v1", "services", SERVICE, "switch"}, EVHTTP_REQ_POST, admin_deploy_switch},
+	{{"v1", "services", SERVICE, "deploy"}, EVHTTP_REQ_POST, admin_deploy_deploy},
+	{{"v1", "services", SERVICE, "rollback"}, EVHTTP_REQ_POST, admin_deploy_rollback},
+	{{"v1", "services", SERVICE, "abort"}, EVHTTP_REQ_POST, admin_deploy_abort},
+	{{"v1", "services", SERVICE, "promote"}, EVHTTP_REQ_POST, admin_verbs_promote},
+	{{"v1", "services", SERVICE, "confirm"}, EVHTTP_REQ_POST, admin_verbs_confirm},
+	{{"v1", "services", SERVICE, "lock"}, EVHTTP_REQ_POST, admin_verbs_lock},
+	{{"v1", "services", SERVICE, "unlock"}, EVHTTP_REQ_POST, admin_verbs_unlock},
+	{{"v1", "services", SERVICE, "probe"}, EVHTTP_REQ_POST, admin_verbs_probe},
+	{{"v1", "services", SERVICE, "hold"}, EVHTTP_REQ_POST, admin_verbs_later},
+	{{"v1", "services", SERVICE, "resume"}, EVHTTP_REQ_POST, admin_verbs_later},
+	{{"v1", "services", SERVICE, "colors", COLOR}, EVHTTP_REQ_PUT, admin_verbs_put_color},
+	{{"v1", "reload"}, EVHTTP_REQ_POST, admin_verbs_reload},
+	{{"v1", "stop"}, EVHTTP_REQ_POST, admin_verbs_stop},
 };
 
 static const char *method_name(enum evhttp_cmd_type method)
@@ -270,7 +271,7 @@ static void serve_path(struct admin *admin, struct ask *ask, const struct path *
 		ask_refuse(ask, "not_found", NULL, "there is nothing at this path; see docs/api.md");
 }
 
-void routes_serve(struct admin *admin, bool tcp, struct evhttp_request *http)
+void admin_routes_serve(struct admin *admin, bool tcp, struct evhttp_request *http)
 {
 	struct path path;
 	struct ask *ask = ask_new(admin->control, http, &admin->asks);

@@ -7,6 +7,6 @@
 struct admin;
 struct evhttp_request;
 
-void routes_serve(struct admin *admin, bool tcp, struct evhttp_request *http);
+void admin_routes_serve(struct admin *admin, bool tcp, struct evhttp_request *http);
 
 #endif

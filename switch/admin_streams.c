@@ -85,7 +85,7 @@ static void start(struct stream *stream)
 	say_hello(stream);
 }
 
-void streams_open(struct admin *admin, struct ask *ask)
+void admin_streams_open(struct admin *admin, struct ask *ask)
 {
 	static const char *const names[] = {"service", "deployment"};
 	if (!ask_check_query(ask, names, 2))
@@ -105,7 +105,7 @@ void streams_open(struct admin *admin, struct ask *ask)
 	start(stream);
 }
 
-void streams_tick(struct admin *admin)
+void admin_streams_tick(struct admin *admin)
 {
 	struct stream *stream, *next;
 	for (stream = LIST_FIRST(&admin->streams); stream; stream = next) {

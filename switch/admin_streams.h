@@ -5,8 +5,8 @@
 #include "switch/admin_parts.h"
 
 /* Answers the ask with a stream. */
-void streams_open(struct admin *admin, struct ask *ask);
+void admin_streams_open(struct admin *admin, struct ask *ask);
 /* Once a second: a comment now and then, so that a dead client is seen. */
-void streams_tick(struct admin *admin);
+void admin_streams_tick(struct admin *admin);
 
 #endif

@@ -33,19 +33,19 @@ static void go_on(struct ask *ask, going_on *how)
 	ask_answer(ask, 200, json_pack("{s:s}", "deployment", id));
 }
 
-void verbs_promote(struct admin *admin, struct ask *ask)
+void admin_verbs_promote(struct admin *admin, struct ask *ask)
 {
 	(void)admin;
 	go_on(ask, switcher_promote);
 }
 
-void verbs_confirm(struct admin *admin, struct ask *ask)
+void admin_verbs_confirm(struct admin *admin, struct ask *ask)
 {
 	(void)admin;
 	go_on(ask, switcher_confirm);
 }
 
-void verbs_later(struct admin *admin, struct ask *ask)
+void admin_verbs_later(struct admin *admin, struct ask *ask)
 {
 	(void)admin;
 	ask_refuse(ask, "not_supported", NULL, "\"%s\" is not supported by this version", ask->verb);
@@ -73,7 +73,7 @@ static void answer_when_written(struct ask *ask, json_t *answer)
 	json_decref(ask->body);
 	ask->body = answer;
 	ask->ticket = keeper_write(ask->control->keeper);
-	waits_add(ask->control->admin, ask, TRUTH_WAIT_MS, is_written, answer_written);
+	admin_waits_add(ask->control->admin, ask, TRUTH_WAIT_MS, is_written, answer_written);
 }
 
 /* ---- locks ---- */
@@ -86,7 +86,7 @@ static void emit_lock(const struct ask *ask, const struct service *service, cons
 	events_emit(ask->control->events, service->name, NULL, event, more, text);
 }
 
-void verbs_lock(struct admin *admin, struct ask *ask)
+void admin_verbs_lock(struct admin *admin, struct ask *ask)
 {
 	static const struct ask_member members[] = {{"reason", ASK_TEXT}};
 	struct service *service = ask_find_service(ask);
@@ -100,7 +100,7 @@ void verbs_lock(struct admin *admin, struct ask *ask)
 					 wire_time(service->lock.at)));
 }
 
-void verbs_unlock(struct admin *admin, struct ask *ask)
+void admin_verbs_unlock(struct admin *admin, struct ask *ask)
 {
 	struct service *service = ask_find_service(ask);
 	(void)admin;
@@ -138,7 +138,7 @@ static void emit_color(const struct ask *ask, const struct service *service)
 	events_emit(ask->control->events, service->name, NULL, "color_changed", more, text);
 }
 
-void verbs_put_color(struct admin *admin, struct ask *ask)
+void admin_verbs_put_color(struct admin *admin, struct ask *ask)
 {
 	static const struct ask_member members[] = {{"backends", ASK_TEXTS}, {"version", ASK_TEXT}, {"force", ASK_FLAG}};
 	struct release release = {0};
@@ -213,7 +213,7 @@ static bool is_wanted(const struct ask *ask, enum color color)
 	return !only || strcmp(only, color_name(color)) == 0;
 }
 
-void verbs_probe(struct admin *admin, struct ask *ask)
+void admin_verbs_probe(struct admin *admin, struct ask *ask)
 {
 	static const struct ask_member members[] = {{"color", ASK_COLOR}};
 	size_t next = 0;
@@ -236,7 +236,7 @@ void verbs_probe(struct admin *admin, struct ask *ask)
 
 /* ---- the daemon ---- */
 
-void verbs_reload(struct admin *admin, struct ask *ask)
+void admin_verbs_reload(struct admin *admin, struct ask *ask)
 {
 	json_t *changed, *more;
 	struct reload_refusal refusal;
@@ -254,7 +254,7 @@ void verbs_reload(struct admin *admin, struct ask *ask)
 	ask_refuse(ask, refusal.code, more, "%s", refusal.detail);
 }
 
-void verbs_stop(struct admin *admin, struct ask *ask)
+void admin_verbs_stop(struct admin *admin, struct ask *ask)
 {
 	struct control *control = admin->control;
 	if (!ask_check_body(ask, NULL, 0))

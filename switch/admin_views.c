@@ -19,13 +19,13 @@
 
 /* ---- plain ---- */
 
-void views_healthz(struct admin *admin, struct ask *ask)
+void admin_views_healthz(struct admin *admin, struct ask *ask)
 {
 	bool draining = admin->control->draining;
 	ask_answer(ask, draining ? 503 : 200, json_pack("{s:s}", "status", draining ? "draining" : "ok"));
 }
 
-void views_metrics(struct admin *admin, struct ask *ask)
+void admin_views_metrics(struct admin *admin, struct ask *ask)
 {
 	struct text out;
 	text_init(&out, METRICS_BYTES);
@@ -34,13 +34,13 @@ void views_metrics(struct admin *admin, struct ask *ask)
 	text_fini(&out);
 }
 
-void views_status(struct admin *admin, struct ask *ask)
+void admin_views_status(struct admin *admin, struct ask *ask)
 {
 	if (ask_check_query(ask, NULL, 0))
 		ask_answer(ask, 200, status_make(admin->control));
 }
 
-void views_service(struct admin *admin, struct ask *ask)
+void admin_views_service(struct admin *admin, struct ask *ask)
 {
 	(void)admin;
 	const struct service *service = ask_find_service(ask);
@@ -111,7 +111,7 @@ static void add_limits(json_t *plan, const struct service *service)
 	json_object_set_new(plan, "warnings", plan_warnings(service));
 }
 
-void views_plan(struct admin *admin, struct ask *ask)
+void admin_views_plan(struct admin *admin, struct ask *ask)
 {
 	struct switcher_request request;
 	struct gate_result results[GATE_COUNT];
@@ -155,7 +155,7 @@ static void on_listed(void *arg, json_t *listed, const char *sentence)
 	ask_answer(ask, 200, json_pack("{s:o}", "deployments", merged));
 }
 
-void views_deployments(struct admin *admin, struct ask *ask)
+void admin_views_deployments(struct admin *admin, struct ask *ask)
 {
 	static const char *const names[] = {"service", "limit"};
 	if (!ask_check_query(ask, names, 2) || !read_number_query(ask, "limit", LIST_DEFAULT, 1, LIST_MAX, &ask->ticket))
@@ -254,10 +254,10 @@ static bool read_until(struct ask *ask)
 	return false;
 }
 
-void views_deployment(struct admin *admin, struct ask *ask)
+void admin_views_deployment(struct admin *admin, struct ask *ask)
 {
 	static const char *const names[] = {"until", "timeout_s", "events"};
 	uint64_t timeout_s;
 	if (ask_check_query(ask, names, 3) && read_until(ask) && read_number_query(ask, "timeout_s", WAIT_DEFAULT_S, 0, WAIT_MAX_S, &timeout_s))
-		waits_add(admin, ask, timeout_s * 1000, has_come, answer_as_it_is);
+		admin_waits_add(admin, ask, timeout_s * 1000, has_come, answer_as_it_is);
 }

@@ -5,12 +5,12 @@
 struct admin;
 struct ask;
 
-void views_healthz(struct admin *admin, struct ask *ask);
-void views_metrics(struct admin *admin, struct ask *ask);
-void views_status(struct admin *admin, struct ask *ask);
-void views_service(struct admin *admin, struct ask *ask);
-void views_plan(struct admin *admin, struct ask *ask);
-void views_deployments(struct admin *admin, struct ask *ask);
-void views_deployment(struct admin *admin, struct ask *ask);
+void admin_views_healthz(struct admin *admin, struct ask *ask);
+void admin_views_metrics(struct admin *admin, struct ask *ask);
+void admin_views_status(struct admin *admin, struct ask *ask);
+void admin_views_service(struct admin *admin, struct ask *ask);
+void admin_views_plan(struct admin *admin, struct ask *ask);
+void admin_views_deployments(struct admin *admin, struct ask *ask);
+void admin_views_deployment(struct admin *admin, struct ask *ask);
 
 #endif

@@ -12,7 +12,7 @@ static void end(struct admin *admin, struct ask *ask)
 	ask->answer(ask);
 }
 
-void waits_add(struct admin *admin, struct ask *ask, uint64_t wait_ms, bool (*is_over)(const struct ask *ask), void (*answer)(struct ask *ask))
+void admin_waits_add(struct admin *admin, struct ask *ask, uint64_t wait_ms, bool (*is_over)(const struct ask *ask), void (*answer)(struct ask *ask))
 {
 	if (is_over(ask)) {
 		answer(ask);
@@ -31,7 +31,7 @@ void waits_add(struct admin *admin, struct ask *ask, uint64_t wait_ms, bool (*is
 	rounds_wake(admin->control);
 }
 
-void waits_check(struct admin *admin)
+void admin_waits_check(struct admin *admin)
 {
 	uint64_t now = clock_mono_ms();
 	struct ask *ask, *next;
