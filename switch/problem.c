@@ -2,6 +2,7 @@
 #include "switch/problem.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,7 +49,7 @@ static const struct problem *find(const char *code)
 	for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++)
 		if (strcmp(problems[i].code, code) == 0)
 			return &problems[i];
-	assert(!"a code that is in no row");
+	assert(false); /* a code that is in no row is our bug */
 	return &problems[0];
 }
 

@@ -75,7 +75,7 @@ static void test_cases(void **state)
 			fail_msg("%s: refused by %d, not by %d", cases[i].name, gate, cases[i].refusal);
 		if (refusal && refusal->waits != cases[i].waits)
 			fail_msg("%s: waits is %d", cases[i].name, refusal->waits);
-		if (cases[i].says && !strstr(refusal->detail, cases[i].says))
+		if (refusal && cases[i].says && !strstr(refusal->detail, cases[i].says))
 			fail_msg("%s: \"%s\" does not say \"%s\"", cases[i].name, refusal->detail, cases[i].says);
 	}
 }
