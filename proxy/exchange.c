@@ -79,6 +79,8 @@ static enum fail check_head(struct exchange *exchange, const struct head *head)
 	struct span expect = head_value(head, FIELD_expect);
 	if (expect.length > 0 && head->minor > 0 && !span_is(expect, "100-continue"))
 		return FAIL_request_expectation;
+	if (head->https && !exchange->client->trusted) /* RFC 9110 section 7.4 */
+		return FAIL_request_misdirected;
 	uint64_t limit = exchange->table->globals.body_bytes;
 	if (limit > 0 && framing.kind == FRAMING_length && framing.length > limit)
 		return FAIL_request_body_too_large;
@@ -110,7 +112,8 @@ static void assign(struct exchange *exchange, struct table_service *service)
 static enum fail route(struct exchange *exchange, const struct head *head)
 {
 	struct span host = head->authority.length > 0 ? head->authority : head_value(head, FIELD_host);
-	struct table_service *service = table_find_service(exchange->table, host.at, host.length, head->path.at, head->path.length);
+	bool bare = head->path.length == 0 || head->path.at[0] == '?'; /* an absolute form's path may be empty */
+	struct table_service *service = table_find_service(exchange->table, host.at, host.length, bare ? "/" : head->path.at, bare ? 1 : head->path.length);
 	if (!service) {
 		worker_count(&exchange->worker->counters.unrouted, 1);
 		return FAIL_no_service;

@@ -45,6 +45,15 @@ static bool grow(struct exchange *exchange, size_t size)
 	return true;
 }
 
+/* The Host of a request in HTTP/1.0 that has none: HTTP/1.1 must have one, and this is where it goes. */
+static const char *own_host(const struct exchange *exchange)
+{
+	const struct table_color *color = exchange->service ? &exchange->service->colors[exchange->color] : NULL;
+	if (!color || color->count == 0 || color->members[0].backend->addr.kind == ADDR_UNIX)
+		return "localhost";
+	return color->members[0].backend->name;
+}
+
 bool held_begin(struct exchange *exchange)
 {
 	struct worker *worker = exchange->worker;
@@ -57,10 +66,12 @@ bool held_begin(struct exchange *exchange)
 		.trusted = client->trusted,
 		.request_id = id,
 		.request_id_length = sizeof(id),
+		.host = own_host(exchange),
 		.upgrade = exchange->upgrade,
 		.expect = exchange->client_minor > 0,
 	};
-	size_t host = worker->head.authority.length + head_value(&worker->head, FIELD_host).length; /* written twice: X-Forwarded-Host */
+	with.host_length = strlen(with.host);
+	size_t host = with.host_length + worker->head.authority.length + head_value(&worker->head, FIELD_host).length; /* written twice: X-Forwarded-Host */
 	if (!grow(exchange, worker->head.length + host + WORKER_HEAD_SLACK))
 		return false;
 	exchange->held_length = exchange->held_head = fields_write_request(&worker->head, &with, exchange->held, exchange->held_size);

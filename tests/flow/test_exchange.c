@@ -356,6 +356,7 @@ static void test_own_answers(void **state)
 		{"GET / HTTP/1.1\r\nHost: other.example\r\n\r\n", 404, "error=destination_not_found"},
 		{"GET / HTTP/1.1\r\nHost: other.example\r\nAccept: application/json\r\n\r\n", 404, "\"status\":404"},
 		{"GET / HTTP/1.1\r\nHost: other.example\r\nAccept: text/html\r\n\r\n", 404, "<h1>404 Not Found</h1>"},
+		{"GET https://shop.example/ HTTP/1.1\r\nHost: shop.example\r\n\r\n", 421, "http_request_error"},
 		{"GET / HTTP/1.1\r\n\r\n", 400, "http_request_error"},
 		{"GET / HTTP/1.1\r\nHost : shop.example\r\n\r\n", 400, "http_request_error"},
 		{"GET / HTTP/3.0\r\nHost: shop.example\r\n\r\n", 505, "http_request_error"},
