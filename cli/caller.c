@@ -33,43 +33,43 @@ struct listening {
 	bool ended;
 };
 
-static void set_place(struct caller *client, const char *place)
+static void set_place(struct caller *caller, const char *place)
 {
-	client->place = memory_text(place);
+	caller->place = memory_text(place);
 	if (strncmp(place, "unix:", 5) == 0)
 		place += 5;
 	bool url = strncmp(place, "http://", 7) == 0 || strncmp(place, "https://", 8) == 0;
 	if (!url && (strchr(place, '/') || !strchr(place, ':')))
-		client->socket = memory_text(place);
+		caller->socket = memory_text(place);
 	struct text base;
 	text_init(&base, SIZE_MAX);
-	text_addf(&base, "%s%s", url ? "" : "http://", client->socket ? "localhost" : place);
-	client->base = text_take(&base);
-	for (size_t end = strlen(client->base); end > 0 && client->base[end - 1] == '/'; end--)
-		client->base[end - 1] = '\0';
+	text_addf(&base, "%s%s", url ? "" : "http://", caller->socket ? "localhost" : place);
+	caller->base = text_take(&base);
+	for (size_t end = strlen(caller->base); end > 0 && caller->base[end - 1] == '/'; end--)
+		caller->base[end - 1] = '\0';
 }
 
-static void add_header(struct caller *client, const char *name, const char *value)
+static void add_header(struct caller *caller, const char *name, const char *value)
 {
 	struct text header;
 	text_init(&header, SIZE_MAX);
 	text_addf(&header, "%s: %s", name, value);
-	client->headers = curl_slist_append(client->headers, header.bytes);
+	caller->headers = curl_slist_append(caller->headers, header.bytes);
 	text_fini(&header);
 }
 
-static void add_token(struct caller *client, const char *token)
+static void add_token(struct caller *caller, const char *token)
 {
 	struct text value;
 	text_init(&value, SIZE_MAX);
 	text_addf(&value, "Bearer %s", token);
-	add_header(client, "Authorization", value.bytes);
+	add_header(caller, "Authorization", value.bytes);
 	text_fini(&value);
 }
 
-void caller_use_key(struct caller *client, const char *key)
+void caller_use_key(struct caller *caller, const char *key)
 {
-	add_header(client, "Idempotency-Key", key);
+	add_header(caller, "Idempotency-Key", key);
 }
 
 void caller_add_escaped(struct text *path, const char *piece)
@@ -94,27 +94,27 @@ struct caller *caller_new(const char *place, const char *token, struct err *err)
 		return NULL;
 	}
 	curl_global_init(CURL_GLOBAL_NOTHING);
-	struct caller *client = memory_new(sizeof(*client));
-	set_place(client, place);
-	add_header(client, "Content-Type", "application/json");
-	add_header(client, "Accept", "application/json, text/event-stream");
-	add_header(client, "Expect", "");
+	struct caller *caller = memory_new(sizeof(*caller));
+	set_place(caller, place);
+	add_header(caller, "Content-Type", "application/json");
+	add_header(caller, "Accept", "application/json, text/event-stream");
+	add_header(caller, "Expect", "");
 	if (token)
-		add_token(client, token);
-	client->easy = curl_easy_init();
-	return client;
+		add_token(caller, token);
+	caller->easy = curl_easy_init();
+	return caller;
 }
 
-void caller_free(struct caller *client)
+void caller_free(struct caller *caller)
 {
-	if (!client)
+	if (!caller)
 		return;
-	curl_easy_cleanup(client->easy);
-	curl_slist_free_all(client->headers);
-	free(client->place);
-	free(client->socket);
-	free(client->base);
-	free(client);
+	curl_easy_cleanup(caller->easy);
+	curl_slist_free_all(caller->headers);
+	free(caller->place);
+	free(caller->socket);
+	free(caller->base);
+	free(caller);
 	curl_global_cleanup();
 }
 
@@ -139,46 +139,46 @@ static void describe_rights(const char *path, char *out, size_t size)
 		snprintf(out, size, "it is open to root only (group %s); use sudo", group ? group->gr_name : "unknown");
 }
 
-static void explain_connect(const struct caller *client, int error, struct err *err)
+static void explain_connect(const struct caller *caller, int error, struct err *err)
 {
 	char rights[256];
-	if (client->socket && error == ENOENT) {
-		err_set(err, "no daemon at %s: there is no such socket; start one with `teal serve`, or name another with --admin", client->socket);
-	} else if (client->socket && error == ECONNREFUSED) {
-		err_set(err, "no daemon at %s: nobody listens there any more; start it with `teal serve`", client->socket);
-	} else if (client->socket && (error == EACCES || error == EPERM)) {
-		describe_rights(client->socket, rights, sizeof(rights));
-		err_set(err, "no rights on the socket %s: %s", client->socket, rights);
+	if (caller->socket && error == ENOENT) {
+		err_set(err, "no daemon at %s: there is no such socket; start one with `teal serve`, or name another with --admin", caller->socket);
+	} else if (caller->socket && error == ECONNREFUSED) {
+		err_set(err, "no daemon at %s: nobody listens there any more; start it with `teal serve`", caller->socket);
+	} else if (caller->socket && (error == EACCES || error == EPERM)) {
+		describe_rights(caller->socket, rights, sizeof(rights));
+		err_set(err, "no rights on the socket %s: %s", caller->socket, rights);
 	} else {
-		err_set(err, "can't reach the daemon at %s: %s; is `teal serve` running, with admin.listen set to this address?", client->place,
+		err_set(err, "can't reach the daemon at %s: %s; is `teal serve` running, with admin.listen set to this address?", caller->place,
 			error ? strerror(error) : "no connection");
 	}
 }
 
-static void explain_failure(const struct caller *client, CURL *easy, CURLcode result, uint64_t timeout_ms, struct err *err)
+static void explain_failure(const struct caller *caller, CURL *easy, CURLcode result, uint64_t timeout_ms, struct err *err)
 {
 	long error = 0;
 	char patience[TEXT_UNIT_SIZE];
 	switch (result) {
 	case CURLE_COULDNT_CONNECT:
 		curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
-		explain_connect(client, (int)error, err);
+		explain_connect(caller, (int)error, err);
 		break;
 	case CURLE_COULDNT_RESOLVE_HOST:
-		err_set(err, "can't reach the daemon at %s: its name is not known", client->place);
+		err_set(err, "can't reach the daemon at %s: its name is not known", caller->place);
 		break;
 	case CURLE_OPERATION_TIMEDOUT:
 		text_format_duration(timeout_ms, patience);
-		err_set(err, "the daemon at %s did not answer within %s", client->place, patience);
+		err_set(err, "the daemon at %s did not answer within %s", caller->place, patience);
 		break;
 	case CURLE_GOT_NOTHING:
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
 	case CURLE_PARTIAL_FILE:
-		err_set(err, "the daemon at %s closed the connection before it answered; its log says why", client->place);
+		err_set(err, "the daemon at %s closed the connection before it answered; its log says why", caller->place);
 		break;
 	default:
-		err_set(err, "can't talk to the daemon at %s: %s", client->place, curl_easy_strerror(result));
+		err_set(err, "can't talk to the daemon at %s: %s", caller->place, curl_easy_strerror(result));
 		break;
 	}
 }
@@ -190,13 +190,13 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 	return body->cut ? 0 : size * count;
 }
 
-static void prepare(const struct caller *client, CURL *easy, const char *path, struct text *url)
+static void prepare(const struct caller *caller, CURL *easy, const char *path, struct text *url)
 {
 	text_init(url, SIZE_MAX);
-	text_addf(url, "%s%s", client->base, path);
+	text_addf(url, "%s%s", caller->base, path);
 	curl_easy_setopt(easy, CURLOPT_URL, url->bytes);
-	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->socket);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, client->headers);
+	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, caller->socket);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, caller->headers);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 5000L);
@@ -213,57 +213,57 @@ static enum exit_code code_for_status(int status, const json_t *document)
 	return status >= 400 && status < 500 && status != 401 && status != 403 ? EXIT_USAGE : EXIT_FAILED;
 }
 
-static void explain_status(const struct caller *client, struct caller_answer *answer)
+static void explain_status(const struct caller *caller, struct caller_answer *answer)
 {
 	const json_t *detail = json_object_get(answer->document, "detail"), *title = json_object_get(answer->document, "title");
 	if (answer->status == 401 || answer->status == 403)
-		err_set(&answer->err, "the daemon at %s does not let you do this: %s (the token comes from $TEAL_TOKEN or admin.token_file)", client->place,
+		err_set(&answer->err, "the daemon at %s does not let you do this: %s (the token comes from $TEAL_TOKEN or admin.token_file)", caller->place,
 			json_is_string(detail) ? json_string_value(detail) : "the token is missing or wrong");
 	else if (json_is_string(detail) && *json_string_value(detail))
 		err_set(&answer->err, "%s", json_string_value(detail));
 	else if (json_is_string(title))
 		err_set(&answer->err, "%s", json_string_value(title));
 	else
-		err_set(&answer->err, "the daemon at %s answered with status %d; is this the admin API of teal?", client->place, answer->status);
+		err_set(&answer->err, "the daemon at %s answered with status %d; is this the admin API of teal?", caller->place, answer->status);
 }
 
-static enum exit_code read_answer(const struct caller *client, const struct text *body, struct caller_answer *answer)
+static enum exit_code read_answer(const struct caller *caller, const struct text *body, struct caller_answer *answer)
 {
 	long status = 0;
-	curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(caller->easy, CURLINFO_RESPONSE_CODE, &status);
 	answer->status = (int)status;
 	answer->document = body->length > 0 ? json_loadb(body->bytes, body->length, 0, NULL) : NULL;
 	enum exit_code code = EXIT_DONE;
 	if (status < 200 || status >= 300) {
 		code = code_for_status(answer->status, answer->document);
-		explain_status(client, answer);
+		explain_status(caller, answer);
 	} else if (body->length > 0 && !answer->document) {
-		err_set(&answer->err, "the daemon at %s did not answer in JSON; is this the admin API of teal?", client->place);
+		err_set(&answer->err, "the daemon at %s did not answer in JSON; is this the admin API of teal?", caller->place);
 		code = EXIT_FAILED;
 	}
 	return code;
 }
 
-enum exit_code caller_call(struct caller *client, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct caller_answer *answer)
+enum exit_code caller_call(struct caller *caller, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct caller_answer *answer)
 {
 	struct text url, received;
 	char *sent = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	memset(answer, 0, sizeof(*answer));
 	text_init(&received, ANSWER_LIMIT);
-	curl_easy_reset(client->easy);
-	prepare(client, client->easy, path, &url);
-	curl_easy_setopt(client->easy, CURLOPT_CUSTOMREQUEST, method);
+	curl_easy_reset(caller->easy);
+	prepare(caller, caller->easy, path, &url);
+	curl_easy_setopt(caller->easy, CURLOPT_CUSTOMREQUEST, method);
 	if (strcmp(method, "GET") != 0)
-		curl_easy_setopt(client->easy, CURLOPT_POSTFIELDS, sent ? sent : "");
-	curl_easy_setopt(client->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-	curl_easy_setopt(client->easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(client->easy, CURLOPT_WRITEDATA, &received);
-	CURLcode result = curl_easy_perform(client->easy);
+		curl_easy_setopt(caller->easy, CURLOPT_POSTFIELDS, sent ? sent : "");
+	curl_easy_setopt(caller->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+	curl_easy_setopt(caller->easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(caller->easy, CURLOPT_WRITEDATA, &received);
+	CURLcode result = curl_easy_perform(caller->easy);
 	enum exit_code code = EXIT_UNREACHABLE;
 	if (result == CURLE_OK)
-		code = read_answer(client, &received, answer);
+		code = read_answer(caller, &received, answer);
 	else
-		explain_failure(client, client->easy, result, timeout_ms, &answer->err);
+		explain_failure(caller, caller->easy, result, timeout_ms, &answer->err);
 	text_fini(&received);
 	text_fini(&url);
 	free(sent);
@@ -328,7 +328,7 @@ static CURLcode drive(CURLM *multi, CURL *easy, struct listening *listening)
 	}
 }
 
-static enum exit_code judge_stream(const struct caller *client, CURL *easy, CURLcode result, const struct listening *listening, struct err *err)
+static enum exit_code judge_stream(const struct caller *caller, CURL *easy, CURLcode result, const struct listening *listening, struct err *err)
 {
 	long status = 0;
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
@@ -336,17 +336,17 @@ static enum exit_code judge_stream(const struct caller *client, CURL *easy, CURL
 		return EXIT_DONE;
 	if (result == CURLE_OK) {
 		struct caller_answer answer = {.status = (int)status};
-		explain_status(client, &answer);
+		explain_status(caller, &answer);
 		*err = answer.err;
 		return code_for_status((int)status, NULL);
 	}
 	if (status == 200)
 		return EXIT_DONE; /* it had begun: the daemon ended it, in whatever way */
-	explain_failure(client, easy, result, 5000, err);
+	explain_failure(caller, easy, result, 5000, err);
 	return EXIT_UNREACHABLE;
 }
 
-enum exit_code caller_listen(struct caller *client, const char *path, const struct caller_stream *stream, struct err *err)
+enum exit_code caller_listen(struct caller *caller, const char *path, const struct caller_stream *stream, struct err *err)
 {
 	struct listening listening = {.stream = stream};
 	struct text url;
@@ -354,12 +354,12 @@ enum exit_code caller_listen(struct caller *client, const char *path, const stru
 	text_init(&listening.data, EVENT_LIMIT);
 	CURL *easy = curl_easy_init();
 	CURLM *multi = curl_multi_init();
-	prepare(client, easy, path, &url);
+	prepare(caller, easy, path, &url);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_stream);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, &listening);
 	curl_multi_add_handle(multi, easy);
 	CURLcode result = drive(multi, easy, &listening);
-	enum exit_code code = judge_stream(client, easy, result, &listening, err);
+	enum exit_code code = judge_stream(caller, easy, result, &listening, err);
 	curl_multi_remove_handle(multi, easy);
 	curl_multi_cleanup(multi);
 	curl_easy_cleanup(easy);

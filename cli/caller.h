@@ -26,10 +26,10 @@ struct caller;
 /* `place` is a socket path, `unix:/path`, an http(s) URL or HOST:PORT; `token` may be NULL. Connects to nothing yet. NULL and a sentence
  * when the place can't be understood. */
 struct caller *caller_new(const char *place, const char *token, struct err *err);
-void caller_free(struct caller *client);
+void caller_free(struct caller *caller);
 
 /* Sends `Idempotency-Key: KEY` with every call from now on. */
-void caller_use_key(struct caller *client, const char *key);
+void caller_use_key(struct caller *caller, const char *key);
 /* Adds a piece of a path or query, percent-encoded. */
 struct text;
 void caller_add_escaped(struct text *path, const char *piece);
@@ -43,7 +43,7 @@ void caller_answer_fini(struct caller_answer *answer);
 
 /* One request and its whole answer. `body` may be NULL; it is borrowed. `timeout_ms` is for everything. EXIT_DONE for a 2xx answer; otherwise the
  * code that fits, with the sentence in answer->err: the problem document's own, or what kept the daemon from answering. */
-enum exit_code caller_call(struct caller *client, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct caller_answer *answer);
+enum exit_code caller_call(struct caller *caller, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct caller_answer *answer);
 
 /* The stream of events at `path`. on_event gets each event's document, borrowed; on_tick runs at least every 200 ms, `open` says whether the daemon has
  * begun to answer. Either ends the stream by returning false. EXIT_DONE when one of them ended it, or the daemon did. */
@@ -52,6 +52,6 @@ struct caller_stream {
 	bool (*on_tick)(void *arg, bool open);
 	void *arg;
 };
-enum exit_code caller_listen(struct caller *client, const char *path, const struct caller_stream *stream, struct err *err);
+enum exit_code caller_listen(struct caller *caller, const char *path, const struct caller_stream *stream, struct err *err);
 
 #endif

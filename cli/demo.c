@@ -131,12 +131,12 @@ static bool color_is_healthy(const json_t *service, const char *color)
 }
 
 /* Ready is: both colors healthy, and the port known. */
-static bool look_at_daemon(struct demo *demo, struct caller *client)
+static bool look_at_daemon(struct demo *demo, struct caller *caller)
 {
 	struct caller_answer answer;
 	struct addr listen;
 	bool ready = false;
-	if (caller_call(client, "GET", "/v1/status", NULL, 2000, &answer) == EXIT_DONE) {
+	if (caller_call(caller, "GET", "/v1/status", NULL, 2000, &answer) == EXIT_DONE) {
 		const json_t *shop = json_object_get(json_object_get(answer.document, "services"), "shop");
 		const char *text = json_string_value(json_array_get(json_object_get(answer.document, "listens"), 0));
 		ready = color_is_healthy(shop, "blue") && color_is_healthy(shop, "green") && text && addr_parse_listen(text, &listen, NULL);
@@ -148,15 +148,15 @@ static bool look_at_daemon(struct demo *demo, struct caller *client)
 
 static bool await_daemon(struct demo *demo, struct err *err)
 {
-	struct caller *client = caller_new(demo->socket, NULL, err);
+	struct caller *caller = caller_new(demo->socket, NULL, err);
 	uint64_t deadline = clock_mono_ms() + READY_MS;
 	bool ready = false, alive = true;
-	while (client && !ready && alive && !interrupted && clock_mono_ms() < deadline) {
+	while (caller && !ready && alive && !interrupted && clock_mono_ms() < deadline) {
 		rest(50);
-		ready = look_at_daemon(demo, client);
+		ready = look_at_daemon(demo, caller);
 		alive = waitpid(demo->daemon, NULL, WNOHANG) == 0;
 	}
-	caller_free(client);
+	caller_free(caller);
 	if (!alive)
 		demo->daemon = 0;
 	return ready || explain_daemon(demo, err);

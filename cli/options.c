@@ -117,18 +117,21 @@ static bool take_value(struct options_value *value, const char *text, struct err
 	return true;
 }
 
-/* The value that stands behind an option as a word of its own. One that looks like an option is a forgotten value far more
+/* The value that stands behind an option as a word of its own, or NULL and a sentence. One that looks like an option is a forgotten value far more
  * often than a value. */
-static bool next_value(struct cursor *cursor, const struct options_value *value, const char **text, struct err *err)
+static const char *next_value(struct cursor *cursor, const struct options_value *value, struct err *err)
 {
-	const char *name = value->option->name;
-	if (cursor->next >= cursor->argc)
-		return err_set(err, "--%s needs a value: --%s %s", name, name, value->option->value);
-	*text = cursor->argv[cursor->next];
-	if (strncmp(*text, "--", 2) == 0)
-		return err_set(err, "--%s needs a value before %s (write --%s=%s when that is the value)", name, *text, name, *text);
+	const char *name = value->option->name, *text = cursor->next < cursor->argc ? cursor->argv[cursor->next] : NULL;
+	if (!text) {
+		err_set(err, "--%s needs a value: --%s %s", name, name, value->option->value);
+		return NULL;
+	}
+	if (strncmp(text, "--", 2) == 0) {
+		err_set(err, "--%s needs a value before %s (write --%s=%s when that is the value)", name, text, name, text);
+		return NULL;
+	}
 	cursor->next++;
-	return true;
+	return text;
 }
 
 static bool take_option(struct cursor *cursor, struct options_value *value, const char *text, struct err *err)
@@ -136,14 +139,11 @@ static bool take_option(struct cursor *cursor, struct options_value *value, cons
 	const struct option *option = value->option;
 	if (option->kind == OPTION_LATER)
 		return err_set(err, "--%s is not supported by this version", option->name);
-	if (option->kind == OPTION_FLAG) {
-		if (text)
-			return err_set(err, "--%s takes no value", option->name);
-		return take_value(value, "", err);
-	}
-	if (!text && !next_value(cursor, value, &text, err))
-		return false;
-	return take_value(value, text, err);
+	if (option->kind == OPTION_FLAG)
+		return text ? err_set(err, "--%s takes no value", option->name) : take_value(value, "", err);
+	if (!text)
+		text = next_value(cursor, value, err);
+	return text && take_value(value, text, err);
 }
 
 static bool take_long(struct options *options, struct cursor *cursor, const char *word, struct err *err)
