@@ -538,7 +538,7 @@ static unsigned long wait_for_flood(void)
 static void test_interims_unread(void **state)
 {
 	(void)state;
-	stage.globals.response_ms = 30000;
+	stage.globals.response_ms = stage.globals.stall_ms = 30000;
 	play(flood_interims);
 	int fd = stage_connect(&stage);
 	stage_send(fd, GET);
