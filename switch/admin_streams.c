@@ -27,6 +27,8 @@ static void on_stream_closed(struct evhttp_connection *connection, void *arg)
 	events_stop_listening(stream->admin->control->events, stream->listener);
 	LIST_REMOVE(stream, link);
 	stream->admin->stream_count--;
+	if (!evhttp_request_get_connection(stream->http))
+		evhttp_request_free(stream->http); /* libevent lets go of a request whose answer is not over when the peer hangs up */
 	free(stream->service);
 	free(stream->deployment);
 	free(stream);
