@@ -13,6 +13,7 @@
 #include "switch/wire.h"
 
 #define WAIT_MS 60000u /* for the gate `healthy` */
+#define ACCEPT_WAIT_MS 2000u
 #define ROLLBACK_WAIT_MS 3000u
 
 /* ---- once per key ---- */
@@ -110,6 +111,17 @@ static bool read_release(struct ask *ask, const struct service *service, const s
 	return true;
 }
 
+static bool is_written(const struct ask *ask)
+{
+	char sentence[8];
+	return keeper_read_state(ask->control->keeper, ask->ticket, sentence, sizeof(sentence)) != KEEPER_PENDING;
+}
+
+static void answer_accepted(struct ask *ask)
+{
+	ask_answer(ask, 202, json_pack("{s:s}", "deployment", ask->id));
+}
+
 static void start(struct ask *ask)
 {
 	char id[32];
@@ -125,8 +137,10 @@ static void start(struct ask *ask)
 	request.release = &release;
 	if (switcher_start(service->switcher, &request, id, &refusal)) {
 		remember_key(ask, id);
+		ask->id = memory_text(id);
+		ask->ticket = keeper_newest(ask->control->keeper);
 		rounds_wake(ask->control);
-		ask_answer(ask, 202, json_pack("{s:s}", "deployment", id));
+		admin_waits_add(ask->control->admin, ask, ACCEPT_WAIT_MS, is_written, answer_accepted);
 	} else {
 		json_t *more = json_object();
 		if (refusal.deployment[0])

@@ -86,6 +86,11 @@ void keeper_retry(struct keeper *keeper)
 		submit(keeper);
 }
 
+uint64_t keeper_newest(const struct keeper *keeper)
+{
+	return keeper->wanted;
+}
+
 bool keeper_is_writing(const struct keeper *keeper)
 {
 	return keeper->writing != 0;

@@ -32,6 +32,8 @@ uint64_t keeper_write(struct keeper *keeper);
 enum keeper_state keeper_read_state(const struct keeper *keeper, uint64_t ticket, char *sentence, size_t size);
 /* Once a second. */
 void keeper_retry(struct keeper *keeper);
+/* The ticket of the newest write that was asked for. */
+uint64_t keeper_newest(const struct keeper *keeper);
 /* A write is under way. */
 bool keeper_is_writing(const struct keeper *keeper);
 /* Why the last write failed, or NULL when it did not. */

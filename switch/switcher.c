@@ -144,6 +144,9 @@ bool switcher_start(struct switcher *switcher, const struct switcher_request *re
 		color_name(deployment->from), color_name(deployment->to), deployment->actor.name, deployment->reason ? ": " : "",
 		deployment->reason ? deployment->reason : "");
 	course_run(switcher);
+	/* Whoever was told of a deployment finds it again, whatever happens to the daemon. What has passed the gates is being written already. */
+	if (switcher->current && switcher->current->step == STEP_GATE)
+		switcher->host.write_truth(switcher->host.arg);
 	return true;
 }
 
