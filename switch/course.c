@@ -147,7 +147,7 @@ static void flip(struct switcher *switcher)
 static void refuse_record(struct switcher *switcher, const char *why)
 {
 	course_finish(switcher, OUTCOME_REFUSED, "durable", 3,
-		"the switch can't be written to the state directory: %s; make room or repair it, or switch with --force", why);
+		"the switch can't be written to the state directory: %s; or switch with --force", why);
 }
 
 static void step_record(struct switcher *switcher)
