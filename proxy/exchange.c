@@ -92,7 +92,9 @@ static void read_intentions(struct exchange *exchange, const struct head *head)
 	exchange->method = head->method;
 	exchange->client_minor = head->minor;
 	exchange->client_keeps_open = framing_keeps_open(head);
-	exchange->upgrade = head->minor > 0 && head->first[FIELD_upgrade] != 0 && head_has_token(head, FIELD_connection, "upgrade");
+	/* h2c is never passed on: behind it a client would reach paths that are routed elsewhere. */
+	exchange->upgrade = head->minor > 0 && head->first[FIELD_upgrade] != 0 && head_has_token(head, FIELD_connection, "upgrade") &&
+			    !head_has_token(head, FIELD_upgrade, "h2c");
 }
 
 /* From here on the exchange counts as in flight on its color. */
@@ -219,7 +221,10 @@ static void attempt(struct exchange *exchange)
 {
 	struct backend *backend = choose(exchange);
 	if (!backend) {
-		give_up(exchange, exchange->fail != FAIL_none ? exchange->fail : FAIL_no_backend);
+		if (exchange->fail == FAIL_none)
+			exchange_fail(exchange, FAIL_no_backend);
+		else
+			give_up(exchange, exchange->fail); /* counted when it happened */
 		return;
 	}
 	enum fail fail = FAIL_none;
@@ -340,7 +345,8 @@ static void count_end(struct exchange *exchange)
 		totals_add(&cell->failed, 1);
 	if (exchange->status >= TOTALS_STATUS_LOW && exchange->status < TOTALS_STATUS_LOW + TOTALS_STATUS_COUNT)
 		totals_add(&cell->codes[exchange->status - TOTALS_STATUS_LOW], 1);
-	histogram_add(&cell->duration, now_us - exchange->start_us);
+	if (exchange->step != EXCHANGE_TUNNEL) /* how long people stay is no latency */
+		histogram_add(&cell->duration, now_us - exchange->start_us);
 	if (exchange->first_byte_us)
 		histogram_add(&cell->first_byte, exchange->first_byte_us - exchange->start_us);
 }
@@ -469,5 +475,6 @@ void exchange_fail(struct exchange *exchange, enum fail fail)
 	exchange->replays++;
 	exchange->fail = fail;
 	exchange->step = EXCHANGE_CHOOSING;
+	conn_disarm(&exchange->client->conn); /* it is the backend that is waited for */
 	attempt(exchange);
 }

@@ -120,6 +120,8 @@ struct proxy *proxy_start(const struct proxy_options *options, struct table *fir
 	if (posix_memalign((void **)&proxy->workers, 64, options->workers * sizeof(struct worker)) != 0)
 		abort();
 	memset(proxy->workers, 0, options->workers * sizeof(struct worker));
+	for (unsigned i = 0; i < options->workers; i++)
+		proxy->workers[i].wake_fd = proxy->workers[i].timer_fd = -1;
 	proxy->on_progress = options->on_progress;
 	proxy->arg = options->arg;
 	first->generation = proxy->generation = 1;

@@ -23,7 +23,7 @@ struct totals_cell {
 	_Atomic uint64_t replayed;                   /* attempts repeated on another connection or backend */
 	_Atomic uint64_t bytes_in, bytes_out;        /* body bytes from and to clients */
 	_Atomic uint64_t codes[TOTALS_STATUS_COUNT]; /* by status as the client saw it */
-	struct histogram duration;                   /* request head read to answer complete */
+	struct histogram duration;                   /* request head read to answer complete; tunnels left out */
 	struct histogram first_byte;                 /* request head read to first byte of the answer */
 };
 

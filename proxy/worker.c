@@ -252,7 +252,6 @@ bool worker_init(struct worker *worker, unsigned index, _Atomic(struct table *) 
 	worker->progress_fd = progress_fd;
 	worker->table = atomic_load(newest);
 	worker->timer_at_ms = UINT64_MAX;
-	worker->wake_fd = worker->timer_fd = -1;
 	deadline_init(&worker->deadlines);
 	struct event_config *config = event_config_new();
 	if (!config)

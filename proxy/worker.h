@@ -82,7 +82,7 @@ struct worker {
 	bool running;
 };
 
-/* Control thread: prepares a worker (false and a sentence when a resource is missing), starts and joins its thread, gives everything back. */
+/* Control thread: prepares a zeroed worker whose descriptors are -1 (false and a sentence when a resource is missing), starts and joins its thread, gives everything back. */
 bool worker_init(struct worker *worker, unsigned index, _Atomic(struct table *) *newest, int progress_fd, struct err *err);
 bool worker_start(struct worker *worker, struct err *err);
 void worker_join(struct worker *worker);

@@ -67,13 +67,15 @@ static void reset_at_close(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
+static _Thread_local char head[16384]; /* that hear_head read */
+
 /* Reads to the end of a request head, byte by byte so that nothing behind it is taken. False at the end of the connection. */
 static bool hear_head(int fd)
 {
-	char head[16384];
 	size_t length = 0;
+	memset(head, 0, sizeof(head));
 	while (length < 4 || memcmp(head + length - 4, "\r\n\r\n", 4) != 0) {
-		if (length == sizeof(head) || recv(fd, head + length, 1, 0) <= 0)
+		if (length == sizeof(head) - 1 || recv(fd, head + length, 1, 0) <= 0)
 			return false;
 		length++;
 	}
@@ -715,6 +717,52 @@ static void test_own_answer_to_http10(void **state)
 	stage_close_client(fd);
 }
 
+/* ---- what is counted, and what must not pass ---- */
+
+static void test_no_backend_is_counted(void **state)
+{
+	(void)state;
+	int fd = stage_connect(&stage);
+	stage_send(fd, GET);
+	assert_int_equal(read_answer(fd), 503);
+	assert_int_equal(count_of(FAIL_no_backend), 1);
+	stage_close_client(fd);
+}
+
+static void test_tunnel_is_no_latency(void **state)
+{
+	(void)state;
+	static struct totals_sum sum;
+	play(quiet_tunnel);
+	stage_close_client(open_tunnel());
+	assert_true(stage_wait_drained(&stage, COLOR_BLUE));
+	totals_read(stage.totals, COLOR_BLUE, &sum);
+	assert_int_equal(sum.ended, 1);
+	assert_int_equal(sum.first_byte.total, 1);
+	assert_int_equal(sum.duration.total, 0);
+}
+
+static void say_whether_upgrade(int fd)
+{
+	while (hear_head(fd))
+		say(fd, strcasestr(head, "\r\nUpgrade:") || strcasestr(head, "HTTP2-Settings") ? "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes"
+											       : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno");
+}
+
+static void test_h2c_stays_here(void **state)
+{
+	(void)state;
+	play(say_whether_upgrade);
+	int fd = stage_connect(&stage);
+	stage_send(fd, "GET /a HTTP/1.1\r\nHost: shop.example\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n");
+	assert_int_equal(read_answer(fd), 200);
+	assert_string_equal(body(), "no");
+	stage_send(fd, "GET /a HTTP/1.1\r\nHost: shop.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+	assert_int_equal(read_answer(fd), 200);
+	assert_string_equal(body(), "yes");
+	stage_close_client(fd);
+}
+
 #define flow_test(name) cmocka_unit_test_setup_teardown(name, open_stage, close_stage)
 #define two_workers_test(name) \
 	{ \
@@ -748,6 +796,9 @@ int main(void)
 		flow_test(test_unix_backend),
 		flow_test(test_ipv6_backend),
 		flow_test(test_own_answer_to_http10),
+		flow_test(test_no_backend_is_counted),
+		flow_test(test_tunnel_is_no_latency),
+		flow_test(test_h2c_stays_here),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
