@@ -12,6 +12,7 @@
 #include "proxy/worker.h"
 
 #define LINGER_MS 2000u
+#define LAST_IDLE_MS 2000u /* of a connection while its worker drains */
 
 /* ---- opening and closing ---- */
 
@@ -257,13 +258,22 @@ static void serve_exchange(struct client *client)
 		relay_read_request(exchange);
 }
 
+static void arm_idle(struct client *client)
+{
+	struct worker *worker = client->conn.worker;
+	uint64_t idle_ms = worker->table->globals.idle_ms;
+	if (atomic_load_explicit(&worker->draining, memory_order_relaxed) && idle_ms > LAST_IDLE_MS)
+		idle_ms = LAST_IDLE_MS;
+	conn_arm(&client->conn, DEADLINE_idle, idle_ms);
+}
+
 void client_on_exchange_end(struct client *client, bool keep_open, bool unread)
 {
 	struct conn *conn = &client->conn;
 	conn_disarm(conn);
 	if (keep_open && !unread && !client->unread) {
 		set_step(client, CLIENT_IDLE);
-		conn_arm(conn, DEADLINE_idle, conn->worker->table->globals.idle_ms);
+		arm_idle(client);
 		if (conn->readable || conn->input || client->half_closed)
 			conn_queue(conn);
 		return;
@@ -338,6 +348,14 @@ void client_obey_orders(struct worker *worker)
 		next = client->next;
 		if (client->exchange && is_overdue(client->exchange, worker->table))
 			exchange_cut(client->exchange);
+	}
+}
+
+void client_hurry_all(struct worker *worker)
+{
+	for (struct client *client = worker->clients; client; client = client->next) {
+		if (client->step == CLIENT_IDLE)
+			arm_idle(client);
 	}
 }
 

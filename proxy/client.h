@@ -46,6 +46,8 @@ void client_close(struct client *client, bool reset);
 
 /* After a new table: ends the exchanges whose time to drain is over. */
 void client_obey_orders(struct worker *worker);
+/* The worker drains: connections without a request get a last moment for one, and are closed then. */
+void client_hurry_all(struct worker *worker);
 /* At the end of the worker. */
 void client_close_all(struct worker *worker);
 

@@ -45,8 +45,8 @@ void proxy_collect(struct proxy *proxy);
 /* Switches the access log's format and writer for exchanges that end from now on; the old writer may be closed once the generation published next is acknowledged. */
 void proxy_set_access(struct proxy *proxy, enum proxy_access access, struct logwriter *writer);
 
-/* Accepts what is queued, then closes the listeners. Answers carry `Connection: close`; idle connections are kept until their next answer or proxy_stop. Publishes nothing: the caller
- * publishes a table with `draining` first. */
+/* Accepts what is queued, then closes the listeners. Answers carry `Connection: close`; idle connections are kept until their next answer, for 2 s at most.
+ * Publishes nothing: the caller publishes a table with `draining` first. */
 void proxy_drain(struct proxy *proxy);
 /* Closes what is left, joins the threads and frees everything. */
 void proxy_stop(struct proxy *proxy);

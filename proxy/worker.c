@@ -217,6 +217,7 @@ static void obey_drain(struct worker *worker)
 {
 	if (worker->listener_count > 0 && atomic_load_explicit(&worker->draining, memory_order_acquire)) {
 		listener_close_all(worker, true);
+		client_hurry_all(worker);
 		notify(worker->progress_fd);
 	}
 }

@@ -669,6 +669,34 @@ static void test_post_is_sent_once(void **state)
 	stage_close_client(fd);
 }
 
+/* ---- draining ---- */
+
+/* Clients that keep a connection and say nothing do not hold up the end; those that say something get their answer. */
+static void test_drain_with_idle_clients(void **state)
+{
+	(void)state;
+	play(answer_ok);
+	int silent = stage_connect(&stage), idle = stage_connect(&stage), late = stage_connect(&stage);
+	stage_send(idle, GET);
+	assert_int_equal(read_answer(idle), 200);
+	stage_send(late, GET);
+	assert_int_equal(read_answer(late), 200);
+	stage.globals.draining = true;
+	stage_flip(&stage, COLOR_BLUE);
+	proxy_drain(stage.proxy);
+	wait_ms(200);
+	stage_send(late, GET);
+	assert_int_equal(read_answer(late), 200);
+	assert_non_null(strstr(answer, "Connection: close"));
+	uint64_t before = now_ms();
+	assert_int_equal(read_answer(idle), 0);
+	assert_int_equal(read_answer(silent), 0);
+	assert_in_range(now_ms() - before, 0, 3000);
+	stage_close_client(silent);
+	stage_close_client(idle);
+	stage_close_client(late);
+}
+
 /* ---- other kinds of addresses ---- */
 
 static void test_unix_backend(void **state)
@@ -793,6 +821,7 @@ int main(void)
 		two_workers_test(test_short_connections),
 		flow_test(test_post_is_sent_once),
 		two_workers_test(test_post_is_sent_once),
+		flow_test(test_drain_with_idle_clients),
 		flow_test(test_unix_backend),
 		flow_test(test_ipv6_backend),
 		flow_test(test_own_answer_to_http10),
