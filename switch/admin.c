@@ -23,6 +23,9 @@
 #define HEAD_BYTES (32 * 1024)
 #define IDLE_S 30
 
+/* A listener's argument is evhttp's own, so what happens on its errors needs another way to its admin. There is one in a process. */
+static struct admin *the_admin;
+
 /* ---- connections ---- */
 
 static bool is_gone(struct bufferevent *connection)
@@ -93,11 +96,10 @@ static bool give_reserve(struct admin *admin)
 /* Descriptors ran out: one of the reserve lets this connection in; without one, the door is shut until the next tick instead of spinning. */
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
-	struct admin_door *door = arg;
-	(void)listener;
 	int why = errno;
-	if ((why != EMFILE && why != ENFILE) || !give_reserve(door->admin))
-		set_accepting(door, false);
+	(void)arg; /* evhttp's */
+	if ((why != EMFILE && why != ENFILE) || !the_admin || !give_reserve(the_admin))
+		evconnlistener_disable(listener);
 }
 
 void admin_tick(struct admin *admin)
@@ -163,7 +165,7 @@ static bool open_doors(struct admin *admin, struct err *err)
 
 struct admin *admin_new(struct control *control, struct err *err)
 {
-	struct admin *admin = memory_new(sizeof(*admin));
+	struct admin *admin = the_admin = memory_new(sizeof(*admin));
 	admin->control = control;
 	admin->once = once_new();
 	admin->socket.fd = -1;
@@ -210,6 +212,7 @@ void admin_free(struct admin *admin)
 		if (admin->reserve[i] >= 0)
 			close(admin->reserve[i]);
 	once_free(admin->once);
+	the_admin = NULL;
 	free(admin);
 }
 

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "switch/admin.h"
 #include "switch/daemon.h"
+#include "switch/descriptors.h"
 #include "switch/reload.h"
 #include "switch/rounds.h"
 #include "switch/service_truth.h"
@@ -117,7 +118,7 @@ static void make_services(struct control *control)
 		.on_truth = on_service_truth,
 		.arg = control,
 	};
-	control->tables = tables_new(control->loop, control->workers);
+	control->tables = tables_new(control->loop, control->workers, control->descriptors);
 	control->services = memory_array(conf->service_count, sizeof(struct service *));
 	control->hosts = memory_array(conf->service_count, sizeof(struct service_host *));
 	for (size_t i = 0; i < conf->service_count; i++)
@@ -193,10 +194,21 @@ static void on_listed(void *arg, json_t *rows, const char *sentence)
 	json_decref(rows);
 }
 
+static void raise_descriptors(struct control *control)
+{
+	unsigned wanted = control->conf->limits.connections;
+	control->descriptors = descriptors_raise();
+	unsigned fit = descriptors_fit(control->descriptors, wanted);
+	if (fit < wanted)
+		log_warning("limits.connections is %u, but only %u fit: the process may have %lu descriptors (ulimit -n, LimitNOFILE=)", wanted, fit,
+			control->descriptors);
+}
+
 static bool build(struct control *control, struct err *err)
 {
 	control->workers = control->conf->workers ? control->conf->workers : count_cores();
 	control->started_at = clock_wall_ms();
+	raise_descriptors(control);
 	if (!open_state(control, err))
 		return false;
 	control->admin = admin_new(control, err);

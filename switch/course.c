@@ -1,4 +1,4 @@
-/* The course of one deployment. Control thread. Each step is a function, in order; `enter` is the only writer of ->step. Every wait has a deadline,
+/* The course of one deployment. Control thread. Each step is a function, in order; course_enter is the only writer of ->step. Every wait has a deadline,
  * armed where the wait begins. What may fail comes before the flip: the flip itself is one store. */
 #include "switch/course.h"
 
@@ -9,14 +9,14 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "switch/back.h"
 #include "switch/drain.h"
 #include "switch/watch.h"
 #include "switch/wire.h"
 
-#define RECORD_MS 2000u /* a disk that takes longer does not take part */
 #define SPREAD_MS 10000u
 
-static void enter(struct switcher *switcher, enum step step)
+void course_enter(struct switcher *switcher, enum step step)
 {
 	switcher->current->step = step;
 }
@@ -31,7 +31,7 @@ void course_emit(struct switcher *switcher, const char *event, json_t *more, con
 	switcher->host.emit(switcher->host.arg, switcher->current, event, more, text);
 }
 
-static void save(struct switcher *switcher)
+void course_save(struct switcher *switcher)
 {
 	switcher->host.write_deployment(switcher->host.arg, switcher->current);
 }
@@ -61,16 +61,16 @@ void course_begin(struct switcher *switcher)
 {
 	switcher->wait_ms = course_now_ms(switcher) + switcher->current->wait_ms;
 	switcher->waiting = false;
-	enter(switcher, STEP_GATE);
+	course_enter(switcher, STEP_GATE);
 }
 
 static void record(struct switcher *switcher)
 {
 	course_emit(switcher, "gates_passed", NULL, "%s: every gate for %s is passed", switcher->service, color_name(switcher->current->to));
-	enter(switcher, STEP_RECORD);
+	course_enter(switcher, STEP_RECORD);
 	switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
-	switcher->record_ms = course_now_ms(switcher) + RECORD_MS;
-	save(switcher);
+	switcher->record_ms = course_now_ms(switcher) + COURSE_RECORD_MS;
+	course_save(switcher);
 }
 
 static void tell_waiting(struct switcher *switcher, const struct gate_result *gate)
@@ -137,7 +137,7 @@ static void flip(struct switcher *switcher)
 	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
 	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->to);
 	drain_begin(switcher, deployment->from, switcher->ticket, deployment->inflight, switcher->policy.drain_requests_ms, switcher->policy.drain_tunnels_ms);
-	enter(switcher, STEP_SPREAD);
+	course_enter(switcher, STEP_SPREAD);
 	course_emit(switcher, "flipped", json_pack("{s:s, s:b}", "live", color_name(deployment->to), "durable", deployment->durable == 1), "%s: %s is live",
 		switcher->service, color_name(deployment->to));
 	switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
@@ -146,8 +146,7 @@ static void flip(struct switcher *switcher)
 /* The write that did not come in time may still come: the truth is written again with the color that stays live. */
 static void refuse_record(struct switcher *switcher, const char *why)
 {
-	course_finish(switcher, OUTCOME_REFUSED, "durable", 3,
-		"the switch can't be written to the state directory: %s; or switch with --force", why);
+	course_finish(switcher, OUTCOME_REFUSED, "durable", 3, "the switch can't be written to the state directory: %s; or switch with --force", why);
 }
 
 static void step_record(struct switcher *switcher)
@@ -158,7 +157,7 @@ static void step_record(struct switcher *switcher)
 	if (truth == KEEPER_PENDING && course_now_ms(switcher) < switcher->record_ms)
 		return;
 	if (truth == KEEPER_PENDING)
-		snprintf(why, sizeof(why), "it was not on disk within %u s", RECORD_MS / 1000);
+		snprintf(why, sizeof(why), "it was not on disk within %u s", COURSE_RECORD_MS / 1000);
 	deployment->durable = truth == KEEPER_DURABLE;
 	if (truth != KEEPER_DURABLE && !deployment->force) {
 		refuse_record(switcher, why);
@@ -190,11 +189,11 @@ static void step_spread(struct switcher *switcher)
 	struct deployment *deployment = switcher->current;
 	note_force(switcher);
 	if (deployment->in_force) {
-		enter(switcher, STEP_DRAIN);
-		save(switcher);
+		course_enter(switcher, STEP_DRAIN);
+		course_save(switcher);
 	} else if (!watch_run(switcher) && course_now_ms(switcher) >= switcher->spread_ms) {
 		deployment_warn(deployment, "not every worker has acknowledged the flip within %u s", SPREAD_MS / 1000);
-		enter(switcher, STEP_DRAIN);
+		course_enter(switcher, STEP_DRAIN);
 	}
 }
 
@@ -205,13 +204,13 @@ static void end_drain(struct switcher *switcher, enum drain_state state)
 	struct deployment *deployment = switcher->current;
 	deployment->drained_at = course_wall_ms(switcher);
 	watch_count(switcher);
-	enter(switcher, STEP_BAKE);
+	course_enter(switcher, STEP_BAKE);
 	if (state == DRAIN_GIVEN_UP)
 		deployment_warn(
 			deployment, "%" PRIu64 " requests on %s did not end when they were told to", deployment->inflight, color_name(deployment->from));
 	course_emit(switcher, "drained", json_pack("{s:o}", "receipt", deployment_receipt_to_json(deployment)), "%s: %s is drained", switcher->service,
 		color_name(deployment->from));
-	save(switcher);
+	course_save(switcher);
 	switcher->host.write_truth(switcher->host.arg);
 }
 
@@ -256,7 +255,7 @@ static void decide(struct switcher *switcher)
 		course_finish(switcher, OUTCOME_FAILED, "common_cause", 1, "%s is bad, and %s is no better, so nothing was rolled back: %s",
 			color_name(deployment->to), color_name(deployment->from), wire_read_text(deployment->evidence, "text"));
 	else if (deployment->verdict == VERDICT_INCONCLUSIVE && switcher->policy.inconclusive == CONF_INCONCLUSIVE_ROLLBACK)
-		course_go_back(switcher, "inconclusive", &judge_itself, wire_read_text(deployment->evidence, "text"));
+		back_begin(switcher, "inconclusive", &judge_itself, wire_read_text(deployment->evidence, "text"));
 	else
 		promote(switcher);
 }
@@ -272,90 +271,6 @@ static void step_bake(struct switcher *switcher)
 	bool confirmed = !deployment->wants_confirm || deployment->confirmed_at || deployment->promote_asked;
 	if (over && confirmed)
 		decide(switcher);
-}
-
-/* ---- back ---- */
-
-static void fill_rollback(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason)
-{
-	char why[256], warning[512];
-	struct deployment *deployment = switcher->current;
-	struct deployment_rollback *rollback = &deployment->rollback;
-	if (switcher_readiness(switcher, why, sizeof(why)) != READINESS_READY) {
-		snprintf(warning, sizeof(warning), "%s is not ready: %s", color_name(deployment->from), why);
-		rollback->warning = memory_text(warning);
-	}
-	deployment->safe_to_stop_at = 0; /* the color that was drained is needed again */
-	rollback->at = course_wall_ms(switcher);
-	rollback->cause = cause;
-	rollback->actor = *actor;
-	rollback->reason = memory_text(reason);
-	rollback->durable = -1;
-	rollback->inflight = deployment->inflight = inflight_of(switcher, deployment->to);
-}
-
-void course_go_back(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason)
-{
-	struct deployment *deployment = switcher->current;
-	fill_rollback(switcher, cause, actor, reason);
-	switcher->host.set_live(switcher->host.arg, deployment->from);
-	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
-	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->from);
-	drain_begin(switcher, deployment->to, switcher->ticket, deployment->inflight, switcher->policy.drain_requests_ms, 0);
-	switcher->host.quarantine(switcher->host.arg, deployment);
-	switcher->record_ms = course_now_ms(switcher) + RECORD_MS;
-	enter(switcher, STEP_BACK);
-	switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
-	json_t *more = json_pack("{s:s, s:o, s:o, s:s, s:o}", "cause", cause, "actor", wire_text(actor->name), "reason", wire_text(reason), "live",
-		color_name(deployment->from), "inflight", wire_count(deployment->inflight));
-	course_emit(switcher, "rolling_back", more, "%s: back to %s (%s)%s%s", switcher->service, color_name(deployment->from), cause,
-		reason && *reason ? ": " : "", reason ? reason : "");
-	save(switcher);
-}
-
-static void note_durable(struct switcher *switcher)
-{
-	char why[384];
-	struct deployment_rollback *rollback = &switcher->current->rollback;
-	if (rollback->durable == 1)
-		return;
-	enum keeper_state truth = switcher->host.read_truth(switcher->host.arg, switcher->truth_ticket, why, sizeof(why));
-	if (truth == KEEPER_DURABLE) {
-		if (rollback->durable == 0)
-			course_emit(switcher, "durable", NULL, "%s: the rollback is durable now", switcher->service);
-		rollback->durable = 1;
-	} else if (rollback->durable < 0 && (truth == KEEPER_FAILED || course_now_ms(switcher) >= switcher->record_ms)) {
-		rollback->durable = 0;
-		course_emit(switcher, "not_durable", NULL, "%s: the rollback is in force, but not durable%s%s; it is tried again every second",
-			switcher->service, truth == KEEPER_FAILED ? ": " : "", truth == KEEPER_FAILED ? why : "");
-	}
-}
-
-static void note_back_in_force(struct switcher *switcher)
-{
-	struct deployment *deployment = switcher->current;
-	struct deployment_rollback *rollback = &deployment->rollback;
-	if (rollback->in_force || !switcher->actuator.in_force(switcher->actuator.arg, switcher->ticket))
-		return;
-	uint64_t took_us = switcher->host.read_mono_us(switcher->host.arg) - switcher->flipped_us;
-	rollback->in_force = true;
-	course_emit(switcher, "rollback_in_force", json_pack("{s:o}", "flip_us", wire_count(took_us)),
-		"%s: %s is live again on every worker, %" PRIu64 " us after the flip", switcher->service, color_name(deployment->from), took_us);
-}
-
-static void step_back(struct switcher *switcher)
-{
-	struct deployment *deployment = switcher->current;
-	struct deployment_rollback *rollback = &deployment->rollback;
-	note_durable(switcher);
-	note_back_in_force(switcher);
-	enum drain_state state = drain_run(switcher, rollback->in_force);
-	rollback->cut = switcher->drain.cut;
-	if (rollback->durable < 0 || state == DRAIN_MORE)
-		return;
-	const char *reason = rollback->reason ? rollback->reason : "";
-	course_finish(switcher, OUTCOME_ROLLED_BACK, rollback->cause, 4, "%s is live again (%s by %s)%s%s", color_name(deployment->from), rollback->cause,
-		rollback->actor.name, *reason ? ": " : "", reason);
 }
 
 /* ---- end ---- */
@@ -395,10 +310,10 @@ void course_finish(struct switcher *switcher, enum outcome outcome, const char *
 	deployment->ended_at = course_wall_ms(switcher);
 	if (deployment_has_flipped(deployment))
 		watch_count(switcher);
-	enter(switcher, STEP_END);
+	course_enter(switcher, STEP_END);
 	restore_release(switcher);
 	switcher->outcomes[outcome]++;
-	save(switcher);
+	course_save(switcher);
 	json_t *more = json_pack("{s:s, s:s, s:i, s:o, s:o}", "outcome", name, "cause", cause, "exit", exit_code, "verdict",
 		deployment->evidence ? json_string(judge_verdict_name(deployment->verdict)) : json_null(), "receipt", deployment_receipt_to_json(deployment));
 	course_emit(switcher, name, more, "%s: %s: %s", switcher->service, name, deployment->detail);
@@ -418,7 +333,7 @@ void course_go_on(struct switcher *switcher)
 	arm(switcher);
 	drain_begin(switcher, deployment->step == STEP_BACK ? deployment->to : deployment->from, 0, 0, switcher->policy.drain_requests_ms, 0);
 	if (deployment->step == STEP_BACK) {
-		switcher->record_ms = course_now_ms(switcher) + RECORD_MS;
+		switcher->record_ms = course_now_ms(switcher) + COURSE_RECORD_MS;
 		switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
 		return;
 	}
@@ -437,7 +352,7 @@ void course_go_on(struct switcher *switcher)
 	if (!deployment->flipped_at)
 		deployment->flipped_at = wall;
 	if (deployment->step < STEP_SPREAD)
-		enter(switcher, STEP_SPREAD);
+		course_enter(switcher, STEP_SPREAD);
 	deployment_warn(deployment, "the daemon was started anew during the bake: answers and errors are counted from then on");
 }
 
@@ -445,7 +360,7 @@ void course_go_on(struct switcher *switcher)
 
 void course_run(struct switcher *switcher)
 {
-	static void (*const steps[])(struct switcher *) = {step_gate, step_record, step_spread, step_drain, step_bake, step_back};
+	static void (*const steps[])(struct switcher *) = {step_gate, step_record, step_spread, step_drain, step_bake, back_run};
 	enum step before;
 	do {
 		if (!switcher->current)

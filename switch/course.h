@@ -31,14 +31,19 @@ struct switcher {
 	bool receipt_closed; /* an ended deployment is being undone: its receipt stays */
 };
 
+/* A disk that takes longer does not take part. */
+#define COURSE_RECORD_MS 2000u
+
 /* Takes every step that can be taken now. */
 void course_run(struct switcher *switcher);
 /* Begins with the gates. */
 void course_begin(struct switcher *switcher);
 /* Goes on with a deployment that flipped before a restart. */
 void course_go_on(struct switcher *switcher);
-/* Flips back at once. `cause` is static. */
-void course_go_back(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason);
+/* The only writer of ->step. */
+void course_enter(struct switcher *switcher, enum step step);
+/* Gives the document as it is now to the history. */
+void course_save(struct switcher *switcher);
 void course_finish(struct switcher *switcher, enum outcome outcome, const char *cause, int exit_code, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 /* An event of the current deployment. `more` is consumed. */

@@ -30,6 +30,7 @@ struct control {
 	struct event_base *loop;
 	struct conf *conf;
 	unsigned workers;
+	unsigned long descriptors; /* that the process may have */
 	struct journal *journal;
 	json_t *first_truth; /* of the last run, until the services have it */
 	struct keeper *keeper;

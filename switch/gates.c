@@ -103,8 +103,7 @@ static void check_healthy(const struct gates_input *input, struct gate_result *r
 static void check_durable(const struct gates_input *input, struct gate_result *result)
 {
 	if (input->durable_fault)
-		say(result, false, "the switch can't be written to the state directory: %s; or switch with --force",
-			input->durable_fault);
+		say(result, false, "the switch can't be written to the state directory: %s; or switch with --force", input->durable_fault);
 	else
 		say(result, true, "the state directory takes what is written");
 }

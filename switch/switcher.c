@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "switch/back.h"
 #include "switch/course.h"
 #include "switch/wire.h"
 
@@ -206,7 +207,7 @@ static bool go_back(
 		deployment->ended_at = 0;
 		deployment->cause[0] = deployment->detail[0] = '\0';
 	}
-	course_go_back(switcher, cause, actor, reason);
+	back_begin(switcher, cause, actor, reason);
 	course_run(switcher);
 	return true;
 }

@@ -6,10 +6,12 @@
 #include <event2/event.h>
 
 #include "base/memory.h"
+#include "switch/descriptors.h"
 
 struct tables {
 	struct event *turn_end;
 	unsigned workers;
+	unsigned long descriptors;
 	const struct conf *conf;
 	struct service *const *services;
 	size_t count;
@@ -28,11 +30,12 @@ static void on_turn_end(evutil_socket_t fd, short what, void *arg)
 		tables_publish(tables);
 }
 
-struct tables *tables_new(struct event_base *loop, unsigned workers)
+struct tables *tables_new(struct event_base *loop, unsigned workers, unsigned long descriptors)
 {
 	struct tables *tables = memory_new(sizeof(*tables));
 	tables->turn_end = evtimer_new(loop, on_turn_end, tables);
 	tables->workers = workers;
+	tables->descriptors = descriptors;
 	return tables;
 }
 
@@ -93,7 +96,7 @@ static struct table_globals make_globals(const struct tables *tables)
 		.header_bytes = conf->limits.header_bytes,
 		.body_bytes = conf->limits.body,
 		.headers = conf->limits.headers,
-		.connections = conf->limits.connections,
+		.connections = descriptors_fit(tables->descriptors, conf->limits.connections),
 		.draining = tables->draining,
 		.trusted = conf->trusted_proxies,
 		.trusted_count = conf->trusted_proxy_count,

@@ -13,7 +13,8 @@
 struct event_base;
 struct tables;
 
-struct tables *tables_new(struct event_base *loop, unsigned workers);
+/* `descriptors`: how many the process may have; of limits.connections only as many are allowed as fit. */
+struct tables *tables_new(struct event_base *loop, unsigned workers, unsigned long descriptors);
 /* NULL is allowed. */
 void tables_free(struct tables *tables);
 

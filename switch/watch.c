@@ -1,6 +1,7 @@
-/* What is watched from the flip on: the receipt's counts, the judge, the confirmation. Control thread; acts only by course_go_back. */
+/* What is watched from the flip on: the receipt's counts, the judge, the confirmation. Control thread; acts only by back_begin. */
 #include "switch/watch.h"
 
+#include "switch/back.h"
 #include "switch/wire.h"
 
 #define JUDGE_EVERY_MS 200u
@@ -85,7 +86,7 @@ bool watch_run(struct switcher *switcher)
 	struct judgement judgement;
 	uint64_t now = course_now_ms(switcher);
 	if (deployment->wants_confirm && !deployment->confirmed_at && now >= switcher->confirm_ms) {
-		course_go_back(switcher, "unconfirmed", &judge_itself, "nobody confirmed the switch in time");
+		back_begin(switcher, "unconfirmed", &judge_itself, "nobody confirmed the switch in time");
 		return true;
 	}
 	if (deployment->promote_asked || switcher->judged_last || now < switcher->judge_ms)
@@ -96,6 +97,6 @@ bool watch_run(struct switcher *switcher)
 	look(switcher, &judgement);
 	if (judgement.verdict != VERDICT_BAD || judgement.hold)
 		return false;
-	course_go_back(switcher, judgement.cause, &judge_itself, judgement.text);
+	back_begin(switcher, judgement.cause, &judge_itself, judgement.text);
 	return true;
 }

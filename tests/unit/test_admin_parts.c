@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "switch/descriptors.h"
 #include "switch/differ.h"
 #include "switch/metrics.h"
 #include "switch/once.h"
@@ -125,6 +126,17 @@ static void test_differ(void **state)
 	}
 }
 
+static void test_descriptors(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned long limit;
+		unsigned wanted, fit;
+	} limits[] = {{1048576, 20000, 20000}, {65536, 20000, 20000}, {1024, 20000, 384}, {1024, 100, 100}, {64, 20000, 16}, {2, 20000, 1}, {0, 20000, 1}};
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		assert_int_equal(descriptors_fit(limits[i].limit, limits[i].wanted), limits[i].fit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +144,7 @@ int main(void)
 		cmocka_unit_test(test_problem),
 		cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_differ),
+		cmocka_unit_test(test_descriptors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
