@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "proxy/deadline.h"
 
 struct upstream;
 
@@ -24,7 +25,9 @@ struct backend_lane {
 	uint32_t skip_ms;       /* length of the last skip after a connect failure, 0: none */
 	uint64_t skip_until_ms; /* monotonic */
 	uint64_t tried_ms;      /* when it was last tried */
-	uint32_t idle_age_ms;   /* how long an idle connection may be kept: at most 4000, less where the backend announces or shows a shorter life */
+	uint32_t
+		idle_age_ms; /* how long an idle connection may be kept: at most 4000, less where the backend announces or shows a shorter life; 0: nothing learned */
+	struct deadline idle_deadline;        /* of the oldest idle connection, or earlier */
 	struct backend_lane *next, *previous; /* the worker's list of lanes with connections */
 	bool listed;
 	struct backend *backend;

@@ -14,7 +14,7 @@ enum deadline_kind {
 	DEADLINE_connect,  /* a backend's accept */
 	DEADLINE_response, /* the first byte of an answer */
 	DEADLINE_stall,    /* progress of a body, either way */
-	DEADLINE_pool,     /* the end of an idle backend connection */
+	DEADLINE_pool,     /* the end of a backend's oldest idle connection */
 	DEADLINE_linger,   /* a client's FIN after our last answer */
 	DEADLINE_accept,   /* accepting again after a pause */
 	DEADLINE_KINDS

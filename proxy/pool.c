@@ -25,6 +25,12 @@ static void shorten_limit(struct backend_lane *lane, uint64_t ms)
 		lane->idle_age_ms = (uint32_t)ms;
 }
 
+static void lengthen_limit(struct backend_lane *lane)
+{
+	uint32_t limit_ms = idle_limit_ms(lane) + idle_limit_ms(lane) / 8;
+	lane->idle_age_ms = limit_ms < IDLE_LONGEST_MS ? limit_ms : IDLE_LONGEST_MS;
+}
+
 void pool_learn_timeout(struct backend_lane *lane, uint64_t seconds)
 {
 	shorten_limit(lane, seconds > 1 ? (seconds - 1) * 1000u : 500u);
@@ -73,7 +79,6 @@ struct upstream *pool_take(struct worker *worker, struct backend *backend, struc
 			return NULL;
 		if (age_ms < limit_ms && !upstream->conn.readable && (repeatable || conn_peek(&upstream->conn) == CONN_AGAIN)) {
 			unlink_idle(lane, upstream);
-			conn_disarm(&upstream->conn);
 			upstream->exchange = exchange;
 			upstream->used = true;
 			return upstream;
@@ -105,7 +110,22 @@ void pool_give(struct upstream *upstream)
 	upstream->exchange = NULL;
 	upstream->idle_since_ms = worker_now_ms(conn->worker);
 	link_freshest(lane, upstream);
-	conn_arm(conn, DEADLINE_pool, idle_limit_ms(lane));
+	conn_disarm(conn);
+	if (lane->idle_deadline.kind == DEADLINE_none)
+		worker_arm(conn->worker, &lane->idle_deadline, DEADLINE_pool, idle_limit_ms(lane));
+}
+
+void pool_on_deadline(struct worker *worker, struct deadline *deadline)
+{
+	struct backend_lane *lane = (struct backend_lane *)((char *)deadline - offsetof(struct backend_lane, idle_deadline));
+	uint64_t now_ms = worker_now_ms(worker), limit_ms = idle_limit_ms(lane);
+	unsigned before = lane->idle_count;
+	while (lane->idle_oldest && now_ms - lane->idle_oldest->idle_since_ms >= limit_ms)
+		upstream_close(lane->idle_oldest);
+	if (lane->idle_count < before)
+		lengthen_limit(lane);
+	if (lane->idle_oldest)
+		worker_arm(worker, deadline, DEADLINE_pool, lane->idle_oldest->idle_since_ms + limit_ms - now_ms);
 }
 
 void pool_on_idle_event(struct upstream *upstream)
@@ -140,6 +160,7 @@ void pool_unlist(struct worker *worker, struct backend_lane *lane)
 	/* The last connection is being freed; it is still counted. */
 	if (!lane->listed || atomic_load_explicit(&lane->connections, memory_order_relaxed) > 1)
 		return;
+	deadline_disarm(&lane->idle_deadline);
 	lane->listed = false;
 	if (lane->previous)
 		lane->previous->next = lane->next;

@@ -1,7 +1,8 @@
 /* The idle connections to one backend of one worker, freshest first. Worker thread.
  *
  * An idle connection is kept 4 s at most, less where the backend announces or shows a shorter life. Whatever becomes readable while idle is discarded: a FIN,
- * or bytes that no request asked for. A request that must not be repeated takes only one that was used within the last second and proves quiet. */
+ * or bytes that no request asked for. What was learned from early ends is forgotten little by little while connections live to their limit: a restart
+ * ends them early, too. A request that must not be repeated takes only one that was used within the last second and proves quiet. */
 #ifndef TEAL_PROXY_POOL_H
 #define TEAL_PROXY_POOL_H
 
@@ -10,6 +11,7 @@
 
 struct backend;
 struct backend_lane;
+struct deadline;
 struct exchange;
 struct upstream;
 struct worker;
@@ -20,6 +22,8 @@ struct upstream *pool_take(struct worker *worker, struct backend *backend, struc
 void pool_give(struct upstream *upstream);
 /* The backend said `Keep-Alive: timeout=SECONDS`. */
 void pool_learn_timeout(struct backend_lane *lane, uint64_t seconds);
+/* DEADLINE_pool: idle connections have reached their age. */
+void pool_on_deadline(struct worker *worker, struct deadline *deadline);
 /* An event on an idle connection. */
 void pool_on_idle_event(struct upstream *upstream);
 /* Takes it out of the pool's list if it is there. */

@@ -91,10 +91,6 @@ static void on_ready(struct conn *conn)
 static void on_deadline(struct conn *conn, enum deadline_kind kind)
 {
 	struct upstream *upstream = upstream_of(conn);
-	if (!upstream->exchange) {
-		upstream_close(upstream);
-		return;
-	}
 	if (kind == DEADLINE_connect) {
 		upstream_skip_backend(conn->worker, upstream->lane);
 		exchange_fail(upstream->exchange, FAIL_connect_timeout);

@@ -81,6 +81,10 @@ static void expire(struct worker *worker)
 			listener_on_deadline(deadline);
 			continue;
 		}
+		if (kind == DEADLINE_pool) {
+			pool_on_deadline(worker, deadline);
+			continue;
+		}
 		struct conn *conn = (struct conn *)((char *)deadline - offsetof(struct conn, deadline));
 		conn->handler->on_deadline(conn, kind);
 	}

@@ -669,6 +669,50 @@ static void test_post_is_sent_once(void **state)
 	stage_close_client(fd);
 }
 
+/* ---- idle connections ---- */
+
+static atomic_bool hasty;
+
+static void close_when_hasty(int fd)
+{
+	while (hear_head(fd)) {
+		bool leaves = atomic_load(&hasty);
+		say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+		if (leaves) {
+			wait_ms(20);
+			return;
+		}
+	}
+}
+
+static void get_and_wait(int fd, unsigned ms)
+{
+	stage_send(fd, GET);
+	assert_int_equal(read_answer(fd), 200);
+	wait_ms(ms);
+}
+
+/* A backend that closes idle connections early makes the pool let go earlier; when it stays (it was restarted, say), they are kept longer again. */
+static void test_idle_age_recovers(void **state)
+{
+	(void)state;
+	struct stage_backend *backend = play(close_when_hasty);
+	int fd = stage_connect(&stage);
+	atomic_store(&hasty, true);
+	get_and_wait(fd, 100);
+	atomic_store(&hasty, false);
+	get_and_wait(fd, 200);
+	get_and_wait(fd, 0);
+	assert_int_equal(atomic_load(&backend->connections), 3);
+	for (unsigned i = 0; i < 9; i++)
+		get_and_wait(fd, 350);
+	get_and_wait(fd, 150);
+	unsigned connections = atomic_load(&backend->connections);
+	get_and_wait(fd, 0);
+	assert_int_equal(atomic_load(&backend->connections), connections);
+	stage_close_client(fd);
+}
+
 /* ---- draining ---- */
 
 /* Clients that keep a connection and say nothing do not hold up the end; those that say something get their answer. */
@@ -821,6 +865,7 @@ int main(void)
 		two_workers_test(test_short_connections),
 		flow_test(test_post_is_sent_once),
 		two_workers_test(test_post_is_sent_once),
+		flow_test(test_idle_age_recovers),
 		flow_test(test_drain_with_idle_clients),
 		flow_test(test_unix_backend),
 		flow_test(test_ipv6_backend),
