@@ -10,8 +10,6 @@
 #include "switch/daemon.h"
 #include "switch/reload.h"
 
-#define PACE_US 20000 /* how often a deployment under way, or a drain, is looked at */
-
 static bool is_drained(const struct control *control)
 {
 	struct proxy_counters counters;
@@ -27,12 +25,25 @@ static void look_at_drain(struct control *control)
 		event_base_loopexit(control->loop, NULL);
 }
 
+/* A drain is over from one request to the next; a bake takes minutes. */
+static bool is_in_a_hurry(const struct control *control)
+{
+	for (size_t i = 0; i < control->service_count; i++) {
+		const struct deployment *current = switcher_current(control->services[i]->switcher);
+		if (current && current->step != STEP_GATE && current->step != STEP_BAKE)
+			return true;
+	}
+	return false;
+}
+
 static void set_pace(struct control *control)
 {
-	static const struct timeval pace = {0, PACE_US};
+	static const struct timeval quick = {0, 5000}, slow = {0, 50000};
 	bool wanted = control->draining || control_is_busy(control) || admin_has_waits(control->admin);
-	if (wanted && !evtimer_pending(control->pace, NULL))
-		evtimer_add(control->pace, &pace);
+	if (is_in_a_hurry(control))
+		evtimer_add(control->pace, &quick);
+	else if (wanted && !evtimer_pending(control->pace, NULL))
+		evtimer_add(control->pace, &slow);
 }
 
 static void go_round(struct control *control)
