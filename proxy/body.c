@@ -14,6 +14,12 @@ static size_t take_length(struct body *body, size_t length)
 	return used;
 }
 
+static bool end_chunks(struct body *body, enum chunk_result result)
+{
+	body->done = result == CHUNK_DONE;
+	return result != CHUNK_BAD;
+}
+
 bool body_take(struct body *body, const char *bytes, size_t length, size_t *used)
 {
 	*used = 0;
@@ -22,13 +28,20 @@ bool body_take(struct body *body, const char *bytes, size_t length, size_t *used
 	if (body->kind == FRAMING_length) {
 		*used = take_length(body, length);
 	} else if (body->kind == FRAMING_chunked) {
-		enum chunk_result result = chunk_scan(&body->chunk, bytes, length, used);
-		body->done = result == CHUNK_DONE;
-		return result != CHUNK_BAD;
+		return end_chunks(body, chunk_scan(&body->chunk, bytes, length, used));
 	} else {
 		*used = length;
 	}
 	return true;
+}
+
+bool body_pass(struct body *body, char *bytes, size_t length, size_t *used, size_t *kept)
+{
+	if (body->drops_trailers && body->kind == FRAMING_chunked && !body->done)
+		return end_chunks(body, chunk_drop_trailers(&body->chunk, bytes, length, used, kept));
+	bool fine = body_take(body, bytes, length, used);
+	*kept = *used;
+	return fine;
 }
 
 bool body_take_data(struct body *body, char *bytes, size_t length, size_t *used, size_t *data)
@@ -38,7 +51,5 @@ bool body_take_data(struct body *body, char *bytes, size_t length, size_t *used,
 		*data = *used;
 		return fine;
 	}
-	enum chunk_result result = chunk_strip(&body->chunk, bytes, length, used, data);
-	body->done = result == CHUNK_DONE;
-	return result != CHUNK_BAD;
+	return end_chunks(body, chunk_strip(&body->chunk, bytes, length, used, data));
 }

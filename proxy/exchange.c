@@ -8,6 +8,7 @@
 #include "proxy/access.h"
 #include "proxy/answer.h"
 #include "proxy/client.h"
+#include "proxy/fields.h"
 #include "proxy/held.h"
 #include "proxy/pool.h"
 #include "proxy/relay.h"
@@ -76,6 +77,9 @@ static enum fail check_head(struct exchange *exchange, const struct head *head)
 		return fail;
 	}
 	body_begin(&exchange->request, &framing);
+	exchange->request.drops_trailers = framing.kind == FRAMING_chunked && fields_names_others(head);
+	if (fields_must_answer(head))
+		return FAIL_request_hops;
 	struct span expect = head_value(head, FIELD_expect);
 	if (expect.length > 0 && head->minor > 0 && !span_is(expect, "100-continue"))
 		return FAIL_request_expectation;
@@ -127,7 +131,7 @@ static enum fail route(struct exchange *exchange, const struct head *head)
 static void attempt(struct exchange *exchange);
 static void give_up(struct exchange *exchange, enum fail fail);
 
-size_t exchange_begin(struct client *client, const char *rest, size_t length)
+size_t exchange_begin(struct client *client, char *rest, size_t length)
 {
 	struct worker *worker = client->conn.worker;
 	const struct head *head = &worker->head;

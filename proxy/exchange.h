@@ -79,7 +79,7 @@ struct exchange {
 };
 
 /* Takes up a request whose head (worker->head) was just read; `rest` are the bytes behind it. Returns how many of these belong to the request's body. The exchange may have ended on return. */
-size_t exchange_begin(struct client *client, const char *rest, size_t length);
+size_t exchange_begin(struct client *client, char *rest, size_t length);
 /* Answers a request whose head could not be read. */
 void exchange_begin_bad(struct client *client, enum fail fail);
 

@@ -68,11 +68,11 @@ void relay_arm_request(struct exchange *exchange)
 	}
 }
 
-size_t relay_request(struct exchange *exchange, const char *bytes, size_t length)
+size_t relay_request(struct exchange *exchange, char *bytes, size_t length)
 {
-	size_t used = 0;
+	size_t used = 0, kept = 0;
 	uint64_t limit = exchange->table->globals.body_bytes;
-	if (!body_take(&exchange->request, bytes, length, &used)) {
+	if (!body_pass(&exchange->request, bytes, length, &used, &kept)) {
 		exchange_fail(exchange, FAIL_request_body_malformed);
 		return length;
 	}
@@ -83,7 +83,7 @@ size_t relay_request(struct exchange *exchange, const char *bytes, size_t length
 	}
 	if (used == 0)
 		return 0;
-	enum fail fail = pass_request(exchange, bytes, used);
+	enum fail fail = pass_request(exchange, bytes, kept);
 	if (fail != FAIL_none)
 		exchange_fail(exchange, fail);
 	else if (exchange->step >= EXCHANGE_SENDING)
@@ -154,9 +154,8 @@ static bool form_body(struct exchange *exchange, char *bytes, size_t length, str
 		if (!body_take_data(&exchange->answer, bytes, length, &used, &data))
 			return false;
 	} else {
-		if (!body_take(&exchange->answer, bytes, length, &used))
+		if (!body_pass(&exchange->answer, bytes, length, &used, &data))
 			return false;
-		data = used;
 	}
 	if (exchange->form == EXCHANGE_WRAP_IN_CHUNKS)
 		add_chunk(parts, bytes, data);

@@ -9,8 +9,8 @@
 
 struct exchange;
 
-/* Request body bytes that came from the client: sends them on or holds them. Returns how many belong to the body. The exchange may have ended on return. */
-size_t relay_request(struct exchange *exchange, const char *bytes, size_t length);
+/* Request body bytes that came from the client: sends them on or holds them. Bytes may be moved in place. Returns how many belong to the body. The exchange may have ended on return. */
+size_t relay_request(struct exchange *exchange, char *bytes, size_t length);
 /* Sets the deadline after a piece of the request went out: the client's next piece, room on the backend's socket, or the first byte of its answer; when the
  * answer has begun already, its next piece. */
 void relay_arm_request(struct exchange *exchange);

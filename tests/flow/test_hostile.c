@@ -821,6 +821,53 @@ static void say_whether_upgrade(int fd)
 											       : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno");
 }
 
+static void hear_chunks(int fd)
+{
+	static _Thread_local char chunks[4096];
+	while (hear_head(fd)) {
+		size_t length = 0;
+		memset(chunks, 0, sizeof(chunks));
+		while (!strstr(chunks, "0\r\n") || length < 4 || memcmp(chunks + length - 4, "\r\n\r\n", 4) != 0) {
+			ssize_t got = recv(fd, chunks + length, sizeof(chunks) - 1 - length, 0);
+			if (got <= 0)
+				return;
+			length += (size_t)got;
+		}
+		bool passed = strstr(chunks, "X-Hop") != NULL;
+		say(fd, "HTTP/1.1 200 OK\r\nConnection: X-Hop\r\nTransfer-Encoding: chunked\r\n\r\n");
+		say(fd, passed ? "6\r\npassed\r\n0\r\nX-Hop: 1\r\n\r\n" : "4\r\nleft\r\n0\r\nX-Hop: 1\r\n\r\n");
+	}
+}
+
+/* Fields that Connection names are as little passed on in trailers as in heads (RFC 9110 section 7.6.1). */
+static void test_named_trailers(void **state)
+{
+	(void)state;
+	play(hear_chunks);
+	bool reset;
+	int fd = stage_connect(&stage);
+	stage_send(fd,
+		"POST /a HTTP/1.1\r\nHost: shop.example\r\nConnection: close, X-Hop\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Hop: 1\r\n\r\n");
+	stage_read_all(fd, answer, sizeof(answer), &reset);
+	assert_non_null(strstr(answer, "\r\n\r\n4\r\nleft\r\n0\r\n\r\n"));
+	assert_null(strstr(answer, "X-Hop"));
+	stage_close_client(fd);
+}
+
+/* RFC 9110 section 7.6.2. */
+static void test_last_hop(void **state)
+{
+	(void)state;
+	play(answer_ok);
+	int fd = stage_connect(&stage);
+	stage_send(
+		fd, "OPTIONS /a HTTP/1.1\r\nHost: shop.example\r\nMax-Forwards: 0\r\n\r\nOPTIONS /a HTTP/1.1\r\nHost: shop.example\r\nMax-Forwards: 1\r\n\r\n");
+	assert_int_equal(read_answer(fd), 501);
+	assert_int_equal(read_answer(fd), 200);
+	assert_int_equal(atomic_load(&heard), 1);
+	stage_close_client(fd);
+}
+
 static void test_h2c_stays_here(void **state)
 {
 	(void)state;
@@ -873,6 +920,8 @@ int main(void)
 		flow_test(test_no_backend_is_counted),
 		flow_test(test_tunnel_is_no_latency),
 		flow_test(test_h2c_stays_here),
+		flow_test(test_named_trailers),
+		flow_test(test_last_hop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
