@@ -42,6 +42,7 @@ static inline void parse_in_two(
 {
 	struct head head;
 	enum fail fail = FAIL_none;
+	head.length = 0;
 	char *first = copy_exactly(text.at, start);
 	enum head_result result = parse_as(answer, first, start, 0, limits, &head, &fail);
 	free(first);
@@ -62,8 +63,9 @@ static inline void parse_in_two(
 static inline void parse_bytewise(
 	bool answer, struct text text, const struct head_limits *limits, enum head_result whole, enum fail whole_fail, size_t head_length)
 {
-	struct head head;
+	struct head head = {.length = 0};
 	enum fail fail = FAIL_none;
+	head.length = 0;
 	enum head_result result = HEAD_MORE;
 	size_t there = 0, scanned = 0;
 	while (result == HEAD_MORE && there < text.length) {
