@@ -60,7 +60,10 @@ static const struct fault_case cases[] = {
 	{"a tag", "state: !!str /x\n",
 		"1:8: anchors (&), aliases (*) and tags (!) are not supported: write the value itself, in quotes if it begins with such a character\n"},
 	{"a tag directive", "---\n%TAG ! tag:x\n", "2:1: tags (%TAG) are not supported: leave this line out\n"},
-	{"UTF-16", "\xff\xfe" "a", "1:1: not valid YAML: invalid leading UTF-8 octet\n"},
+	{"UTF-16",
+		"\xff\xfe"
+		"a",
+		"1:1: not valid YAML: invalid leading UTF-8 octet\n"},
 	{"a fault behind a byte order mark", "\xef\xbb\xbf" ROOT "a: 1\n", "3:1: unknown key 'a'\n"},
 	{"a fault right behind a byte order mark",
 		"\xef\xbb\xbf"
