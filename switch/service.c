@@ -52,7 +52,8 @@ static void on_member_probed(void *arg, struct member *member)
 		lift_if_revived(service, member->owner->color);
 		change(service);
 	}
-	service->owner->on_news(service->owner->arg);
+	if (switcher_current(service->switcher))
+		service->owner->on_news(service->owner->arg);
 }
 
 static void on_member_resolved(void *arg, struct member *member, const char *fault)

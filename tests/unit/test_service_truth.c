@@ -1,0 +1,103 @@
+/* What a service is after a restart: the state wins where the file did not change for a color, else the file. */
+// links: switch
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "switch/service_truth.h"
+
+static const char file[] =
+	"listen: [{address: \"127.0.0.1:9\"}]\nstate: /x\nadmin: {socket: /x/s}\n"
+	"services: {shop: {live: blue, blue: {version: b1, backends: [\"127.0.0.1:1\"]}, green: {version: g1, backends: [\"127.0.0.1:2\"]}}}\n";
+
+#define BLUE \
+	"\"blue\": {\"version\": \"b1\", \"backends\": [\"127.0.0.1:1\"], \"file\": {\"version\": \"b1\", \"backends\": [\"127.0.0.1:1\"]}, \"deployed\": false}"
+
+static const struct truth_case {
+	const char *name, *truth;
+	enum color live;
+	const char *green_version, *green_backend;
+	bool deployed, locked, quarantined;
+} cases[] = {
+	{"the first start", NULL, COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false},
+	{"an empty truth", "{}", COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false},
+	{"another live color", "{\"live\": \"green\"}", COLOR_GREEN, "g1", "127.0.0.1:2", false, false, false},
+	{"a live color nobody knows", "{\"live\": \"red\"}", COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false},
+	{"deployed, the file is the same",
+		"{\"live\": \"green\", \"colors\": {" BLUE
+		", \"green\": {\"version\": \"g9\", \"backends\": [\"127.0.0.1:9\"], \"deployed\": true, \"file\": {\"version\": \"g1\", "
+		"\"backends\": [\"127.0.0.1:2\"]}}}}",
+		COLOR_GREEN, "g9", "127.0.0.1:9", true, false, false},
+	{"deployed, the file has another version now",
+		"{\"live\": \"green\", \"colors\": {" BLUE
+		", \"green\": {\"version\": \"g9\", \"backends\": [\"127.0.0.1:9\"], \"deployed\": true, \"file\": {\"version\": \"g0\", "
+		"\"backends\": [\"127.0.0.1:2\"]}}}}",
+		COLOR_GREEN, "g1", "127.0.0.1:2", false, false, false},
+	{"deployed, the file has other backends now",
+		"{\"live\": \"blue\", \"colors\": {\"green\": {\"version\": \"g9\", \"backends\": [\"127.0.0.1:9\"], \"deployed\": true, \"file\": {\"version\": \"g1\", \"backends\": "
+		"[\"127.0.0.1:2\", \"127.0.0.1:3\"]}}}}",
+		COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false},
+	{"locked", "{\"live\": \"blue\", \"locked\": {\"actor\": \"ada\", \"reason\": \"db\", \"at\": \"2026-01-31T12:00:00.000Z\"}}", COLOR_BLUE, "g1",
+		"127.0.0.1:2", false, true, false},
+	{"quarantined",
+		"{\"colors\": {\"green\": {\"quarantine\": {\"deployment\": \"d1\", \"at\": \"2026-01-31T12:00:00.000Z\", \"reason\": null, \"release\": {\"version\": \"g1\", "
+		"\"backends\": []}}}}}",
+		COLOR_BLUE, "g1", "127.0.0.1:2", false, false, true},
+	{"quarantined, another version in the file now",
+		"{\"colors\": {\"green\": {\"quarantine\": {\"deployment\": \"d1\", \"at\": \"2026-01-31T12:00:00.000Z\", \"reason\": null, \"release\": {\"version\": \"g0\", "
+		"\"backends\": []}}}}}",
+		COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false},
+};
+
+static void finish(struct service *service)
+{
+	for (unsigned color = 0; color < COLOR_COUNT; color++) {
+		struct service_color *half = &service->colors[color];
+		release_fini(&half->file);
+		release_fini(&half->now);
+		release_fini(&half->quarantine.release);
+		free(half->quarantine.reason);
+	}
+	service_unlock(service);
+}
+
+static void check(const struct truth_case *test, const struct conf *conf)
+{
+	struct service service = {.name = (char *)"shop", .conf = &conf->services[0]};
+	json_t *truth = test->truth ? json_loads(test->truth, 0, NULL) : NULL;
+	const struct service_color *green = &service.colors[COLOR_GREEN];
+	service_truth_read(&service, truth);
+	if (service.live != test->live)
+		fail_msg("%s: %s is live", test->name, color_name(service.live));
+	if (strcmp(green->now.version, test->green_version) != 0 || green->now.count != 1 || strcmp(green->now.backends[0], test->green_backend) != 0)
+		fail_msg("%s: green is %s", test->name, green->now.version);
+	if (green->deployed != test->deployed || service.lock.set != test->locked)
+		fail_msg("%s: deployed %d, locked %d", test->name, green->deployed, service.lock.set);
+	if ((service_find_quarantine(&service, COLOR_GREEN) != NULL) != test->quarantined)
+		fail_msg("%s: quarantine", test->name);
+	assert_string_equal(green->file.version, "g1");
+	json_decref(truth);
+	finish(&service);
+}
+
+static void test_cases(void **state)
+{
+	(void)state;
+	struct conf_faults faults = {0};
+	struct conf *conf = conf_parse(file, strlen(file), "teal.yaml", &faults);
+	assert_non_null(conf);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check(&cases[i], conf);
+	conf_free(conf);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
