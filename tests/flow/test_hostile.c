@@ -882,6 +882,96 @@ static void test_h2c_stays_here(void **state)
 	stage_close_client(fd);
 }
 
+/* ---- all of it at once ---- */
+
+static void (*const manners[])(int fd) = {answer_ok, answer_ok, answer_ok, answer_and_close, reset_in_body, reset_in_head, answer_unasked, answer_by_bytes,
+	answer_early_and_read, answer_once_then_close, quiet_tunnel, reset_tunnel, close_when_hasty};
+static atomic_uint storm_visits;
+static atomic_bool storm_over;
+
+static void play_any(int fd)
+{
+	struct timeval limit = {1, 0};
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	manners[atomic_fetch_add(&storm_visits, 1) % (sizeof(manners) / sizeof(manners[0]))](fd);
+}
+
+static const char *const storm_requests[] = {
+	GET,
+	GET GET GET,
+	POST_OF(10) "0123456789",
+	POST_OF(8) "part",
+	"GET /a HTTP/1.1\r\nHost: shop.exa",
+	"GET /a HTTP/1.1\r\nHost: shop.example\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nx",
+	"POST /a HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+	"POST /a HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" GET,
+	"GET /a HTTP/1.0\r\nHost: shop.example\r\n\r\n",
+	"HEAD /a HTTP/1.1\r\nHost: nobody.example\r\n\r\n" GET,
+	"NONSENSE\r\n\r\n",
+};
+
+static void *storm_client(void *arg)
+{
+	unsigned seed = *(unsigned *)arg;
+	struct timeval limit = {0, 200000};
+	while (!atomic_load(&storm_over)) {
+		char bytes[4096];
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+		connect(fd, &stage.at.to.any, stage.at.length);
+		say(fd, storm_requests[(unsigned)rand_r(&seed) % (sizeof(storm_requests) / sizeof(storm_requests[0]))]);
+		unsigned end = (unsigned)rand_r(&seed) % 4;
+		if (end == 0)
+			shutdown(fd, SHUT_WR);
+		if (end == 1)
+			reset_at_close(fd);
+		for (unsigned i = (unsigned)rand_r(&seed) % 4; i > 0 && recv(fd, bytes, sizeof(bytes), 0) > 0; i--) {
+		}
+		close(fd);
+	}
+	return NULL;
+}
+
+static void expect_all_at_rest(void)
+{
+	struct proxy_counters counters;
+	for (unsigned i = 0; i < 400; i++) {
+		proxy_read_counters(stage.proxy, &counters);
+		if (counters.open == 0)
+			break;
+		wait_ms(10);
+	}
+	assert_int_equal(counters.open, 0);
+	assert_int_equal(counters.idle, 0);
+	assert_int_equal(counters.tunnels, 0);
+	assert_int_equal(totals_inflight(stage.totals, COLOR_BLUE), 0);
+	assert_int_equal(backend_inflight(stage.backends[0].backend), 0);
+	assert_int_equal(backend_inflight(stage.backends[1].backend), 0);
+	assert_true(table_is_quiet(proxy_table(stage.proxy)));
+}
+
+/* Clients and backends of every manner, and new tables all the time; in the end nothing is left, and nothing is counted that is not there. */
+static void test_storm(void **state)
+{
+	(void)state;
+	enum { CLIENTS = 8 };
+	pthread_t threads[CLIENTS];
+	unsigned seeds[CLIENTS];
+	play(play_any);
+	play(play_any);
+	atomic_store(&storm_over, false);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		seeds[i] = i + 1;
+		pthread_create(&threads[i], NULL, storm_client, &seeds[i]);
+	}
+	for (uint64_t until = now_ms() + 3000; now_ms() < until; wait_ms(5))
+		stage_flip(&stage, COLOR_BLUE);
+	atomic_store(&storm_over, true);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		pthread_join(threads[i], NULL);
+	expect_all_at_rest();
+}
+
 #define flow_test(name) cmocka_unit_test_setup_teardown(name, open_stage, close_stage)
 #define two_workers_test(name) \
 	{ \
@@ -922,6 +1012,7 @@ int main(void)
 		flow_test(test_h2c_stays_here),
 		flow_test(test_named_trailers),
 		flow_test(test_last_hop),
+		two_workers_test(test_storm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
