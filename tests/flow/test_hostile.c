@@ -918,8 +918,8 @@ static void *storm_client(void *arg)
 		char bytes[4096];
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-		connect(fd, &stage.at.to.any, stage.at.length);
-		say(fd, storm_requests[(unsigned)rand_r(&seed) % (sizeof(storm_requests) / sizeof(storm_requests[0]))]);
+		if (connect(fd, &stage.at.to.any, stage.at.length) == 0)
+			say(fd, storm_requests[(unsigned)rand_r(&seed) % (sizeof(storm_requests) / sizeof(storm_requests[0]))]);
 		unsigned end = (unsigned)rand_r(&seed) % 4;
 		if (end == 0)
 			shutdown(fd, SHUT_WR);
