@@ -14,6 +14,7 @@
 
 #define LINE_SIZE 8192u
 #define FIELD_LONGEST 2048u
+#define TAIL_SIZE 512u /* more than numbers, names of fields and the line's end need when all values are cut */
 
 struct line {
 	size_t length;
@@ -35,9 +36,9 @@ static void add(struct line *line, const char *format, ...)
 /* Room is left for what comes behind: each value is cut, and the last bytes are the line's end. */
 static void add_escaped(struct line *line, struct span value, size_t escape(const char *, size_t, char *, size_t))
 {
-	size_t room = LINE_SIZE - line->length - 256, length = value.length < FIELD_LONGEST ? value.length : FIELD_LONGEST;
-	if (value.length > 0 && line->length + 256 < LINE_SIZE)
-		line->length += escape(value.at, length, line->bytes + line->length, room);
+	size_t length = value.length < FIELD_LONGEST ? value.length : FIELD_LONGEST;
+	if (value.length > 0 && line->length + TAIL_SIZE < LINE_SIZE)
+		line->length += escape(value.at, length, line->bytes + line->length, LINE_SIZE - TAIL_SIZE - line->length);
 }
 
 /* What the request's line says: read from the held head, or dashes for a head that could not be read. */

@@ -201,6 +201,12 @@ enum conn_send conn_flush(struct conn *conn)
 	return CONN_SENT;
 }
 
+void conn_keep_alive(struct conn *conn)
+{
+	int on = 1;
+	setsockopt(conn->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
 void conn_shutdown(struct conn *conn)
 {
 	shutdown(conn->fd, SHUT_WR);

@@ -77,6 +77,8 @@ static inline bool conn_has_backlog(const struct conn *conn)
 	return conn->backlog_end > conn->backlog_at;
 }
 
+/* For a connection without a deadline: the kernel finds out whether the peer's machine is still there. */
+void conn_keep_alive(struct conn *conn);
 /* Sends FIN (behind what was sent). */
 void conn_shutdown(struct conn *conn);
 
