@@ -1,7 +1,5 @@
-/* The admin API's doors. Control thread. evhttp reads and writes; here is who may come in, how many, and what happens when descriptors run out.
- *
- * evhttp has no limit on connections and does not tell when one ends. So each gets a buffer that we hold a reference to, and evhttp takes its callbacks off
- * a buffer when it lets go of it: a buffer without callbacks is a connection that is gone. */
+/* The admin API's doors. Control thread. evhttp reads and writes; here is who may come in, and what happens when descriptors run out.
+ * How many may stay, and for how long, is in switch/admin_crowd. */
 #include "switch/admin.h"
 
 #include <errno.h>
@@ -12,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "switch/admin_parts.h"
@@ -28,26 +27,6 @@ static struct admin *the_admin;
 
 /* ---- connections ---- */
 
-static bool is_gone(struct bufferevent *connection)
-{
-	bufferevent_data_cb read = NULL, write = NULL;
-	bufferevent_event_cb event = NULL;
-	bufferevent_getcb(connection, &read, &write, &event, NULL);
-	return !read && !write && !event;
-}
-
-static void forget_gone(struct admin *admin)
-{
-	unsigned kept = 0;
-	for (unsigned i = 0; i < admin->connection_count; i++) {
-		if (is_gone(admin->connections[i]))
-			bufferevent_decref(admin->connections[i]);
-		else
-			admin->connections[kept++] = admin->connections[i];
-	}
-	admin->connection_count = kept;
-}
-
 static void set_accepting(struct admin_door *door, bool accepting)
 {
 	if (!door->listener)
@@ -58,19 +37,20 @@ static void set_accepting(struct admin_door *door, bool accepting)
 		evconnlistener_disable(door->listener);
 }
 
+static void set_doors(struct admin *admin)
+{
+	set_accepting(&admin->local, admin_crowd_has_room(&admin->crowd, false));
+	set_accepting(&admin->remote, admin_crowd_has_room(&admin->crowd, true));
+}
+
 static struct bufferevent *on_connection(struct event_base *loop, void *arg)
 {
-	struct admin *admin = ((struct admin_door *)arg)->admin;
+	struct admin_door *door = arg;
+	struct admin_crowd *crowd = &door->admin->crowd;
 	struct bufferevent *connection = bufferevent_socket_new(loop, -1, 0);
-	forget_gone(admin);
-	if (!connection || admin->connection_count == sizeof(admin->connections) / sizeof(admin->connections[0]))
-		return connection;
-	bufferevent_incref(connection);
-	admin->connections[admin->connection_count++] = connection;
-	if (admin->connection_count >= ADMIN_CONNECTIONS) {
-		set_accepting(&admin->local, false);
-		set_accepting(&admin->remote, false);
-	}
+	admin_crowd_forget(crowd);
+	if (connection && admin_crowd_add(crowd, connection, door->tcp, clock_mono_ms()) && !admin_crowd_has_room(crowd, door->tcp))
+		set_doors(door->admin);
 	return connection;
 }
 
@@ -104,13 +84,10 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
 
 void admin_tick(struct admin *admin)
 {
-	forget_gone(admin);
+	admin_crowd_tick(&admin->crowd, clock_mono_ms());
 	open_reserve(admin);
 	admin_streams_tick(admin);
-	if (admin->connection_count >= ADMIN_CONNECTIONS)
-		return;
-	set_accepting(&admin->local, true);
-	set_accepting(&admin->remote, true);
+	set_doors(admin);
 }
 
 /* ---- doors ---- */
@@ -118,6 +95,7 @@ void admin_tick(struct admin *admin)
 static void on_request(struct evhttp_request *http, void *arg)
 {
 	const struct admin_door *door = arg;
+	admin_crowd_served(&door->admin->crowd, evhttp_connection_get_bufferevent(evhttp_request_get_connection(http)));
 	admin_routes_serve(door->admin, door->tcp, http);
 }
 
@@ -197,7 +175,7 @@ void admin_close(struct admin *admin)
 		return;
 	close_door(&admin->local);
 	close_door(&admin->remote);
-	forget_gone(admin);
+	admin_crowd_forget(&admin->crowd);
 	admin_socket_remove(&admin->socket);
 }
 

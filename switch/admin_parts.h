@@ -7,14 +7,15 @@
 #include <event2/listener.h>
 
 #include "switch/admin.h"
+#include "switch/admin_crowd.h"
 #include "switch/admin_guard.h"
 #include "switch/admin_socket.h"
 #include "switch/ask.h"
 #include "switch/once.h"
 
 #define ADMIN_BODY_BYTES (1024u * 1024u)
-#define ADMIN_CONNECTIONS 64u
 #define ADMIN_STREAMS 16u
+#define ADMIN_REMOTE_STREAMS 8u /* of them over TCP */
 #define ADMIN_STREAM_BYTES (256u * 1024u)
 #define ADMIN_WAITS 256u
 #define ADMIN_RESERVE 8u
@@ -35,13 +36,12 @@ struct admin {
 	struct admin_socket socket;
 	struct addr listen; /* of the remote door, as bound */
 	char token[ADMIN_TOKEN_SIZE];
-	struct bufferevent *connections[ADMIN_CONNECTIONS + 8]; /* each with a reference of ours; see admin.c */
-	unsigned connection_count;
+	struct admin_crowd crowd;
 	int reserve[ADMIN_RESERVE]; /* descriptors, given up when there are no others */
 	struct ask_list asks, waits;
 	unsigned wait_count;
 	struct stream_list streams;
-	unsigned stream_count;
+	unsigned stream_count, remote_stream_count;
 	struct once *once;
 };
 

@@ -80,7 +80,18 @@ static void path_fini(struct path *path)
 		free(path->segments[i]);
 }
 
-/* False when it has too many segments or an empty one: then it is none of ours. */
+/* NULL when it can't be decoded, or holds a NUL, which would hide what comes behind it. */
+static char *decode(const char *raw)
+{
+	size_t length = 0;
+	char *decoded = evhttp_uridecode(raw, 0, &length);
+	if (!decoded || strlen(decoded) == length)
+		return decoded;
+	free(decoded);
+	return NULL;
+}
+
+/* False when it has too many segments, or one that is empty or can't be decoded: then it is none of ours. */
 static bool path_read(struct path *path, const char *text)
 {
 	*path = (struct path){0};
@@ -91,10 +102,11 @@ static bool path_read(struct path *path, const char *text)
 		if (length == 0 || path->count == SEGMENTS)
 			return false;
 		char *raw = memory_text_cut(text, length);
-		path->segments[path->count++] = evhttp_uridecode(raw, 0, NULL);
+		char *segment = decode(raw);
 		free(raw);
-		if (!path->segments[path->count - 1])
+		if (!segment)
 			return false;
+		path->segments[path->count++] = segment;
 		text += length;
 	}
 	return true;
@@ -277,6 +289,7 @@ void admin_routes_serve(struct admin *admin, bool tcp, struct evhttp_request *ht
 	struct ask *ask = ask_new(admin->control, http, &admin->asks);
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
 	const char *text = uri ? evhttp_uri_get_path(uri) : NULL;
+	ask->tcp = tcp;
 	read_peer(ask, tcp);
 	if (tcp && !may_pass(admin, ask))
 		return;

@@ -18,6 +18,7 @@ struct stream {
 	struct events_listener *listener;
 	char *service, *deployment; /* NULL: all */
 	unsigned ticks;
+	bool tcp;
 };
 
 static void on_stream_closed(struct evhttp_connection *connection, void *arg)
@@ -27,6 +28,7 @@ static void on_stream_closed(struct evhttp_connection *connection, void *arg)
 	events_stop_listening(stream->admin->control->events, stream->listener);
 	LIST_REMOVE(stream, link);
 	stream->admin->stream_count--;
+	stream->admin->remote_stream_count -= stream->tcp;
 	if (!evhttp_request_get_connection(stream->http))
 		evhttp_request_free(stream->http); /* libevent lets go of a request whose answer is not over when the peer hangs up */
 	free(stream->service);
@@ -87,23 +89,31 @@ static void start(struct stream *stream)
 	say_hello(stream);
 }
 
+/* The other half of the streams is for the Unix socket, whatever comes over TCP. */
+static bool has_room(const struct admin *admin, bool tcp)
+{
+	return admin->stream_count < ADMIN_STREAMS && (!tcp || admin->remote_stream_count < ADMIN_REMOTE_STREAMS);
+}
+
 void admin_streams_open(struct admin *admin, struct ask *ask)
 {
 	static const char *const names[] = {"service", "deployment"};
 	if (!ask_check_query(ask, names, 2))
 		return;
-	if (admin->stream_count >= ADMIN_STREAMS) {
-		ask_refuse(ask, "too_many_streams", NULL, "%u event streams are open already", ADMIN_STREAMS);
+	if (!has_room(admin, ask->tcp)) {
+		ask_refuse(ask, "too_many_streams", NULL, "%u event streams are open already", ask->tcp ? ADMIN_REMOTE_STREAMS : ADMIN_STREAMS);
 		return;
 	}
 	struct stream *stream = memory_new(sizeof(*stream));
 	stream->admin = admin;
+	stream->tcp = ask->tcp;
 	stream->service = memory_text(ask_read_query(ask, "service"));
 	stream->deployment = memory_text(ask_read_query(ask, "deployment"));
 	stream->http = ask_take_http(ask);
 	ask_drop(ask);
 	LIST_INSERT_HEAD(&admin->streams, stream, link);
 	admin->stream_count++;
+	admin->remote_stream_count += stream->tcp;
 	start(stream);
 }
 

@@ -20,6 +20,8 @@ static void on_client_gone(struct evhttp_connection *connection, void *arg)
 {
 	struct ask *ask = arg;
 	(void)connection;
+	if (!evhttp_request_get_connection(ask->http))
+		evhttp_request_free(ask->http); /* libevent lets go of a request without an answer when the peer hangs up */
 	ask->http = NULL;
 }
 

@@ -23,6 +23,7 @@ struct ask {
 	json_t *body;                /* an object */
 	struct evkeyvalq *query;     /* NULL when there is none */
 	struct actor actor;
+	bool tcp;
 	char *verb;    /* the last segment of the path */
 	char *service; /* the name in the path, or NULL */
 	char *id;      /* of a deployment, or NULL */
