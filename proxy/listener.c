@@ -20,7 +20,6 @@ struct listener {
 	struct deadline deadline;
 	struct worker *worker;
 	int fd;
-	bool paused;
 };
 
 static bool set_options(int fd, const struct addr *addr, struct err *err)
@@ -114,14 +113,12 @@ static void pause_accepting(struct listener *listener)
 	struct worker *worker = listener->worker;
 	worker_count(&worker->counters.accept_paused, 1);
 	event_del(&listener->event);
-	listener->paused = true;
 	worker_arm(worker, &listener->deadline, DEADLINE_accept, PAUSE_MS);
 }
 
 void listener_on_deadline(struct deadline *deadline)
 {
 	struct listener *listener = (struct listener *)((char *)deadline - offsetof(struct listener, deadline));
-	listener->paused = false;
 	event_add(&listener->event, NULL);
 }
 
