@@ -142,36 +142,57 @@ static void explain_request(const json_t *deployment)
 }
 
 /* One moment of the story: the clock, the time since the start, and what it was. */
-static void add_moment(struct grid *grid, const json_t *document, const char *key, uint64_t started, const char *what)
+struct moment {
+	const char *key, *what;
+};
+
+/* A rollback may come before the drain or long after it, so the order is that of the clock; at one instant it is that of the list. */
+static void sort_moments(struct moment *moments, size_t count, const json_t *deployment)
+{
+	for (size_t i = 1; i < count; i++)
+		for (size_t k = i; k > 0 && document_time(deployment, moments[k].key) < document_time(deployment, moments[k - 1].key); k--) {
+			struct moment later = moments[k - 1];
+			moments[k - 1] = moments[k];
+			moments[k] = later;
+		}
+}
+
+static void add_moment(struct grid *grid, const json_t *document, const struct moment *moment, uint64_t started)
 {
 	char when[DOCUMENT_FORM_SIZE], after[DOCUMENT_FORM_SIZE];
-	uint64_t at = document_time(document, key);
+	uint64_t at = document_time(document, moment->key);
 	if (!at)
 		return;
 	document_format_when(at, clock_wall_ms(), when);
 	document_format_span(at > started ? at - started : 0, after);
 	grid_add(grid, PAINT_NONE, "%s", when);
 	grid_add(grid, PAINT_NONE, "+%s", after);
-	grid_add(grid, PAINT_NONE, "%s", what);
+	grid_add(grid, PAINT_NONE, "%s", moment->what);
 }
 
 static void explain_moments(const json_t *deployment)
 {
 	uint64_t started = document_time(deployment, "started_at");
-	struct grid *grid = grid_new(2, "lrl", NULL);
 	char flip[160], stop[80], back[160];
 	snprintf(flip, sizeof(flip), "%s live on every worker, %" PRId64 " us after the flip", document_text_or(deployment, "to", "?"),
 		document_count(deployment, "flip_us"));
 	snprintf(stop, sizeof(stop), "%s can be stopped safely from here on", document_text_or(deployment, "from", "?"));
 	snprintf(back, sizeof(back), "%s live again (%s)", document_text_or(deployment, "from", "?"),
 		document_text_or(json_object_get(deployment, "rollback"), "cause", "?"));
-	add_moment(grid, deployment, "started_at", started, "started");
-	add_moment(grid, deployment, "switched_at", started, flip);
-	add_moment(grid, deployment, "confirmed_at", started, "confirmed");
-	add_moment(grid, deployment, "rolled_back_at", started, back);
-	add_moment(grid, deployment, "drained_at", started, "the color that was left had nothing in flight any more, or its deadline passed");
-	add_moment(grid, deployment, "ended_at", started, "ended");
-	add_moment(grid, deployment, "safe_to_stop_at", started, stop);
+	struct moment moments[] = {
+		{"started_at", "started"},
+		{"switched_at", flip},
+		{"confirmed_at", "confirmed"},
+		{"rolled_back_at", back},
+		{"drained_at", "the color that was left had nothing in flight any more, or its time to drain was over"},
+		{"ended_at", "ended"},
+		{"safe_to_stop_at", stop},
+	};
+	size_t count = sizeof(moments) / sizeof(moments[0]);
+	struct grid *grid = grid_new(2, "lrl", NULL);
+	sort_moments(moments, count, deployment);
+	for (size_t i = 0; i < count; i++)
+		add_moment(grid, deployment, &moments[i], started);
 	grid_print(grid);
 }
 
