@@ -204,7 +204,7 @@ def test_serve_refuses_a_state_directory_without_rights(tmp_path):
     file = write_file(tmp_path, service("shop", '"127.0.0.1:1"', '"127.0.0.1:2"'))
     got = teal("serve", "-c", str(file))
     assert got.code == 1 and "state" in got.err
-    assert got.err.count("\n") == 1
+    assert got.err.count("teal: ") == 1
 
 
 def test_serve_refuses_a_second_daemon(shop, tmp_path):
