@@ -94,9 +94,10 @@ static void check_healthy(const struct gates_input *input, struct gate_result *r
 	if (input->healthy_share <= 0)
 		say(result, true, "the gate is off (gates.healthy is 0%%)");
 	else
-		say(result, input->up >= needed, "%u of %u backend%s of %s %s up%s; %s are required", input->up, input->backends,
+		say(result, input->up >= needed, "%u of %u backend%s of %s %s up%s; %s are required%s%s%s%s", input->up, input->backends,
 			input->backends == 1 ? "" : "s", color_name(input->to), input->up == 1 ? "is" : "are",
-			input->unknown > 0 ? " (some are not probed yet)" : "", share);
+			input->unknown > 0 ? " (some are not probed yet)" : "", share, input->sick ? "; " : "", input->sick ? input->sick : "",
+			input->sick ? " is down: " : "", input->sick ? input->sick_why : "");
 	result->waits = !result->passed;
 }
 

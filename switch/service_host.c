@@ -24,11 +24,20 @@ static uint64_t read_wall_ms(void *arg)
 	return clock_wall_ms();
 }
 
+static const struct member *find_sick(const struct service_color *half)
+{
+	for (size_t i = 0; i < half->count; i++)
+		if (half->members[i]->probed && half->members[i]->health != HEALTH_UP && !half->members[i]->last.ok)
+			return half->members[i];
+	return NULL;
+}
+
 static void read_gates(void *arg, enum color to, struct gates_input *input)
 {
 	const struct service_host *host = arg;
 	const struct service *service = host->service;
 	const struct service_quarantine *quarantine = service_find_quarantine(service, to);
+	const struct member *sick = find_sick(&service->colors[to]);
 	struct service_health health;
 	service_read_health(service, to, &health);
 	*input = (struct gates_input){
@@ -41,6 +50,8 @@ static void read_gates(void *arg, enum color to, struct gates_input *input)
 		.up = health.up,
 		.unknown = health.unknown,
 		.healthy_share = service->conf->gate_healthy,
+		.sick = sick ? sick->name : NULL,
+		.sick_why = sick ? sick->last.detail : NULL,
 		.quarantine = quarantine ? quarantine->deployment : NULL,
 		.version = service->colors[to].now.version,
 		.durable_fault = keeper_fault(host->tools.keeper),

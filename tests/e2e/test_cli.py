@@ -449,7 +449,7 @@ def test_deploy(shop):
 def test_deploy_of_what_never_gets_healthy(shop):
     with backend("v3", status=503) as third:
         done = shop.run("deploy", "--backend", third.address, "--version", "v3", "--wait", "500ms")
-    assert done.code == 6
+    assert done.code == 6 and f"{third.address} is down: status 503" in done.out + done.err
     status = shop.run("status", "--json").json()["services"]["shop"]
     assert status["live"] == "blue" and status["colors"]["green"]["version"] == "v2"
 

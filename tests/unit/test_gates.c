@@ -51,6 +51,8 @@ static const struct gate_case cases[] = {
 	{"quarantined, forced", WITH(.quarantine = "d1", .force = true), -1, false, NULL},
 	{"one of four is down", {.service = "shop", .to = COLOR_GREEN, .backends = 4, .up = 3, .healthy_share = 1}, GATE_HEALTHY, true,
 		"3 of 4 backends of green are up; 100%"},
+	{"one is down, and how", {.service = "shop", .to = COLOR_GREEN, .backends = 1, .healthy_share = 1, .sick = "10.0.0.3:8080", .sick_why = "status 503"},
+		GATE_HEALTHY, true, "; 10.0.0.3:8080 is down: status 503"},
 	{"three of four are enough", {.service = "shop", .to = COLOR_GREEN, .backends = 4, .up = 3, .healthy_share = 0.75}, -1, false, NULL},
 	{"76% of four are four", {.service = "shop", .to = COLOR_GREEN, .backends = 4, .up = 3, .healthy_share = 0.76}, GATE_HEALTHY, true, NULL},
 	{"a third of three is one", {.service = "shop", .to = COLOR_GREEN, .backends = 3, .up = 1, .healthy_share = 1.0 / 3.0}, -1, false, NULL},
