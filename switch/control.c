@@ -2,6 +2,7 @@
  * switch/rounds (time), switch/reload and switch/admin. */
 #include "switch/control.h"
 
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -241,7 +242,10 @@ struct control *control_new(struct event_base *loop, struct conf *conf, struct e
 
 void control_run(struct control *control)
 {
+	struct proxy_counters counters;
 	event_base_loop(control->loop, EVLOOP_NO_EXIT_ON_EMPTY);
+	proxy_read_counters(control->proxy, &counters);
+	log_info("ended: %" PRIu64 " client connections are left", counters.open);
 }
 
 static uint64_t longest_drain_ms(const struct control *control)
