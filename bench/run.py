@@ -79,7 +79,7 @@ def summarise(samples):
     """Medians, and the ratios that they make."""
     summary = {}
     for line, by_proxy in samples.items():
-        medians = {name: {key: statistics.median(sample[key] for sample in runs) for key in runs[0]} for name, runs in by_proxy.items()}
+        medians = {name: {key: statistics.median(sample[key] for sample in runs if key in sample) for key in set().union(*runs)} for name, runs in by_proxy.items()}
         cost = {name: row["us_per_request"] for name, row in medians.items()}
         best = min((cost[name] for name in peers.PEERS if name in cost), default=None)
         for name, row in medians.items():
