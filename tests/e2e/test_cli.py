@@ -15,8 +15,9 @@ import time
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TEAL = os.environ.get("TEAL", str(ROOT / "build" / "release" / "teal"))
+import daemon as rig
+
+TEAL = rig.BINARY
 NOBODY = 65534
 
 

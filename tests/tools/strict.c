@@ -1,8 +1,6 @@
 /* The strict load client: options, loop, and the summary in JSON. See strict.h, and `strict --help`. */
 #include "tests/tools/strict.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>

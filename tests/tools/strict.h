@@ -1,7 +1,7 @@
 /* The strict load client: every request carries an id and every answer must prove that it is the answer to that very request.
  *
- * One thread, one epoll loop. strict.c reads the options, runs the loop and sums up; strict_conn is one connection; strict_answer reads answers (pure);
- * strict_mark knows which color an answer may come from (pure). */
+ * One thread, one epoll loop. strict.c reads the options, runs the loop and sums up; strict_conn is one connection; strict_request writes requests; strict_answer
+ * reads answers (pure); strict_mark knows which color an answer may come from (pure). */
 #ifndef TEAL_TESTS_STRICT_H
 #define TEAL_TESTS_STRICT_H
 
@@ -154,6 +154,14 @@ struct strict_conn {
 	struct strict_answer answer;
 	struct strict_conn *next_idle;
 };
+
+/* ---- strict_request: what is sent ---- */
+
+const char *strict_request_method(enum strict_method method);
+/* Adds the next request of the run to what the connection has to send. */
+void strict_request_add(struct strict_conn *conn);
+
+/* ---- strict_conn, continued ---- */
 
 void strict_conn_init(struct strict_conn *conn, struct strict_run *run, unsigned number);
 void strict_conn_fini(struct strict_conn *conn);

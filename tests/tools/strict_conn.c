@@ -1,4 +1,4 @@
-/* One connection of the strict client: writes requests, reads answers, and says of each whether it is the right one. See strict.h.
+/* One connection of the strict client: sends requests, reads answers, and says of each whether it is the right one. See strict.h.
  *
  * A connection that the peer closes between two requests is opened again without a word (closed_idle); one that is closed with a request under way is a
  * fault, whatever the reason: that request got no answer. */
@@ -14,9 +14,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/text.h"
-
-static const char *const method_names[STRICT_METHODS] = {"GET", "HEAD", "POST"};
 
 void strict_conn_init(struct strict_conn *conn, struct strict_run *run, unsigned number)
 {
@@ -52,8 +49,8 @@ static void lose(struct strict_conn *conn, uint64_t *kind, const char *why)
 		const struct strict_sent *sent = &conn->sent[(conn->first + i) % STRICT_DEPTH];
 		run->tallies[sent->method].failed++;
 		(*kind)++;
-		strict_note(run, "%s %016llx on connection %u: %s, %llu ms after it was sent", method_names[sent->method], (unsigned long long)sent->id,
-			conn->number, why, (unsigned long long)((clock_mono_us() - sent->sent_us) / 1000));
+		strict_note(run, "%s %016llx on connection %u: %s, %llu ms after it was sent", strict_request_method(sent->method),
+			(unsigned long long)sent->id, conn->number, why, (unsigned long long)((clock_mono_us() - sent->sent_us) / 1000));
 	}
 	hang_up(conn);
 }
@@ -64,8 +61,8 @@ static void give_up(struct strict_conn *conn, uint64_t *kind, const char *why)
 	struct strict_run *run = conn->run;
 	(*kind)++;
 	const struct strict_sent *sent = &conn->sent[conn->first];
-	strict_note(run, "%s %016llx on connection %u: %s (status %u, id %s)", method_names[sent->method], (unsigned long long)sent->id, conn->number, why,
-		conn->answer.status, conn->answer.id);
+	strict_note(run, "%s %016llx on connection %u: %s (status %u, id %s)", strict_request_method(sent->method), (unsigned long long)sent->id, conn->number,
+		why, conn->answer.status, conn->answer.id);
 	run->abandoned += conn->count;
 	hang_up(conn);
 }
@@ -108,70 +105,7 @@ static void open_connection(struct strict_conn *conn)
 		strict_answer_init(&conn->answer, false);
 }
 
-/* ---- requests ---- */
-
-static void add_out(struct strict_conn *conn, const char *bytes, size_t length)
-{
-	if (conn->out_length + length > conn->out_size) {
-		conn->out_size = (conn->out_length + length) * 2;
-		conn->out = realloc(conn->out, conn->out_size);
-		if (!conn->out)
-			abort();
-	}
-	memcpy(conn->out + conn->out_length, bytes, length);
-	conn->out_length += length;
-}
-
-/* A body of a length and content that the id decides; every other one is sent in chunks. */
-static uint64_t add_body(struct strict_conn *conn, const struct strict_sent *sent, const char *head)
-{
-	const struct strict_options *options = &conn->run->options;
-	uint64_t dice = text_hash(&sent->id, sizeof(sent->id), TEXT_HASH_SEED);
-	size_t length = (size_t)(dice % (options->body_max + 1));
-	const char *body = conn->run->block + (dice >> 32) % 4096;
-	char line[80];
-	bool chunked = (dice >> 31) & 1;
-	int size = chunked ? snprintf(line, sizeof(line), "Transfer-Encoding: chunked\r\n\r\n")
-			   : snprintf(line, sizeof(line), "Content-Length: %zu\r\n\r\n", length);
-	add_out(conn, head, strlen(head));
-	add_out(conn, line, (size_t)size);
-	for (size_t at = 0; at < length;) {
-		size_t piece = chunked && length - at > 1000 ? 1000 : length - at;
-		if (chunked)
-			add_out(conn, line, (size_t)snprintf(line, sizeof(line), "%zx\r\n", piece));
-		add_out(conn, body + at, piece);
-		if (chunked)
-			add_out(conn, "\r\n", 2);
-		at += piece;
-	}
-	if (chunked)
-		add_out(conn, "0\r\n\r\n", 5);
-	return text_hash(body, length, TEXT_HASH_SEED);
-}
-
-static void add_request(struct strict_conn *conn)
-{
-	struct strict_run *run = conn->run;
-	const struct strict_options *options = &run->options;
-	struct strict_sent *sent = &conn->sent[(conn->first + conn->count) % STRICT_DEPTH];
-	uint64_t number = run->next++;
-	sent->method = options->methods[number % options->method_count];
-	sent->id = (uint64_t)run->nonce << 40 | number;
-	char head[1024];
-	snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: %s\r\nX-Id: %016llx\r\n%s", method_names[sent->method], options->path, options->host,
-		(unsigned long long)sent->id, options->fresh ? "Connection: close\r\n" : "");
-	sent->sent_us = clock_mono_us(); /* before the first byte is written, so that a rule about later requests never catches this one too early */
-	if (sent->method == STRICT_POST) {
-		sent->body_hash = add_body(conn, sent, head);
-	} else {
-		add_out(conn, head, strlen(head));
-		add_out(conn, "\r\n", 2);
-	}
-	if (conn->count++ == 0)
-		strict_answer_init(&conn->answer, sent->method == STRICT_HEAD);
-	run->outstanding++;
-	run->tallies[sent->method].sent++;
-}
+/* ---- sending ---- */
 
 static bool flush(struct strict_conn *conn)
 {
@@ -212,7 +146,7 @@ void strict_conn_go(struct strict_conn *conn)
 		open_connection(conn);
 	if (conn->fd >= 0 && !conn->connecting && conn->count == 0) {
 		do
-			add_request(conn);
+			strict_request_add(conn);
 		while (conn->count < depth && strict_may_send(run));
 		flush(conn);
 	}
@@ -278,7 +212,7 @@ static bool judge_content(struct strict_conn *conn, const struct strict_sent *se
 		return false;
 	}
 	if (!strict_mark_answer(&run->mark, answer->color, sent->sent_us, sent->id))
-		strict_note(run, "%s %016llx was sent after the switch and answered by %s", method_names[sent->method], (unsigned long long)sent->id,
+		strict_note(run, "%s %016llx was sent after the switch and answered by %s", strict_request_method(sent->method), (unsigned long long)sent->id,
 			answer->color);
 	return true;
 }
@@ -304,7 +238,7 @@ static bool take_answer(struct strict_conn *conn)
 	run->statuses[conn->answer.status]++;
 	if (conn->answer.status >= 300) {
 		tally->non_2xx++;
-		strict_note(run, "%s %016llx on connection %u: status %u", method_names[sent->method], (unsigned long long)sent->id, conn->number,
+		strict_note(run, "%s %016llx on connection %u: status %u", strict_request_method(sent->method), (unsigned long long)sent->id, conn->number,
 			conn->answer.status);
 	} else if (!judge_content(conn, sent)) {
 		return false;
