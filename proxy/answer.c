@@ -9,6 +9,7 @@
 #include "proxy/fields.h"
 #include "proxy/pool.h"
 #include "proxy/relay.h"
+#include "proxy/tunnel.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -87,7 +88,7 @@ static void pass(struct exchange *exchange, const struct iovec *head, char *rest
 	else if (conn_send(&exchange->client->conn, head, 1, NULL) == CONN_BROKEN)
 		exchange_fail(exchange, FAIL_client_gone);
 	else
-		relay_open_tunnel(exchange, rest, length);
+		tunnel_open(exchange, rest, length);
 }
 
 static void begin(struct exchange *exchange, const struct head *head, char *rest, size_t length)

@@ -9,6 +9,7 @@
 
 #include "proxy/exchange.h"
 #include "proxy/relay.h"
+#include "proxy/tunnel.h"
 #include "proxy/worker.h"
 
 #define LINGER_MS 2000u
@@ -249,7 +250,7 @@ static void serve_exchange(struct client *client)
 {
 	struct exchange *exchange = client->exchange;
 	if (exchange->step == EXCHANGE_TUNNEL)
-		relay_tunnel(exchange);
+		tunnel_run(exchange);
 	else if (!flush_answer(client))
 		return;
 	else if (exchange->request.done)
@@ -325,47 +326,7 @@ static void on_deadline(struct conn *conn, enum deadline_kind kind)
 
 static const struct conn_handler handler = {on_ready, on_deadline, on_free};
 
-/* ---- orders ---- */
-
-static bool is_overdue(const struct exchange *exchange, const struct table *table)
-{
-	for (size_t i = 0; i < table->service_count; i++) {
-		const struct table_service *service = table->services[i];
-		if (service->totals != exchange->totals)
-			continue;
-		const struct table_color *color = &service->colors[exchange->color];
-		uint64_t before = exchange->step == EXCHANGE_TUNNEL ? color->cut_tunnels_before : color->cut_requests_before;
-		return exchange->generation < before;
-	}
-	return false;
-}
-
-/* No exchange of this generation or a newer one is cut. */
-static uint64_t newest_cut(const struct table *table)
-{
-	uint64_t newest = 0;
-	for (size_t i = 0; i < table->service_count; i++) {
-		for (unsigned c = 0; c < COLOR_COUNT; c++) {
-			const struct table_color *color = &table->services[i]->colors[c];
-			uint64_t later = color->cut_requests_before > color->cut_tunnels_before ? color->cut_requests_before : color->cut_tunnels_before;
-			newest = later > newest ? later : newest;
-		}
-	}
-	return newest;
-}
-
-void client_obey_orders(struct worker *worker)
-{
-	if (!worker->table->has_cuts)
-		return;
-	uint64_t newest = newest_cut(worker->table);
-	for (struct client *client = worker->clients, *next; client; client = next) {
-		struct exchange *exchange = client->exchange;
-		next = client->next;
-		if (exchange && exchange->generation < newest && is_overdue(exchange, worker->table))
-			exchange_cut(exchange);
-	}
-}
+/* ---- the worker's end ---- */
 
 void client_hurry_all(struct worker *worker)
 {

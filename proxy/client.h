@@ -44,8 +44,6 @@ void client_on_exchange_end(struct client *client, bool keep_open, bool unread);
 /* Ends the connection now; an exchange under way must have ended before. */
 void client_close(struct client *client, bool reset);
 
-/* After a new table: ends the exchanges whose time to drain is over. */
-void client_obey_orders(struct worker *worker);
 /* The worker drains: connections without a request get a last moment for one, and are closed then. */
 void client_hurry_all(struct worker *worker);
 /* At the end of the worker. */

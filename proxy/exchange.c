@@ -13,6 +13,7 @@
 #include "proxy/pool.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
+#include "proxy/tunnel.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -294,7 +295,7 @@ static bool flush_request(struct exchange *exchange)
 void exchange_on_backend_ready(struct exchange *exchange)
 {
 	if (exchange->step == EXCHANGE_TUNNEL) {
-		relay_tunnel(exchange);
+		tunnel_run(exchange);
 		return;
 	}
 	if (!flush_request(exchange) || !exchange->upstream->conn.readable)

@@ -1,4 +1,4 @@
-/* Body bytes one way, with back-pressure and a deadline; tunnels both ways. Worker thread.
+/* Body bytes one way, with back-pressure and a deadline. Worker thread.
  *
  * A side is read only while everything read before was taken by the other side's socket, so at most one read's worth is kept per direction. */
 #ifndef TEAL_PROXY_RELAY_H
@@ -24,10 +24,5 @@ void relay_read_answer(struct exchange *exchange);
 
 /* The client's socket took all that was kept for it: reading the answer goes on. */
 void relay_on_client_room(struct exchange *exchange);
-
-/* The 101 went out: from now on bytes go both ways. `bytes` came from the backend behind its head. */
-void relay_open_tunnel(struct exchange *exchange, const char *bytes, size_t length);
-/* One read each way, as far as back-pressure allows. */
-void relay_tunnel(struct exchange *exchange);
 
 #endif

@@ -16,6 +16,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/listener.h"
+#include "proxy/orders.h"
 #include "proxy/pool.h"
 
 uint64_t worker_now_us(struct worker *worker)
@@ -212,7 +213,7 @@ static void take_table(struct worker *worker)
 	worker->table = newest;
 	fit_buffers(worker, &newest->globals);
 	pool_sweep(worker);
-	client_obey_orders(worker);
+	orders_obey(worker);
 	atomic_store_explicit(&worker->acknowledged, newest->generation, memory_order_release);
 	notify(worker->progress_fd);
 }
@@ -226,6 +227,26 @@ static void obey_drain(struct worker *worker)
 	}
 }
 
+void worker_turn(struct worker *worker, bool wait)
+{
+	event_base_loop(worker->base, EVLOOP_ONCE | (!wait || worker->ready_first ? EVLOOP_NONBLOCK : 0));
+	run_ready(worker);
+	take_access(worker);
+	take_table(worker);
+	obey_drain(worker);
+	free_closed(worker);
+	worker->now_known = false;
+}
+
+void worker_close_all(struct worker *worker)
+{
+	listener_close_all(worker, false);
+	client_close_all(worker);
+	pool_close_all(worker);
+	run_ready(worker);
+	free_closed(worker);
+}
+
 static void *run(void *arg)
 {
 	struct worker *worker = arg;
@@ -233,20 +254,9 @@ static void *run(void *arg)
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	take_access(worker);
-	while (!atomic_load_explicit(&worker->stopping, memory_order_acquire)) {
-		event_base_loop(worker->base, EVLOOP_ONCE | (worker->ready_first ? EVLOOP_NONBLOCK : 0));
-		run_ready(worker);
-		take_access(worker);
-		take_table(worker);
-		obey_drain(worker);
-		free_closed(worker);
-		worker->now_known = false;
-	}
-	listener_close_all(worker, false);
-	client_close_all(worker);
-	pool_close_all(worker);
-	run_ready(worker);
-	free_closed(worker);
+	while (!atomic_load_explicit(&worker->stopping, memory_order_acquire))
+		worker_turn(worker, true);
+	worker_close_all(worker);
 	return NULL;
 }
 

@@ -87,6 +87,10 @@ bool worker_init(struct worker *worker, unsigned index, _Atomic(struct table *) 
 bool worker_start(struct worker *worker, struct err *err);
 void worker_join(struct worker *worker);
 void worker_fini(struct worker *worker);
+/* Worker's thread: one turn (see above), waiting for an event when asked and nothing is ready; at the end, everything that is open is closed. Between worker_init and
+ * worker_fini a single-threaded program may call these instead of starting a thread. */
+void worker_turn(struct worker *worker, bool wait);
+void worker_close_all(struct worker *worker);
 /* Any thread: ends the present wait for events. */
 void worker_wake(struct worker *worker);
 
