@@ -75,6 +75,7 @@ static struct fields_to_client decide(struct exchange *exchange)
 		.close = exchange->close_client && out != FRAMING_tunnel,
 		.keep_alive = !exchange->close_client && exchange->client_minor == 0,
 		.upgrade = out == FRAMING_tunnel,
+		.date = worker_date(exchange->worker),
 	};
 }
 

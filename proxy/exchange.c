@@ -79,8 +79,6 @@ static enum fail check_head(struct exchange *exchange, const struct head *head)
 	}
 	body_begin(&exchange->request, &framing);
 	exchange->request.drops_trailers = framing.kind == FRAMING_chunked && fields_names_others(head);
-	if (fields_must_answer(head))
-		return FAIL_request_hops;
 	struct span expect = head_value(head, FIELD_expect);
 	if (expect.length > 0 && head->minor > 0 && !span_is(expect, "100-continue"))
 		return FAIL_request_expectation;
@@ -145,13 +143,18 @@ size_t exchange_begin(struct client *client, char *rest, size_t length)
 	exchange->generation = worker->table->generation;
 	table_hold(exchange->table, worker->index);
 	read_intentions(exchange, head);
+	bool ends_here = fields_must_answer(head);
 	enum fail fail = check_head(exchange, head);
-	if (fail == FAIL_none)
+	if (fail == FAIL_none && !ends_here)
 		fail = route(exchange, head);
 	if (head->method != METHOD_connect && !held_begin(exchange) && fail == FAIL_none)
 		fail = FAIL_request_head_too_large;
 	if (fail != FAIL_none) {
 		exchange_fail(exchange, fail);
+		return 0;
+	}
+	if (ends_here) {
+		reply_as_recipient(exchange, head);
 		return 0;
 	}
 	size_t used = relay_request(exchange, rest, length);

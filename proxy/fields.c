@@ -334,6 +334,8 @@ size_t fields_write_answer(const struct head *head, const struct fields_to_clien
 		put_length(&out, head);
 	if (with->framing == FRAMING_chunked && with->client_minor > 0)
 		put_text(&out, "Transfer-Encoding: chunked\r\n");
+	if (with->date.length > 0 && head->status >= 200 && !has(head, FIELD_date))
+		put_line(&out, "Date: ", with->date);
 	put_answer_connection(&out, head, with);
 	put_via(&out, head);
 	return put_end(&out, to);

@@ -38,12 +38,13 @@ struct fields_to_client {
 	unsigned client_minor; /* 0: the client speaks HTTP/1.0, and gets no Trailer */
 	enum framing_kind
 		framing; /* how the body is sent on: for FRAMING_chunked to an HTTP/1.1 client Transfer-Encoding is written by us, Content-Length by the backend's line */
-	bool close;      /* write `Connection: close` */
-	bool keep_alive; /* an HTTP/1.0 client asked for it and gets `Connection: keep-alive` */
-	bool upgrade;    /* a 101: Upgrade and `Connection: upgrade` pass */
+	bool close;       /* write `Connection: close` */
+	bool keep_alive;  /* an HTTP/1.0 client asked for it and gets `Connection: keep-alive` */
+	bool upgrade;     /* a 101: Upgrade and `Connection: upgrade` pass */
+	struct span date; /* an HTTP-date for a final answer that has none (RFC 9110 section 6.6.1); length 0: none is added */
 };
 
-/* Writes the answer head for the client: always `HTTP/1.1 status reason`, hop-by-hop removed, `Via: 1.1 teal`. Transfer-Encoding is written afresh for
+/* Writes the answer head for the client: always `HTTP/1.1 status reason`, hop-by-hop removed, `Via: 1.1 teal`, `date` where Date is missing. Transfer-Encoding is written afresh for
  * FRAMING_chunked and removed otherwise; Content-Length passes, but a repeated one only once, and none beside a Transfer-Encoding or in a 1xx or 204 answer. A 426 keeps its
  * Upgrade, as it must. Also for interim answers. 0 when larger than `size`, or when Connection names more than 64 fields. */
 size_t fields_write_answer(const struct head *head, const struct fields_to_client *with, char *out, size_t size);

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "proxy/client.h"
 #include "proxy/exchange.h"
@@ -87,14 +86,6 @@ static const struct wish *read_request(struct exchange *exchange, char id[129])
 	return &wishes[0];
 }
 
-static void format_date(struct worker *worker, char out[40])
-{
-	time_t now = (time_t)(worker_wall_us(worker) / 1000000u);
-	struct tm utc;
-	gmtime_r(&now, &utc);
-	strftime(out, 40, "%a, %d %b %Y %H:%M:%S GMT", &utc);
-}
-
 static const char *connection_of(const struct exchange *exchange)
 {
 	if (exchange->close_client)
@@ -102,27 +93,71 @@ static const char *connection_of(const struct exchange *exchange)
 	return exchange->client_minor == 0 ? "Connection: keep-alive\r\n" : "";
 }
 
+/* Our answers keep the connection when the request was read to its end. */
+static bool must_close(const struct exchange *exchange)
+{
+	return !exchange->client_keeps_open || !exchange->request.done || exchange->client->unread || exchange->worker->table->globals.draining;
+}
+
+static void send_whole(struct exchange *exchange, struct iovec *parts, int count, size_t body_length)
+{
+	exchange->answer_started = true;
+	exchange->answer.done = true;
+	exchange->bytes_out = body_length;
+	if (conn_send(&exchange->client->conn, parts, count, NULL) == CONN_BROKEN)
+		exchange->close_client = true;
+	exchange_finish(exchange);
+}
+
 void reply_send(struct exchange *exchange, enum fail fail)
 {
 	struct worker *worker = exchange->worker;
 	const struct fail_row *row = fail_row(fail);
-	char id[129], date[40], body[1024];
+	char id[129], body[1024];
 	const struct wish *wish = read_request(exchange, id);
 	const char *reason = reason_of(row->status);
-	format_date(worker, date);
+	bool bodiless = exchange->method == METHOD_head;
 	exchange->status = row->status;
-	exchange->close_client = !exchange->client_keeps_open || !exchange->request.done || exchange->client->unread || worker->table->globals.draining;
+	exchange->close_client = must_close(exchange);
 	int body_length = snprintf(body, sizeof(body), wish->format, row->status, reason, row->text, id);
 	int length = snprintf(worker->scratch, worker->scratch_size,
 		"HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nCache-Control: no-store\r\nProxy-Status: teal; error=%s; details=\"%s\"\r\n"
 		"X-Request-Id: %s\r\n%s\r\n%s",
-		row->status, reason, date, wish->type, body_length, row->proxy_status, row->text, id, connection_of(exchange),
-		exchange->method == METHOD_head ? "" : body);
-	exchange->answer_started = true;
-	exchange->answer.done = true;
-	exchange->bytes_out = exchange->method == METHOD_head ? 0 : (uint64_t)body_length;
+		row->status, reason, worker_date(worker).at, wish->type, body_length, row->proxy_status, row->text, id, connection_of(exchange),
+		bodiless ? "" : body);
 	struct iovec all = {worker->scratch, (size_t)length};
-	if (conn_send(&exchange->client->conn, &all, 1, NULL) == CONN_BROKEN)
-		exchange->close_client = true;
-	exchange_finish(exchange);
+	send_whole(exchange, &all, 1, bodiless ? 0 : (size_t)body_length);
+}
+
+/* The request as it was received, without what the client would rather not see repeated (RFC 9110 section 9.3.8). Returns its length. */
+static size_t write_trace(const struct head *head, char *out)
+{
+	static const uint32_t secrets = 1u << FIELD_cookie | 1u << FIELD_proxy_authorization;
+	size_t length = (size_t)(head->fields_at - head->method_text.at);
+	memcpy(out, head->method_text.at, length);
+	for (unsigned i = 0; i < head->field_count; i++) {
+		const struct head_field *field = &head->fields[i];
+		if (secrets >> field->id & 1u || span_is((struct span){field->line, field->name_length}, "authorization"))
+			continue;
+		memcpy(out + length, field->line, field->line_length);
+		length += field->line_length;
+	}
+	memcpy(out + length, "\r\n", 2);
+	return length + 2;
+}
+
+void reply_as_recipient(struct exchange *exchange, const struct head *head)
+{
+	struct worker *worker = exchange->worker;
+	bool trace = head->method == METHOD_trace;
+	char start[512];
+	struct iovec parts[2] = {{start, 0}, {worker->scratch, 0}};
+	if (trace)
+		parts[1].iov_len = write_trace(head, worker->scratch);
+	exchange->status = 200;
+	exchange->close_client = must_close(exchange);
+	parts[0].iov_len = (size_t)snprintf(start, sizeof(start), "HTTP/1.1 200 OK\r\nDate: %s\r\n%sContent-Length: %zu\r\n%s\r\n", worker_date(worker).at,
+		trace ? "Content-Type: message/http\r\n" : "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE\r\n", parts[1].iov_len,
+		connection_of(exchange));
+	send_whole(exchange, parts, trace ? 2 : 1, parts[1].iov_len);
 }

@@ -5,8 +5,11 @@
 #include "proxy/fail.h"
 
 struct exchange;
+struct head;
 
 /* Answers for a failure and ends the exchange. */
 void reply_send(struct exchange *exchange, enum fail fail);
+/* Answers OPTIONS or TRACE with `Max-Forwards: 0` as its last recipient (RFC 9110 section 7.6.2); `head` lies in the worker's buffer. Ends the exchange as well. */
+void reply_as_recipient(struct exchange *exchange, const struct head *head);
 
 #endif

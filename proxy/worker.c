@@ -19,25 +19,6 @@
 #include "proxy/orders.h"
 #include "proxy/pool.h"
 
-uint64_t worker_now_us(struct worker *worker)
-{
-	if (!worker->now_known) {
-		worker->now_us = clock_mono_us();
-		worker->now_known = true;
-	}
-	return worker->now_us;
-}
-
-uint64_t worker_wall_us(struct worker *worker)
-{
-	uint64_t now_us = worker_now_us(worker);
-	if (worker->wall_known_us == 0 || now_us - worker->wall_known_us > 1000000u) {
-		worker->wall_offset_us = clock_wall_us() - now_us;
-		worker->wall_known_us = now_us;
-	}
-	return now_us + worker->wall_offset_us;
-}
-
 void worker_queue(struct worker *worker, struct conn *conn)
 {
 	if (conn->queued)

@@ -27,6 +27,8 @@ struct logring;
 #define WORKER_BLOCK_SIZE 4096u       /* what most requests fit into while they are held */
 #define WORKER_HEAD_SLACK 2048u       /* what our own fields may add to a head */
 
+#define WORKER_DATE_LENGTH 29u
+
 /* The access log as one worker sees it. */
 struct worker_access {
 	enum proxy_access format;
@@ -69,6 +71,8 @@ struct worker {
 	struct worker_counters counters;
 	uint64_t id_prefix, id_count;           /* of request ids */
 	uint64_t wall_offset_us, wall_known_us; /* wall clock minus monotonic; when it was read */
+	uint64_t date_s;                        /* the second that `date` tells */
+	char date[WORKER_DATE_LENGTH + 1];
 
 	/* the border to the control thread */
 	_Atomic(struct table *) *newest; /* proxy's published table */
@@ -103,6 +107,8 @@ static inline uint64_t worker_now_ms(struct worker *worker)
 
 /* Wall clock, derived from worker_now_us; set right once a second. */
 uint64_t worker_wall_us(struct worker *worker);
+/* The same as an HTTP-date (RFC 9110 section 5.6.7), written once a second. Valid until the next call. */
+struct span worker_date(struct worker *worker);
 
 /* The ready list: on_ready is called in this turn's second pass, or in the next turn when asked from there. */
 void worker_queue(struct worker *worker, struct conn *conn);

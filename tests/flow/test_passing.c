@@ -159,9 +159,42 @@ static void test_last_hop(void **state)
 	int fd = stage_connect(&stage);
 	stage_send(
 		fd, "OPTIONS /a HTTP/1.1\r\nHost: shop.example\r\nMax-Forwards: 0\r\n\r\nOPTIONS /a HTTP/1.1\r\nHost: shop.example\r\nMax-Forwards: 1\r\n\r\n");
-	assert_int_equal(read_answer(fd), 501);
 	assert_int_equal(read_answer(fd), 200);
+	assert_non_null(strstr(answer, "\r\nAllow: GET, "));
+	assert_int_equal(read_answer(fd), 200);
+	assert_null(strstr(answer, "\r\nAllow: GET, "));
 	assert_int_equal(atomic_load(&actor_heard), 1);
+	stage_send(fd, "TRACE /a HTTP/1.1\r\nHost: shop.example\r\nCookie: secret\r\nX-A: b\r\nauthorization: secret\r\nMax-Forwards: 0\r\n\r\n");
+	assert_int_equal(read_answer(fd), 200);
+	assert_non_null(strstr(answer, "\r\nContent-Type: message/http\r\n"));
+	assert_string_equal(body(), "TRACE /a HTTP/1.1\r\nHost: shop.example\r\nX-A: b\r\nMax-Forwards: 0\r\n\r\n");
+	assert_int_equal(atomic_load(&actor_heard), 1);
+	stage_close_client(fd);
+}
+
+static void answer_with_date(int fd)
+{
+	while (actor_hear_head(fd))
+		actor_say(fd, strstr(actor_head, "GET /dated") ? "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n"
+							       : "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+}
+
+/* RFC 9110 section 6.6.1. */
+static void test_every_final_answer_has_one_date(void **state)
+{
+	(void)state;
+	actor_play(&stage, answer_with_date);
+	int fd = stage_connect(&stage);
+	stage_send(fd, "GET /dated HTTP/1.1\r\nHost: shop.example\r\n\r\n");
+	assert_int_equal(read_answer(fd), 200);
+	assert_null(strstr(strstr(answer, "\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n") + 1, "\r\nDate: "));
+	stage_send(fd, GET);
+	assert_int_equal(read_answer(fd), 103);
+	assert_null(strstr(answer, "\r\nDate: "));
+	assert_int_equal(read_answer(fd), 200);
+	const char *date = strstr(answer, "\r\nDate: ");
+	assert_non_null(date);
+	assert_int_equal(strcspn(date + 8, "\r"), 29);
 	stage_close_client(fd);
 }
 
@@ -191,6 +224,7 @@ int main(void)
 		flow_test(test_h2c_stays_here),
 		flow_test(test_named_trailers),
 		flow_test(test_last_hop),
+		flow_test(test_every_final_answer_has_one_date),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
