@@ -213,6 +213,11 @@ void conf_free(struct conf *conf)
 	free(conf);
 }
 
+const char *conf_balance_name(enum conf_balance balance)
+{
+	return key_find("services.*.balance")->words[balance];
+}
+
 const struct conf_service *conf_find_service(const struct conf *conf, const char *name)
 {
 	for (size_t i = 0; i < conf->service_count; i++)
@@ -240,6 +245,7 @@ static bool split_flag(struct conf *conf, const char *list, const char *key, add
 static bool add_flag_listen(struct conf *conf, const char *key, const char *text, struct err *err)
 {
 	struct conf_listen listen = {0};
+	parse_defaults("listen[]", &listen);
 	if (!value_read(key_find(key), text, &listen, err))
 		return false;
 	conf->listens = memory_grow(conf->listens, conf->listen_count + 1, sizeof(listen));

@@ -12,12 +12,15 @@
 #include "base/color.h"
 
 enum conf_access_format { CONF_ACCESS_OFF, CONF_ACCESS_JSON, CONF_ACCESS_COMBINED };
-enum conf_balance { CONF_LEAST_CONNECTIONS, CONF_ROUND_ROBIN };
+enum conf_balance { CONF_LEAST_CONNECTIONS, CONF_ROUND_ROBIN, CONF_CLIENT_ADDRESS };
+enum conf_proxy_protocol { CONF_PROXY_PROTOCOL_OFF, CONF_PROXY_PROTOCOL_V1, CONF_PROXY_PROTOCOL_V2 };
 enum conf_inconclusive { CONF_INCONCLUSIVE_PROMOTE, CONF_INCONCLUSIVE_ROLLBACK };
 
 struct conf_listen {
 	char *text; /* as written */
 	struct addr address;
+	bool proxy_protocol;  /* every connection must begin with a header of it */
+	unsigned connections; /* 0: only limits.connections */
 };
 
 struct conf_backend {
@@ -29,6 +32,7 @@ struct conf_color {
 	char *version; /* "" when none */
 	struct conf_backend *backends;
 	size_t backend_count;
+	enum conf_proxy_protocol proxy_protocol; /* what is sent in front of each backend connection */
 };
 
 struct conf_status_range {
@@ -97,10 +101,13 @@ struct conf {
 	size_t listen_count;
 	struct {
 		uint64_t header_bytes, body; /* body 0: no limit */
+		uint64_t rate;               /* bytes a second; 0: no least rate */
 		unsigned headers, connections;
+		unsigned connections_per_client; /* 0: no limit */
 	} limits;
 	struct {
 		uint64_t header_ms, idle_ms, connect_ms, response_ms, stall_ms;
+		uint64_t total_ms; /* 0: no limit */
 	} timeouts;
 	struct conf_service *services;
 	size_t service_count;
@@ -133,6 +140,9 @@ const char *conf_find_file(const char *given);
  * $XDG_STATE_HOME/teal (default ~/.local/state/teal). malloc'd. */
 char *conf_default_socket(void);
 char *conf_default_state(void);
+
+/* As it is written in the file. */
+const char *conf_balance_name(enum conf_balance balance);
 
 const struct conf_service *conf_find_service(const struct conf *conf, const char *name);
 

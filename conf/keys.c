@@ -10,10 +10,13 @@
 #define MINUTE (60u * SECOND)
 #define HOUR (60u * MINUTE)
 #define DAY (24u * HOUR)
+#define CONNECTIONS_MAX 10000000u
 
 static const char *const color_words[] = {"blue", "green", NULL};
 static const char *const format_words[] = {"off", "json", "combined", NULL};
-static const char *const balance_words[] = {"least_connections", "round_robin", NULL};
+static const char *const balance_words[] = {"least_connections", "round_robin", "client_address", NULL};
+static const char *const switch_words[] = {"off", "on", NULL};
+static const char *const preface_words[] = {"off", "v1", "v2", NULL};
 static const char *const scheme_words[] = {"http", "https", NULL};
 static const char *const inconclusive_words[] = {"promote", "rollback", NULL};
 static const char *const worker_words[] = {"auto", NULL};
@@ -45,6 +48,11 @@ static const struct key keys[] = {
 	{"listen", KEY_LISTENERS, .most = 64, .text = "Where requests come in. At least one listener is needed."},
 	{"listen[].address", KEY_ADDRESS, .missing = "write where to listen, as in address: 0.0.0.0:80",
 		.text = "`ADDRESS:PORT`, `[IPv6]:PORT`, `unix:/PATH`, or `*:PORT` for every IPv4 and IPv6 address."},
+	{"listen[].proxy_protocol", KEY_EITHER, offsetof(struct conf_listen, proxy_protocol), "off", .words = switch_words,
+		.text = "Whether every connection must begin with a PROXY protocol header, of version 1 or 2, which says who the client is. `on` only where nobody but "
+			"such a proxy can connect: whoever can is believed."},
+	{"listen[].connections", KEY_COUNT, offsetof(struct conf_listen, connections), "0", .most = CONNECTIONS_MAX,
+		.text = "Client connections that may be open at a time on this listener; `0` is no limit but `limits.connections`."},
 	{"listen[].tls", KEY_LATER, .text = "TLS towards clients."},
 	{"listen[].tls.certificates", KEY_LATER, .text = "The certificates, chosen by the name that the client asks for."},
 	{"listen[].tls.certificates[].certificate", KEY_LATER, .text = "The file of a certificate and its chain."},
@@ -57,8 +65,14 @@ static const struct key keys[] = {
 		.text = "Fields in a header section. Beyond it as for `header_bytes`."},
 	{"limits.body", KEY_SIZE, offsetof(struct conf, limits.body), "0", .most = 1ull << 40,
 		.text = "The body of a request; `0` is no limit. A request with more is answered 413."},
-	{"limits.connections", KEY_COUNT, offsetof(struct conf, limits.connections), "20000", .least = 1, .most = 10000000,
+	{"limits.connections", KEY_COUNT, offsetof(struct conf, limits.connections), "20000", .least = 1, .most = CONNECTIONS_MAX,
 		.text = "Client connections that may be open at a time, over all listeners."},
+	{"limits.connections_per_client", KEY_COUNT, offsetof(struct conf, limits.connections_per_client), "0", .most = 65535,
+		.text = "Connections that may be open at a time from one client address, an IPv6 client being its /64; `0` is no limit. Unix sockets do not count. Behind a "
+			"proxy that does not speak the PROXY protocol all clients have the proxy's address."},
+	{"limits.rate", KEY_SIZE, offsetof(struct conf, limits.rate), "100", .most = 1u << 30,
+		.text = "The least that a client must send of a request's body or take of an answer, in bytes a second, on average over the time in which it is waited "
+			"for; `0` is no least rate."},
 
 	{"timeouts", KEY_MAP, .text = "How long teal waits for others."},
 	{"timeouts.header", KEY_DURATION, offsetof(struct conf, timeouts.header_ms), "10s", .least = 1, .most = HOUR,
@@ -71,6 +85,8 @@ static const struct key keys[] = {
 		.text = "For the first byte of a backend's answer, once the request is sent."},
 	{"timeouts.stall", KEY_DURATION, offsetof(struct conf, timeouts.stall_ms), "30s", .least = 1, .most = DAY,
 		.text = "For the next bytes of a body, in either direction."},
+	{"timeouts.total", KEY_DURATION, offsetof(struct conf, timeouts.total_ms), "0", .most = DAY,
+		.text = "For a request and its whole answer, from the first byte of the one to the last of the other; tunnels are left out; `0` is no limit."},
 
 	{"services", KEY_SERVICES, .missing = "name at least one service with its two colors",
 		.text = "The services, by name. A name has letters, digits, `.`, `_` and `-`, at most 63 of them, and is neither `blue` nor `green`."},
@@ -87,11 +103,17 @@ static const struct key keys[] = {
 		.text = "The version it runs, as probes, the history and the quarantine name it."},
 	{"services.*.blue.backends", KEY_BACKENDS, offsetof(struct conf_service, colors[COLOR_BLUE]), .most = 1000, .shown = "none",
 		.text = "`HOST:PORT`, `[IPv6]:PORT` or `unix:/PATH` of each backend. Names are looked up again when they change."},
+	{"services.*.blue.proxy_protocol", KEY_WORD, offsetof(struct conf_service, colors[COLOR_BLUE].proxy_protocol), "off", .words = preface_words,
+		.text = "The version of the PROXY protocol header, with the client's address, that is sent at the start of each connection to a backend. Every connection "
+			"then carries the requests of one client connection alone."},
 	{"services.*.green", KEY_MAP, .missing = "a color that starts without backends is written as green: {}", .text = "The green release."},
 	{"services.*.green.version", KEY_TEXT, offsetof(struct conf_service, colors[COLOR_GREEN].version), "", .most = 128, .text = "As for blue."},
 	{"services.*.green.backends", KEY_BACKENDS, offsetof(struct conf_service, colors[COLOR_GREEN]), .most = 1000, .shown = "none", .text = "As for blue."},
+	{"services.*.green.proxy_protocol", KEY_WORD, offsetof(struct conf_service, colors[COLOR_GREEN].proxy_protocol), "off", .words = preface_words,
+		.text = "As for blue."},
 	{"services.*.balance", KEY_WORD, offsetof(struct conf_service, balance), "least_connections", .words = balance_words,
-		.text = "How a backend of the color is chosen."},
+		.text = "How a backend of the color is chosen. `client_address` sends a client to the same backend for as long as that is up; when a backend goes away, only "
+			"its own clients move."},
 	{"services.*.replay", KEY_MAP, .text = "Which requests may be sent a second time."},
 	{"services.*.replay.methods", KEY_METHODS, .most = 8, .shown = "none",
 		.text = "Methods that the application may safely get twice, besides GET, HEAD, OPTIONS and TRACE: of POST, PUT, PATCH and DELETE. A request that broke off before "

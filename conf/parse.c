@@ -49,17 +49,20 @@ static void refuse_later(const struct place *place, unsigned line, unsigned colu
 	fault_add(place->faults, line, column, "%s%s is not supported by this version of teal", place->shown, what);
 }
 
-/* The map in which a key of this name is known, when there is one below the present map or beside it. */
+/* The map in which a key of this name is known, when there is one below the present map or beside it; one in a list only when there is no other. */
 static const struct key *find_elsewhere(const char *pattern, const char *name)
 {
 	size_t count, top = strcspn(pattern, ".");
-	const struct key *keys = key_table(&count);
+	const struct key *keys = key_table(&count), *in_list = NULL;
 	for (size_t i = 0; i < count; i++) {
 		const char *dot = strrchr(keys[i].path, '.');
-		if (dot && strcmp(dot + 1, name) == 0 && keys[i].type != KEY_LATER && strncmp(keys[i].path, pattern, top) == 0)
+		if (!dot || strcmp(dot + 1, name) != 0 || keys[i].type == KEY_LATER || strncmp(keys[i].path, pattern, top) != 0)
+			continue;
+		if (!strchr(keys[i].path, '['))
 			return &keys[i];
+		in_list = &keys[i];
 	}
-	return NULL;
+	return in_list;
 }
 
 /* The key's path from the map `pattern` on, or all of it where the key is not below that map. */
@@ -215,6 +218,7 @@ static void read_listeners(const struct key *key, const struct place *parent, co
 			continue;
 		}
 		place.object = &conf->listens[conf->listen_count++];
+		parse_defaults(place.pattern, place.object);
 		walk_map(&place, child);
 	}
 }

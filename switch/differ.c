@@ -66,12 +66,17 @@ bool differ_same_access(const struct conf *a, const struct conf *b)
 
 /* ---- read only at the start ---- */
 
+static bool same_listen(const struct conf_listen *a, const struct conf_listen *b)
+{
+	return strcmp(a->text, b->text) == 0 && a->proxy_protocol == b->proxy_protocol && a->connections == b->connections;
+}
+
 static bool same_listens(const struct conf *a, const struct conf *b)
 {
 	if (a->listen_count != b->listen_count)
 		return false;
 	for (size_t i = 0; i < a->listen_count; i++)
-		if (strcmp(a->listens[i].text, b->listens[i].text) != 0)
+		if (!same_listen(&a->listens[i], &b->listens[i]))
 			return false;
 	return true;
 }
@@ -124,6 +129,9 @@ static void list_service(const struct conf_service *a, const struct conf_service
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		if (!differ_same_color(&a->colors[color], &b->colors[color]))
 			say(sentences, "service %s: %s has another version or other backends", b->name, color_name((enum color)color));
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		if (a->colors[color].proxy_protocol != b->colors[color].proxy_protocol)
+			say(sentences, "service %s: %s has another proxy_protocol", b->name, color_name((enum color)color));
 	if (!same_routes(a, b))
 		say(sentences, "service %s: other hosts or paths", b->name);
 	if (!differ_same_probe(&a->probe, &b->probe))
@@ -149,10 +157,11 @@ static bool same_trusted(const struct conf *a, const struct conf *b)
 static void list_globals(const struct conf *a, const struct conf *b, json_t *sentences)
 {
 	if (a->limits.header_bytes != b->limits.header_bytes || a->limits.body != b->limits.body || a->limits.headers != b->limits.headers ||
-		a->limits.connections != b->limits.connections)
+		a->limits.connections != b->limits.connections || a->limits.connections_per_client != b->limits.connections_per_client ||
+		a->limits.rate != b->limits.rate)
 		say(sentences, "other limits");
 	if (a->timeouts.header_ms != b->timeouts.header_ms || a->timeouts.idle_ms != b->timeouts.idle_ms || a->timeouts.connect_ms != b->timeouts.connect_ms ||
-		a->timeouts.response_ms != b->timeouts.response_ms || a->timeouts.stall_ms != b->timeouts.stall_ms)
+		a->timeouts.response_ms != b->timeouts.response_ms || a->timeouts.stall_ms != b->timeouts.stall_ms || a->timeouts.total_ms != b->timeouts.total_ms)
 		say(sentences, "other timeouts");
 	if (!same_trusted(a, b))
 		say(sentences, "other trusted proxies");

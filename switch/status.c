@@ -160,7 +160,7 @@ json_t *status_make_service(const struct service *service)
 	json_object_set_new(object, "undo", current && deployment_has_flipped(current) ? wire_text(current->id) : wire_text(undo ? undo->id : NULL));
 	json_object_set_new(object, "hosts", wire_texts(service->conf->hosts, service->conf->host_count));
 	json_object_set_new(object, "paths", wire_texts(service->conf->paths, service->conf->path_count));
-	json_object_set_new(object, "balance", json_string(service->conf->balance == CONF_ROUND_ROBIN ? "round_robin" : "least_connections"));
+	json_object_set_new(object, "balance", json_string(conf_balance_name(service->conf->balance)));
 	json_object_set_new(object, "bake_s", wire_seconds(service->conf->bake_ms));
 	json_object_set_new(object, "rates", make_pace(service));
 	json_object_set_new(

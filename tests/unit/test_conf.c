@@ -95,6 +95,11 @@ static void defaults_are_those_of_the_contract(void **state)
 	assert_int_equal(conf->timeouts.connect_ms, 3000);
 	assert_int_equal(conf->timeouts.response_ms, 60000);
 	assert_int_equal(conf->timeouts.stall_ms, 30000);
+	assert_int_equal(conf->timeouts.total_ms, 0);
+	assert_int_equal(conf->limits.connections_per_client, 0);
+	assert_int_equal(conf->limits.rate, 100);
+	assert_false(conf->listens[0].proxy_protocol);
+	assert_int_equal(conf->listens[0].connections, 0);
 	free(socket);
 	free(folder);
 	conf_free(conf);
@@ -108,6 +113,8 @@ static void check_service_defaults(const struct conf_service *service)
 	assert_string_equal(service->colors[COLOR_BLUE].version, "");
 	assert_string_equal(service->colors[COLOR_GREEN].version, "");
 	assert_int_equal(service->balance, CONF_LEAST_CONNECTIONS);
+	assert_int_equal(service->colors[COLOR_BLUE].proxy_protocol, CONF_PROXY_PROTOCOL_OFF);
+	assert_int_equal(service->colors[COLOR_GREEN].proxy_protocol, CONF_PROXY_PROTOCOL_OFF);
 	assert_false(service->probe.https);
 	assert_null(service->probe.host);
 	assert_int_equal(service->probe.interval_ms, 1000);
@@ -149,9 +156,9 @@ static void every_value_of_the_root_arrives(void **state)
 	(void)state;
 	struct conf *conf =
 		parse("admin: {socket: /a.sock, listen: '[::1]:9180', token_file: t}\nstate: s\nworkers: 3\naccess_log: {path: '-', format: combined}\n"
-		      "trusted_proxies: [10.0.0.0/8, '::1']\nlisten: [{address: 127.0.0.1:8080}, {address: 'unix:/l'}]\n"
-		      "limits: {header_bytes: 8KiB, headers: 256, body: 1MB, connections: 7}\n"
-		      "timeouts: {header: 1ms, idle: 2s, connect: 1m30s, response: 1h, stall: 1d}\nservices: {a: {blue: {}, green: {}}}\n");
+		      "trusted_proxies: [10.0.0.0/8, '::1']\nlisten: [{address: 127.0.0.1:8080}, {address: 'unix:/l', proxy_protocol: on, connections: 9}]\n"
+		      "limits: {header_bytes: 8KiB, headers: 256, body: 1MB, connections: 7, connections_per_client: 65535, rate: 1KiB}\n"
+		      "timeouts: {header: 1ms, idle: 2s, connect: 1m30s, response: 1h, stall: 1d, total: 5m}\nservices: {a: {blue: {}, green: {}}}\n");
 	assert_string_equal(conf->admin.socket, "/a.sock");
 	assert_string_equal(conf->admin.listen, "[::1]:9180");
 	assert_int_equal(conf->admin.listen_address.port, 9180);
@@ -175,6 +182,13 @@ static void every_value_of_the_root_arrives(void **state)
 	assert_int_equal(conf->timeouts.connect_ms, 90000);
 	assert_int_equal(conf->timeouts.response_ms, 3600000);
 	assert_int_equal(conf->timeouts.stall_ms, 86400000);
+	assert_int_equal(conf->timeouts.total_ms, 300000);
+	assert_int_equal(conf->limits.connections_per_client, 65535);
+	assert_int_equal(conf->limits.rate, 1024);
+	assert_false(conf->listens[0].proxy_protocol);
+	assert_int_equal(conf->listens[0].connections, 0);
+	assert_true(conf->listens[1].proxy_protocol);
+	assert_int_equal(conf->listens[1].connections, 9);
 	conf_free(conf);
 }
 
@@ -183,7 +197,8 @@ static void every_value_of_a_service_arrives(void **state)
 	(void)state;
 	struct conf *conf =
 		parse(LISTEN "services:\n  b:\n    hosts: [Shop.Example, '*.shop.example', '[::1]', 10.0.0.1]\n    paths: [/, /shop/, /a//]\n    live: green\n"
-			     "    blue: {version: 1.10, backends: ['App:80', '10.0.0.1:80']}\n    green: {version: \"no\"}\n    balance: round_robin\n"
+			     "    blue: {version: 1.10, backends: ['App:80', '10.0.0.1:80'], proxy_protocol: v1}\n"
+			     "    green: {version: \"no\", proxy_protocol: v2}\n    balance: round_robin\n"
 			     "    gates: {healthy: 50%}\n    bake: 1m30s\n    rollback: {error_rate: 0.5%, unhealthy_probes: 0, inconclusive: rollback}\n"
 			     "    drain: {requests: 1s, tunnels: 2s}\n    replay: {methods: [post, DELETE]}\n  a: {hosts: [z], blue: {}, green: {}}\n");
 	const struct conf_service *service = &conf->services[0];
@@ -203,7 +218,10 @@ static void every_value_of_a_service_arrives(void **state)
 	assert_string_equal(service->colors[COLOR_BLUE].backends[0].text, "App:80");
 	assert_int_equal(service->colors[COLOR_BLUE].backends[0].address.kind, ADDR_NAME);
 	assert_string_equal(service->colors[COLOR_GREEN].version, "no");
+	assert_int_equal(service->colors[COLOR_BLUE].proxy_protocol, CONF_PROXY_PROTOCOL_V1);
+	assert_int_equal(service->colors[COLOR_GREEN].proxy_protocol, CONF_PROXY_PROTOCOL_V2);
 	assert_int_equal(service->balance, CONF_ROUND_ROBIN);
+	assert_string_equal(conf_balance_name(service->balance), "round_robin");
 	assert_true(service->gate_healthy == 0.5);
 	assert_int_equal(service->bake_ms, 90000);
 	assert_true(service->rollback.error_rate == 0.005);
@@ -214,6 +232,20 @@ static void every_value_of_a_service_arrives(void **state)
 	assert_int_equal(service->replay_method_count, 2);
 	assert_string_equal(service->replay_methods[0], "POST");
 	conf_free(conf);
+}
+
+static void every_balance_has_its_name(void **state)
+{
+	static const char *const names[] = {"least_connections", "round_robin", "client_address"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		char yaml[256];
+		snprintf(yaml, sizeof(yaml), "%s    balance: %s\n", SHOP, names[i]);
+		struct conf *conf = parse(yaml);
+		assert_int_equal(conf->services[0].balance, i);
+		assert_string_equal(conf_balance_name(conf->services[0].balance), names[i]);
+		conf_free(conf);
+	}
 }
 
 static void every_value_of_a_probe_arrives(void **state)
@@ -470,6 +502,7 @@ int main(void)
 		cmocka_unit_test(defaults_of_a_service_are_those_of_the_contract),
 		cmocka_unit_test(every_value_of_the_root_arrives),
 		cmocka_unit_test(every_value_of_a_service_arrives),
+		cmocka_unit_test(every_balance_has_its_name),
 		cmocka_unit_test(every_value_of_a_probe_arrives),
 		cmocka_unit_test(the_places_depend_on_who_runs),
 		cmocka_unit_test(flags_make_one_service),
