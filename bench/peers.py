@@ -2,6 +2,7 @@
 
 Everything listens on 127.0.0.1 at a free port, writes only into the folder of the run, and logs nothing while it is measured.
 """
+import argparse
 import os
 import shutil
 import signal
@@ -31,7 +32,7 @@ http {{
 # Eight buffers of 64 KiB: with the default ones of 4 KiB a body of 64 KiB or 1 MiB costs it half as much again. No temporary files.
 NGINX = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log error; worker_processes 1;
-events {{ worker_connections 8000; }}
+events {{ worker_connections 12000; }}
 http {{
     access_log off; tcp_nodelay on;
     client_body_temp_path {folder}/n1; proxy_temp_path {folder}/n2; fastcgi_temp_path {folder}/n3; uwsgi_temp_path {folder}/n4; scgi_temp_path {folder}/n5;
@@ -47,13 +48,15 @@ http {{
 }}
 """
 
-# HAProxy, twice. One thread; connections to the origin shared by all clients (http-reuse always); no log.
+# HAProxy, twice. One thread; connections to the origin shared by all clients (http-reuse always); no log. It starts where the system gives it fewer descriptors than
+# two for each of maxconn, too.
 # As `haproxy` its buffers are the default ones of 16 KiB, the best for small answers and those of 64 KiB; as `haproxy-splice` they are of 64 KiB and answers are
 # spliced, the best for long bodies. A ratio is to the better of the two and nginx, line by line.
 HAPROXY = """
 global
     nbthread 1
-    maxconn 4000
+    maxconn 12000
+    no strict-limits
     {tune}
 defaults
     mode http
@@ -131,6 +134,14 @@ class Program:
                     total += int(stat.read().split()[0])
         return total / 1e9
 
+    def rss_bytes(self):
+        """Resident memory, by the exact count (the one in /proc/PID/status may be some pages behind on each core)."""
+        total = 0
+        for pid in self.pids():
+            with open(f"/proc/{pid}/smaps_rollup") as rollup:
+                total += next(int(line.split()[1]) for line in rollup if line.startswith("Rss:"))
+        return total * 1024
+
     def stop(self):
         os.killpg(self.process.pid, signal.SIGTERM)
         try:
@@ -193,3 +204,14 @@ def start_teal(folder, build, origin):
 
 STARTERS = {"floor": start_floor, "haproxy": start_haproxy, "haproxy-splice": start_haproxy_splice, "nginx": start_nginx, "teal": start_teal}
 PEERS = ("haproxy", "haproxy-splice", "nginx")
+
+
+def list_of(known):
+    """Reads an option that is a list of known names."""
+    def parse(text):
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+        return names
+    return parse

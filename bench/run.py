@@ -108,21 +108,11 @@ def describe():
             "nginx": version_of([peers.tool("nginx"), "-v"]), "haproxy": version_of([peers.tool("haproxy"), "-v"]), "wrk": version_of([peers.tool("wrk"), "-v"])}
 
 
-def list_of(known):
-    def parse(text):
-        names = text.split(",")
-        for name in names:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
-        return names
-    return parse
-
-
 def parse_arguments():
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lines", type=list_of(LINES), default=["64B", "browser", "64K", "1M", "newconn"], help=f"of {','.join(LINES)}")
-    parser.add_argument("--proxies", type=list_of(peers.STARTERS), default=list(peers.STARTERS))
+    parser.add_argument("--lines", type=peers.list_of(LINES), default=["64B", "browser", "64K", "1M", "newconn"], help=f"of {','.join(LINES)}")
+    parser.add_argument("--proxies", type=peers.list_of(peers.STARTERS), default=list(peers.STARTERS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
     parser.add_argument("--build", default=os.path.join(root, "build/release"), help="where teal and tools/floor are")
