@@ -38,6 +38,11 @@ void backend_release(struct backend *backend)
 	retired = backend;
 }
 
+void backend_set_pooling(struct backend *backend, enum backend_pooling pooling)
+{
+	atomic_store_explicit(&backend->pooling, (uint8_t)pooling, memory_order_relaxed);
+}
+
 bool backend_is_quiet(const struct backend *backend)
 {
 	for (unsigned i = 0; i < backend->workers; i++) {

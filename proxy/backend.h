@@ -33,9 +33,17 @@ struct backend_lane {
 	struct backend *backend;
 };
 
+/* What becomes of idle connections. A backend that is no member of a live color and will not be needed back soon is cold. */
+enum backend_pooling {
+	BACKEND_POOLED, /* kept until they are too old to be relied on */
+	BACKEND_WARM,   /* kept whatever their age: traffic may come back at once; only the backend's FIN closes them */
+	BACKEND_COLD,   /* closed, and none is kept */
+};
+
 struct backend {
 	unsigned references; /* control thread */
 	unsigned workers;
+	_Atomic uint8_t pooling;      /* enum backend_pooling; written by the control thread, with a new table to tell of it; read by workers */
 	char *name;                   /* as configured */
 	struct addr addr;             /* resolved; never ADDR_NAME */
 	atomic_bool retired;          /* no newer table names it: close its idle connections, keep none */
@@ -50,6 +58,12 @@ void backend_hold(struct backend *backend);
 void backend_release(struct backend *backend);
 /* Frees the retired backends that are quiet. Called by proxy_collect, and once more after the workers have ended. Control thread. */
 void backend_collect(void);
+/* Control thread; takes effect on idle connections when a worker takes its next table. */
+void backend_set_pooling(struct backend *backend, enum backend_pooling pooling);
+static inline enum backend_pooling backend_pooling(const struct backend *backend)
+{
+	return (enum backend_pooling)atomic_load_explicit(&backend->pooling, memory_order_relaxed);
+}
 /* True when no lane has a connection or an exchange. A worker counts both down by a release store that is the last thing it does to the lane. Control thread, acquire loads. */
 bool backend_is_quiet(const struct backend *backend);
 

@@ -16,6 +16,8 @@ struct actuator {
 	bool (*in_force)(void *arg, uint64_t ticket);
 	/* Ends what the color was given before the ticket: requests, and with `tunnels` tunnels too. Returns a ticket of its own. */
 	uint64_t (*cut)(void *arg, enum color color, uint64_t ticket, bool tunnels);
+	/* The deployment is over: nothing more is kept ready for a quick way back. */
+	void (*settle)(void *arg);
 	/* Requests that a color was given and has not answered yet, and tunnels through it. */
 	uint64_t (*read_inflight)(void *arg, enum color color);
 	/* Nothing is in flight on the color and no connection to it is open. */

@@ -22,6 +22,12 @@ static uint64_t cut(void *arg, enum color color, uint64_t ticket, bool tunnels)
 	return tables_publish(through->tables);
 }
 
+static void settle(void *arg)
+{
+	const struct actuator_proxy *through = arg;
+	service_settle(through->service);
+}
+
 static uint64_t read_inflight(void *arg, enum color color)
 {
 	const struct actuator_proxy *through = arg;
@@ -36,5 +42,6 @@ static bool is_quiet(void *arg, enum color color)
 
 struct actuator actuator_proxy_make(struct actuator_proxy *through)
 {
-	return (struct actuator){.apply = apply, .in_force = in_force, .cut = cut, .read_inflight = read_inflight, .is_quiet = is_quiet, .arg = through};
+	return (struct actuator){
+		.apply = apply, .in_force = in_force, .cut = cut, .settle = settle, .read_inflight = read_inflight, .is_quiet = is_quiet, .arg = through};
 }

@@ -251,6 +251,14 @@ void service_set_live(struct service *service, enum color live)
 	service->live = live;
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		service->colors[color].cut_requests_before = service->colors[color].cut_tunnels_before = 0;
+	service->colors[live].pooling = BACKEND_POOLED;
+	service->colors[color_other(live)].pooling = BACKEND_WARM;
+	change(service);
+}
+
+void service_settle(struct service *service)
+{
+	service->colors[color_other(service->live)].pooling = BACKEND_COLD;
 	change(service);
 }
 
@@ -281,9 +289,13 @@ static struct table_member *list_members(const struct service_color *half, unsig
 {
 	struct table_member *members = memory_array(half->count, sizeof(*members));
 	*count = 0;
-	for (size_t i = 0; i < half->count; i++)
-		if (half->members[i]->backend)
-			members[(*count)++] = (struct table_member){half->members[i]->backend, half->members[i]->health};
+	for (size_t i = 0; i < half->count; i++) {
+		const struct member *member = half->members[i];
+		if (!member->backend)
+			continue;
+		backend_set_pooling(member->backend, half->pooling); /* it may be a new one: a name has got another address */
+		members[(*count)++] = (struct table_member){member->backend, member->health};
+	}
 	return members;
 }
 

@@ -183,6 +183,12 @@ static uint64_t cut(void *arg, enum color color, uint64_t ticket, bool tunnels)
 	return 8;
 }
 
+static void settle(void *arg)
+{
+	(void)arg;
+	note("settle", NULL);
+}
+
 static uint64_t read_inflight(void *arg, enum color color)
 {
 	(void)arg;
@@ -229,7 +235,8 @@ static void make_switcher(void)
 		.write_deployment = write_deployment,
 		.emit = emit,
 	};
-	static const struct actuator actuator = {.apply = apply, .in_force = in_force, .cut = cut, .read_inflight = read_inflight, .is_quiet = is_quiet};
+	static const struct actuator actuator = {
+		.apply = apply, .in_force = in_force, .cut = cut, .settle = settle, .read_inflight = read_inflight, .is_quiet = is_quiet};
 	static const struct switcher_policy policy = {.drain_requests_ms = 5000, .drain_tunnels_ms = 8000, .error_rate = 0.01, .unhealthy_probes = 3};
 	world.switcher = switcher_new("shop", &host, &actuator);
 	switcher_set_policy(world.switcher, &policy);
