@@ -284,12 +284,19 @@ static bool matches(const uint8_t *a, const uint8_t *b, unsigned bits)
 	return rest == 0 || ((a[whole] ^ b[whole]) & (0xff00u >> rest) & 0xffu) == 0;
 }
 
+bool addr_block_contains_bytes(const struct addr_block *block, enum addr_kind kind, const uint8_t *bytes)
+{
+	return block->kind == kind && matches(block->bytes, bytes, block->bits);
+}
+
 bool addr_block_contains(const struct addr_block *block, const struct addr *addr)
 {
 	const struct in6_addr *v6 = &addr->to.v6.sin6_addr;
-	if (block->kind == ADDR_IPV6)
-		return addr->kind == ADDR_IPV6 && matches(block->bytes, v6->s6_addr, block->bits);
-	if (addr->kind == ADDR_IPV6 && IN6_IS_ADDR_V4MAPPED(v6))
-		return matches(block->bytes, &v6->s6_addr[12], block->bits);
-	return addr->kind == ADDR_IPV4 && matches(block->bytes, (const uint8_t *)&addr->to.v4.sin_addr, block->bits);
+	if (addr->kind == ADDR_IPV4)
+		return addr_block_contains_bytes(block, ADDR_IPV4, (const uint8_t *)&addr->to.v4.sin_addr);
+	if (addr->kind != ADDR_IPV6)
+		return false;
+	if (block->kind == ADDR_IPV4 && IN6_IS_ADDR_V4MAPPED(v6))
+		return addr_block_contains_bytes(block, ADDR_IPV4, &v6->s6_addr[12]);
+	return addr_block_contains_bytes(block, ADDR_IPV6, v6->s6_addr);
 }

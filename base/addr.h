@@ -55,5 +55,7 @@ struct addr_block {
 bool addr_block_parse(const char *text, struct addr_block *block, struct err *err);
 /* IPv4-mapped IPv6 addresses match IPv4 blocks. */
 bool addr_block_contains(const struct addr_block *block, const struct addr *addr);
+/* The same for the 4 or 16 bytes of an ADDR_IPV4 or ADDR_IPV6 address in network order; nothing is taken for an IPv4-mapped one. */
+bool addr_block_contains_bytes(const struct addr_block *block, enum addr_kind kind, const uint8_t *bytes);
 
 #endif

@@ -1,0 +1,134 @@
+/* Connections counted by client address in a table of atomic words. Any worker. Does not know what a connection is, nor close any. */
+#include "proxy/quota.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/memory.h"
+
+#define WINDOW 16u
+#define SLOTS_MIN 64u
+#define COUNT_BITS 16u
+#define COUNT_MASK ((1ull << COUNT_BITS) - 1)
+
+__extension__ typedef unsigned __int128 wide;
+
+struct quota {
+	wide factor, addend; /* secret: nobody can choose addresses that meet in one window */
+	unsigned shift;      /* leaves as many bits of a hash as the table's size has */
+	uint32_t mask;
+	_Atomic uint64_t *slots;
+};
+
+struct quota *quota_new(unsigned connections)
+{
+	uint64_t size = SLOTS_MIN, wanted = 2 * (uint64_t)connections;
+	unsigned bits = 6;
+	while (size < wanted) {
+		size *= 2;
+		bits++;
+	}
+	struct quota *quota = memory_aligned(_Alignof(struct quota), sizeof(*quota));
+	wide random[2];
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		abort(); /* so few bytes are never refused */
+	quota->factor = random[0];
+	quota->addend = random[1];
+	quota->shift = 64 - bits;
+	quota->mask = (uint32_t)(size - 1);
+	quota->slots = memory_array(size, sizeof(*quota->slots));
+	return quota;
+}
+
+void quota_free(struct quota *quota)
+{
+	if (!quota)
+		return;
+	free(quota->slots);
+	free(quota);
+}
+
+/* A number for each client: an IPv6 /64, or an IPv4 address where no unicast IPv6 address can be. */
+static uint64_t number_of(const struct endpoint *client)
+{
+	uint64_t number = client->family == ENDPOINT_IPV4 ? UINT32_MAX : 0;
+	for (unsigned i = 0; i < (client->family == ENDPOINT_IPV4 ? 4 : 8); i++)
+		number = number << 8 | client->bytes[i];
+	return number;
+}
+
+/* The upper half of a linear function modulo 2^128: any two numbers meet as seldom as by chance, for whoever does not know the key. */
+static uint64_t hash_of(const struct quota *quota, uint64_t number)
+{
+	return (uint64_t)((quota->factor * number + quota->addend) >> 64);
+}
+
+static inline bool is_counting(uint64_t word, uint64_t tag)
+{
+	return (word & COUNT_MASK) > 0 && (word & ~COUNT_MASK) == tag;
+}
+
+/* One more in a slot that was seen counting for this tag. False when it no longer is. */
+static bool count_in(_Atomic uint64_t *slot, uint64_t tag, unsigned limit, enum quota_result *result)
+{
+	uint64_t word = atomic_load_explicit(slot, memory_order_relaxed);
+	while (is_counting(word, tag)) {
+		*result = QUOTA_REFUSED;
+		if ((word & COUNT_MASK) >= limit)
+			return true;
+		*result = QUOTA_TAKEN;
+		if (atomic_compare_exchange_weak_explicit(slot, &word, word + 1, memory_order_relaxed, memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
+
+static bool claim(_Atomic uint64_t *slot, uint64_t tag)
+{
+	uint64_t word = atomic_load_explicit(slot, memory_order_relaxed);
+	while ((word & COUNT_MASK) == 0) {
+		if (atomic_compare_exchange_weak_explicit(slot, &word, tag | 1, memory_order_relaxed, memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
+
+enum quota_result quota_take(struct quota *quota, const struct endpoint *client, unsigned limit, uint32_t *slot)
+{
+	assert(limit <= QUOTA_LIMIT_MAX);
+	*slot = QUOTA_NO_SLOT;
+	if (limit == 0 || client->family == ENDPOINT_NONE)
+		return QUOTA_UNCOUNTED;
+	uint64_t hash = hash_of(quota, number_of(client)), tag = hash << COUNT_BITS;
+	uint32_t first = (uint32_t)(hash >> quota->shift);
+	enum quota_result result = QUOTA_UNCOUNTED;
+	for (uint32_t i = 0; i < WINDOW; i++) {
+		uint32_t at = (first + i) & quota->mask;
+		if (!count_in(&quota->slots[at], tag, limit, &result))
+			continue;
+		if (result == QUOTA_TAKEN)
+			*slot = at;
+		return result;
+	}
+	for (uint32_t i = 0; i < WINDOW; i++) {
+		uint32_t at = (first + i) & quota->mask;
+		if (!claim(&quota->slots[at], tag))
+			continue;
+		*slot = at;
+		return QUOTA_TAKEN;
+	}
+	return QUOTA_UNCOUNTED;
+}
+
+void quota_give(struct quota *quota, uint32_t slot)
+{
+	if (slot == QUOTA_NO_SLOT)
+		return;
+	assert(slot <= quota->mask);
+	uint64_t before = atomic_fetch_sub_explicit(&quota->slots[slot], 1, memory_order_relaxed);
+	assert((before & COUNT_MASK) > 0);
+	(void)before;
+}
