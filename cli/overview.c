@@ -164,6 +164,25 @@ void overview_print_service(const char *name, const json_t *service, uint64_t no
 	print_backends(service, now_ms);
 }
 
+/* Only those that were hit. */
+static void print_limits(const json_t *limits)
+{
+	char line[512] = "";
+	size_t length = 0;
+	const char *name;
+	json_t *hits;
+	json_object_foreach((json_t *)(uintptr_t)limits, name, hits)
+	{
+		char count[DOCUMENT_FORM_SIZE];
+		if (json_integer_value(hits) == 0 || length + 64 > sizeof(line))
+			continue;
+		document_format_count(json_integer_value(hits), count);
+		length += (size_t)snprintf(line + length, sizeof(line) - length, "%s%s %s", length > 0 ? ", " : "", name, count);
+	}
+	if (length > 0)
+		screen_line("limits hit: %s", line);
+}
+
 static void print_daemon(const json_t *status)
 {
 	const json_t *connections = json_object_get(status, "connections"), *journal = json_object_get(status, "journal");
@@ -180,6 +199,7 @@ static void print_daemon(const json_t *status)
 		screen_line("the newest state is not on disk yet; the daemon tries again");
 	if (document_has(journal, "fault"))
 		screen_line("the history can't be written: %s", document_text_or(journal, "fault", ""));
+	print_limits(json_object_get(status, "limit_hits"));
 }
 
 void overview_print(const json_t *status)

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "proxy/exchange.h"
+#include "proxy/listener.h"
 #include "proxy/relay.h"
 #include "proxy/tunnel.h"
+#include "proxy/wait.h"
 #include "proxy/worker.h"
 
 #define LINGER_MS 2000u
@@ -48,6 +50,7 @@ static void unlink_client(struct client *client)
 	if (client->next)
 		client->next->previous = client->previous;
 	worker_count(&worker->counters.open, -1);
+	listener_on_client_close(worker, client->listener);
 	if (client->step == CLIENT_IDLE)
 		worker_count(&worker->counters.idle, -1);
 	if (!worker->clients)
@@ -74,18 +77,20 @@ static void read_peer(struct client *client, const struct sockaddr *from, sockle
 
 static const struct conn_handler handler;
 
-void client_open(struct worker *worker, int fd, const struct sockaddr *from, socklen_t length)
+bool client_open(struct worker *worker, int fd, unsigned index, const struct sockaddr *from, socklen_t length)
 {
 	struct client *client = calloc(1, sizeof(*client));
 	if (!client || !conn_open(&client->conn, worker, fd, &handler)) {
 		free(client);
 		close(fd);
-		return;
+		return false;
 	}
+	client->listener = (uint8_t)index;
 	worker_count(&worker->counters.accepted, 1);
 	read_peer(client, from, length);
 	link_client(client);
 	conn_arm(&client->conn, DEADLINE_header, worker->table->globals.header_ms);
+	return true;
 }
 
 static void on_free(struct conn *conn)
@@ -217,7 +222,7 @@ static bool flush_answer(struct client *client)
 		exchange_fail(exchange, FAIL_client_gone);
 		return false;
 	case CONN_KEPT:
-		conn_arm(conn, DEADLINE_stall, exchange->table->globals.stall_ms);
+		wait_for_client(exchange);
 		return true;
 	case CONN_SENT:
 		break;
@@ -312,14 +317,15 @@ static void on_ready(struct conn *conn)
 static void on_deadline(struct conn *conn, enum deadline_kind kind)
 {
 	struct client *client = client_of(conn);
-	if (kind == DEADLINE_stall) {
-		bool sending = conn_has_backlog(conn);
-		exchange_fail(client->exchange, sending ? FAIL_client_stalled : FAIL_request_body_timeout);
+	if (kind == DEADLINE_stall || kind == DEADLINE_room) {
+		wait_on_client_deadline(client->exchange);
 	} else if (kind == DEADLINE_header && client->step == CLIENT_HEAD) {
 		set_step(client, CLIENT_EXCHANGE);
 		client->unread = true;
 		exchange_begin_bad(client, FAIL_request_head_timeout);
 	} else {
+		if (kind != DEADLINE_linger)
+			worker_count(&conn->worker->counters.limits[kind == DEADLINE_idle ? LIMIT_idle : LIMIT_header], 1);
 		client_close(client, false);
 	}
 }

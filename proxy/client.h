@@ -26,6 +26,7 @@ struct client {
 	bool trusted;     /* the peer is a trusted proxy */
 	bool half_closed; /* FIN was read */
 	bool unread;      /* request bytes are left that nobody will read */
+	uint8_t listener; /* its index with the worker */
 	uint8_t address_length;
 	char address[46]; /* of the peer, text */
 };
@@ -35,8 +36,8 @@ static inline struct client *client_of(struct conn *conn)
 	return (struct client *)conn;
 }
 
-/* Takes an accepted socket over. */
-void client_open(struct worker *worker, int fd, const struct sockaddr *from, socklen_t length);
+/* Takes over a socket that the worker's listener `index` accepted. False when it could not, and closed it. */
+bool client_open(struct worker *worker, int fd, unsigned index, const struct sockaddr *from, socklen_t length);
 /* Puts aside what a pipelining client sent behind a request. */
 void client_keep_rest(struct client *client, const char *bytes, size_t length);
 /* The exchange is over: on to the next request, or to the end. `unread`: bytes of its body are still to come. */

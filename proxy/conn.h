@@ -70,6 +70,8 @@ size_t conn_restore_input(struct conn *conn, char *bytes);
  * nothing more can be sent then.
  * *written (may be NULL) is how many bytes the kernel took of these. */
 enum conn_send conn_send(struct conn *conn, const struct iovec *parts, int count, size_t *written);
+/* Bytes in the socket that the peer's machine has not acknowledged. */
+uint64_t conn_unsent(const struct conn *conn);
 /* Tries to empty the backlog. CONN_SENT when nothing is left. */
 enum conn_send conn_flush(struct conn *conn);
 static inline bool conn_has_backlog(const struct conn *conn)

@@ -14,7 +14,9 @@ enum deadline_kind {
 	DEADLINE_connect,  /* a backend's accept */
 	DEADLINE_response, /* the first byte of an answer */
 	DEADLINE_stall,    /* progress of a body, either way */
+	DEADLINE_room,     /* the next look at a full socket */
 	DEADLINE_pool,     /* the end of a backend's oldest idle connection */
+	DEADLINE_total,    /* a whole exchange */
 	DEADLINE_linger,   /* a client's FIN after our last answer */
 	DEADLINE_accept,   /* accepting again after a pause */
 	DEADLINE_KINDS

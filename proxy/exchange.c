@@ -15,6 +15,7 @@
 #include "proxy/reply.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
+#include "proxy/wait.h"
 #include "proxy/worker.h"
 
 #define SAFE_METHODS (1u << METHOD_get | 1u << METHOD_head | 1u << METHOD_options | 1u << METHOD_trace)
@@ -142,6 +143,8 @@ size_t exchange_begin(struct client *client, char *rest, size_t length)
 	exchange->table = worker->table;
 	exchange->generation = worker->table->generation;
 	table_hold(exchange->table, worker->index);
+	if (exchange->table->globals.total_ms > 0)
+		worker_arm(worker, &exchange->total, DEADLINE_total, exchange->table->globals.total_ms);
 	read_intentions(exchange, head);
 	bool ends_here = fields_must_answer(head);
 	enum fail fail = check_head(exchange, head);
@@ -329,7 +332,7 @@ static void drop_upstream(struct exchange *exchange, bool clean)
 
 static bool is_abort(enum fail fail)
 {
-	return fail == FAIL_client_gone || fail == FAIL_client_stalled;
+	return fail == FAIL_client_gone || fail == FAIL_client_stalled || fail == FAIL_client_slow;
 }
 
 static void count_end(struct exchange *exchange)
@@ -372,6 +375,7 @@ static void end(struct exchange *exchange, bool keep_open, bool hang_up)
 {
 	struct client *client = exchange->client;
 	bool unread = !exchange->request.done;
+	deadline_disarm(&exchange->total);
 	if (exchange->worker->access.ring)
 		access_write(exchange);
 	count_end(exchange);
@@ -394,7 +398,7 @@ void exchange_finish(struct exchange *exchange)
 	drop_upstream(exchange, exchange->answer.done && exchange->request.done);
 	if (conn_has_backlog(&exchange->client->conn)) {
 		exchange->step = EXCHANGE_FLUSHING;
-		conn_arm(&exchange->client->conn, DEADLINE_stall, exchange->table->globals.stall_ms);
+		wait_for_client(exchange);
 		return;
 	}
 	end(exchange, keep_open, false);
@@ -404,6 +408,12 @@ void exchange_end_tunnel(struct exchange *exchange, bool reset)
 {
 	drop_upstream(exchange, false);
 	end(exchange, false, reset);
+}
+
+void exchange_on_deadline(struct deadline *deadline)
+{
+	struct exchange *exchange = (struct exchange *)((char *)deadline - offsetof(struct exchange, total));
+	exchange_fail(exchange, FAIL_exchange_timeout);
 }
 
 void exchange_cut(struct exchange *exchange)

@@ -10,8 +10,10 @@
 #include <stdint.h>
 
 #include "proxy/body.h"
+#include "proxy/deadline.h"
 #include "proxy/fail.h"
 #include "proxy/head.h"
+#include "proxy/pace.h"
 #include "proxy/table.h"
 
 struct client;
@@ -73,6 +75,10 @@ struct exchange {
 	enum fail fail;
 
 	uint64_t start_us, first_byte_us, connect_by_ms;
+	struct deadline total; /* of the whole exchange */
+	struct pace pace;      /* of the peer that is waited for: see wait.h */
+	uint64_t unsent;       /* on the socket that is full */
+	bool waits_for_room;   /* not for the client's body */
 	uint64_t bytes_in, bytes_out;
 	unsigned replays;
 	uint32_t inflight_counted; /* 1 while the lane counts it */
@@ -91,6 +97,8 @@ void exchange_on_backend_ready(struct exchange *exchange);
 void exchange_fail(struct exchange *exchange, enum fail fail);
 /* Ends it by order: its time to drain is over, or the worker ends. */
 void exchange_cut(struct exchange *exchange);
+/* DEADLINE_total: its time is over. */
+void exchange_on_deadline(struct deadline *deadline);
 /* Both sides of a tunnel are done, or one broke (reset). */
 void exchange_end_tunnel(struct exchange *exchange, bool reset);
 /* The answer is complete and with the client's socket (or an attempt to be kept was made). */

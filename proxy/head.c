@@ -14,6 +14,7 @@ struct reader {
 	const char *start, *at, *end;
 	enum fail fail;
 	enum fail too_large; /* what passing a limit here is called */
+	enum fail too_many;  /* and too many fields */
 	bool spaced_names;   /* white space before the colon is removed, not refused */
 };
 
@@ -149,7 +150,7 @@ static inline enum head_result read_fields(struct reader *reader, const struct h
 		if (reader->at == reader->end)
 			return HEAD_MORE;
 		if (head->field_count == limits->fields) {
-			reader->fail = reader->too_large;
+			reader->fail = reader->too_many;
 			return HEAD_BAD;
 		}
 		struct head_field *field = &head->fields[head->field_count];
@@ -347,6 +348,7 @@ enum head_result head_parse_request(const char *bytes, size_t length, size_t sca
 	struct reader reader = begin(bytes, length, limits, head);
 	reader.fail = FAIL_request_malformed;
 	reader.too_large = FAIL_request_target_too_long;
+	reader.too_many = FAIL_request_too_many_fields;
 	return settle(&reader, read_request(&reader, limits, head), full, fail);
 }
 
@@ -357,7 +359,7 @@ enum head_result head_parse_answer(const char *bytes, size_t length, size_t scan
 		return HEAD_MORE;
 	struct reader reader = begin(bytes, length, limits, head);
 	reader.fail = FAIL_answer_malformed;
-	reader.too_large = FAIL_answer_head_too_large;
+	reader.too_large = reader.too_many = FAIL_answer_head_too_large;
 	reader.spaced_names = true;
 	return settle(&reader, read_answer(&reader, limits, head), full, fail);
 }

@@ -88,7 +88,7 @@ enum head_result { HEAD_MORE, HEAD_DONE, HEAD_BAD };
 
 /* Reads a request head from the start of `bytes`. `scanned` is how many of them were there at the last HEAD_MORE (0 at first), so that a
  * head that arrives byte by byte costs linear time; a fault other than a stray control may then be seen only when the head is over. On HEAD_BAD
- * *fail says why: request_malformed, request_version, request_head_too_large, request_target_too_long, request_host (no or several Host in 1.1, an
+ * *fail says why: request_malformed, request_version, request_head_too_large, request_too_many_fields, request_target_too_long, request_host (no or several Host in 1.1, an
  * invalid or empty value, an invalid authority in the target). An HTTP/1.0 request needs no Host. A Max-Forwards of OPTIONS or TRACE that is no
  * number is malformed. Up to 4 empty lines before the request line are skipped. */
 enum head_result head_parse_request(const char *bytes, size_t length, size_t scanned, const struct head_limits *limits, struct head *head, enum fail *fail);

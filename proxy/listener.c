@@ -20,6 +20,8 @@ struct listener {
 	struct deadline deadline;
 	struct worker *worker;
 	int fd;
+	unsigned limit, open; /* connections; limit 0: none */
+	bool proxy_protocol;
 };
 
 static bool set_options(int fd, const struct addr *addr, struct err *err)
@@ -100,17 +102,16 @@ int listener_bind(const struct addr *addr, struct addr *bound, struct err *err)
 	return fd;
 }
 
-/* Each worker may have its share of the limit. */
-static bool is_full(const struct worker *worker)
+/* Each worker may have its share of a limit. */
+static uint64_t share_of(const struct table *table, unsigned limit)
 {
-	const struct table *table = worker->table;
-	uint64_t share = (table->globals.connections + table->workers - 1) / table->workers;
-	return atomic_load_explicit(&worker->counters.open, memory_order_relaxed) >= share;
+	return (limit + table->workers - 1) / table->workers;
 }
 
-static void pause_accepting(struct listener *listener)
+static void pause_accepting(struct listener *listener, enum limit limit)
 {
 	struct worker *worker = listener->worker;
+	worker_count(&worker->counters.limits[limit], 1);
 	worker_count(&worker->counters.accept_paused, 1);
 	event_del(&listener->event);
 	worker_arm(worker, &listener->deadline, DEADLINE_accept, PAUSE_MS);
@@ -130,11 +131,31 @@ static bool accept_one(struct listener *listener)
 	int fd = accept4(listener->fd, (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			pause_accepting(listener);
+			pause_accepting(listener, LIMIT_descriptors);
 		return errno == ECONNABORTED || errno == EINTR;
 	}
-	client_open(listener->worker, fd, (struct sockaddr *)&from, length);
+	unsigned index = (unsigned)(listener - listener->worker->listeners);
+	if (client_open(listener->worker, fd, index, (struct sockaddr *)&from, length))
+		listener->open++;
 	return true;
+}
+
+void listener_on_client_close(struct worker *worker, unsigned index)
+{
+	if (index < worker->listener_count) /* they go before their last connections when the worker drains */
+		worker->listeners[index].open--;
+}
+
+/* Pauses where a limit is reached. */
+static bool is_full(struct listener *listener)
+{
+	struct worker *worker = listener->worker;
+	const struct table *table = worker->table;
+	bool full = atomic_load_explicit(&worker->counters.open, memory_order_relaxed) >= share_of(table, table->globals.connections);
+	bool own_full = listener->limit > 0 && listener->open >= share_of(table, listener->limit);
+	if (full || own_full)
+		pause_accepting(listener, full ? LIMIT_connections : LIMIT_listener);
+	return full || own_full;
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
@@ -143,16 +164,12 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	struct listener *listener = arg;
 	for (int i = 0; i < ACCEPTS_A_WAKE_UP; i++) {
-		if (is_full(listener->worker)) {
-			pause_accepting(listener);
-			return;
-		}
-		if (!accept_one(listener))
+		if (is_full(listener) || !accept_one(listener))
 			return;
 	}
 }
 
-bool listener_add(struct worker *worker, int fd, struct err *err)
+bool listener_add(struct worker *worker, int fd, const struct proxy_listen *listen, struct err *err)
 {
 	struct listener *all = realloc(worker->listeners, (worker->listener_count + 1) * sizeof(*all));
 	if (!all)
@@ -161,6 +178,8 @@ bool listener_add(struct worker *worker, int fd, struct err *err)
 	memset(listener, 0, sizeof(*listener));
 	listener->fd = fd;
 	listener->worker = worker;
+	listener->limit = listen->connections;
+	listener->proxy_protocol = listen->proxy_protocol;
 	worker->listeners = all;
 	return true;
 }

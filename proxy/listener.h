@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "proxy/deadline.h"
 
+struct proxy_listen;
 struct worker;
 
 /* Control thread: a bound, listening, non-blocking socket; -1 and a sentence. With `bound` the address really bound is written back (port 0). TCP sockets
@@ -15,10 +16,12 @@ struct worker;
 int listener_bind(const struct addr *addr, struct addr *bound, struct err *err);
 
 /* Control thread, before the worker starts: takes the socket over; then, once all are there, watches them. */
-bool listener_add(struct worker *worker, int fd, struct err *err);
+bool listener_add(struct worker *worker, int fd, const struct proxy_listen *listen, struct err *err);
 bool listener_start_all(struct worker *worker, struct err *err);
 /* Worker's thread (or after it ended): closes all, after accepting what is queued when asked. */
 void listener_close_all(struct worker *worker, bool accept_queued);
+/* A connection that was accepted from the worker's listener `index` has closed. */
+void listener_on_client_close(struct worker *worker, unsigned index);
 /* DEADLINE_accept: accept again. */
 void listener_on_deadline(struct deadline *deadline);
 

@@ -70,12 +70,12 @@ static bool bind_all(struct proxy *proxy, const struct proxy_options *options, s
 	bool fine = true;
 	proxy->listens = memory_array(options->listen_count, sizeof(*proxy->listens));
 	for (size_t i = 0; fine && i < options->listen_count; i++) {
-		fine = bind_address(proxy, &options->listens[i], &proxy->listens[i], fds, err);
+		fine = bind_address(proxy, &options->listens[i].address, &proxy->listens[i], fds, err);
 		if (!fine)
 			break;
 		proxy->listen_count++;
 		for (unsigned w = 0; w < proxy->worker_count; w++) {
-			if (fine && !listener_add(&proxy->workers[w], fds[w], err))
+			if (fine && !listener_add(&proxy->workers[w], fds[w], &options->listens[i], err))
 				fine = false;
 		}
 	}
@@ -114,7 +114,7 @@ static bool start_workers(struct proxy *proxy, const struct proxy_options *optio
 
 struct proxy *proxy_start(const struct proxy_options *options, struct table *first, struct err *err)
 {
-	assert(options->workers > 0);
+	assert(options->workers > 0 && options->listen_count <= PROXY_LISTENS_MAX);
 	struct proxy *proxy = memory_new(sizeof(*proxy));
 	proxy->worker_count = options->workers;
 	if (posix_memalign((void **)&proxy->workers, 64, options->workers * sizeof(struct worker)) != 0)
@@ -235,11 +235,15 @@ void proxy_read_counters(const struct proxy *proxy, struct proxy_counters *out)
 		out->tunnels += atomic_load_explicit(&counters->tunnels, memory_order_relaxed);
 		out->accept_paused += atomic_load_explicit(&counters->accept_paused, memory_order_relaxed);
 		out->unrouted += atomic_load_explicit(&counters->unrouted, memory_order_relaxed);
+		for (unsigned l = 0; l < LIMIT_COUNT; l++)
+			out->limits[l] += atomic_load_explicit(&counters->limits[l], memory_order_relaxed);
 		for (unsigned f = 0; f < FAIL_COUNT; f++) {
 			out->fails[f] += atomic_load_explicit(&counters->fails[f], memory_order_relaxed);
 			out->replays[f] += atomic_load_explicit(&counters->replays[f], memory_order_relaxed);
 		}
 	}
+	for (unsigned l = 0; l < LIMIT_COUNT; l++)
+		out->limits[l] += limit_count_fails((enum limit)l, out->fails);
 }
 
 const struct addr *proxy_listens(const struct proxy *proxy, size_t *count)

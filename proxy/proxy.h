@@ -10,17 +10,26 @@
 
 #include "base/err.h"
 #include "proxy/fail.h"
+#include "proxy/limit.h"
 #include "proxy/table.h"
 
 struct event_base;
 struct logwriter;
 struct proxy;
 
+#define PROXY_LISTENS_MAX 255
+
 enum proxy_access { PROXY_ACCESS_OFF, PROXY_ACCESS_JSON, PROXY_ACCESS_COMBINED };
 
+struct proxy_listen {
+	struct addr address;
+	unsigned connections; /* that may be open on it at a time; 0: no limit of its own */
+	bool proxy_protocol;  /* every connection begins with a PROXY protocol header */
+};
+
 struct proxy_options {
-	unsigned workers;           /* at least 1 */
-	const struct addr *listens; /* may be none */
+	unsigned workers;                   /* at least 1 */
+	const struct proxy_listen *listens; /* may be none; at most PROXY_LISTENS_MAX */
 	size_t listen_count;
 	enum proxy_access access;
 	struct logwriter *access_writer; /* NULL when off; must outlive the proxy */
@@ -57,6 +66,7 @@ struct proxy_counters {
 	uint64_t idle;                /* of these: between two requests */
 	uint64_t tunnels;             /* now */
 	uint64_t accept_paused;       /* times accepting paused because descriptors or the connection limit ran out */
+	uint64_t limits[LIMIT_COUNT]; /* hits */
 	uint64_t unrouted;            /* requests that no service took */
 	uint64_t fails[FAIL_COUNT];   /* by kind, final or replayed */
 	uint64_t replays[FAIL_COUNT]; /* second attempts, by what went wrong first */

@@ -8,6 +8,7 @@
 #include "proxy/exchange.h"
 #include "proxy/held.h"
 #include "proxy/upstream.h"
+#include "proxy/wait.h"
 #include "proxy/worker.h"
 
 #define GATHER_MOST (8u * 1024) /* well within what scratch has beyond the largest head */
@@ -38,34 +39,37 @@ static enum fail pass_request(struct exchange *exchange, const char *bytes, size
 /* The answer waits for room on the client's socket, or for the backend. */
 static void arm_answer(struct exchange *exchange, bool kept)
 {
-	uint64_t stall_ms = exchange->table->globals.stall_ms;
 	if (kept) {
 		conn_disarm(&exchange->upstream->conn);
-		conn_arm(&exchange->client->conn, DEADLINE_stall, stall_ms);
+		wait_for_client(exchange);
 	} else {
-		conn_arm(&exchange->upstream->conn, DEADLINE_stall, stall_ms);
+		conn_arm(&exchange->upstream->conn, DEADLINE_stall, exchange->table->globals.stall_ms);
 	}
 }
 
-void relay_arm_request(struct exchange *exchange)
+/* `bytes` of the request just came from the client. */
+static void arm(struct exchange *exchange, size_t bytes)
 {
-	const struct table_globals *globals = &exchange->table->globals;
 	struct conn *backend = &exchange->upstream->conn;
 	if (exchange->step == EXCHANGE_ANSWERING && !conn_has_backlog(&exchange->client->conn))
 		arm_answer(exchange, false); /* a backend may wait for the request's end before it goes on with its answer */
 	if (exchange->step != EXCHANGE_SENDING)
 		return;
-	if (exchange->request.done) {
+	if (conn_has_backlog(backend)) {
 		conn_disarm(&exchange->client->conn);
-		conn_arm(backend, conn_has_backlog(backend) ? DEADLINE_stall : DEADLINE_response,
-			conn_has_backlog(backend) ? globals->stall_ms : globals->response_ms);
-	} else if (conn_has_backlog(backend)) {
+		wait_for_backend(exchange);
+	} else if (exchange->request.done) {
 		conn_disarm(&exchange->client->conn);
-		conn_arm(backend, DEADLINE_stall, globals->stall_ms);
+		conn_arm(backend, DEADLINE_response, exchange->table->globals.response_ms);
 	} else {
 		conn_disarm(backend);
-		conn_arm(&exchange->client->conn, DEADLINE_stall, globals->stall_ms);
+		wait_for_body(exchange, bytes);
 	}
+}
+
+void relay_arm_request(struct exchange *exchange)
+{
+	arm(exchange, 0);
 }
 
 size_t relay_request(struct exchange *exchange, char *bytes, size_t length)
@@ -87,7 +91,7 @@ size_t relay_request(struct exchange *exchange, char *bytes, size_t length)
 	if (fail != FAIL_none)
 		exchange_fail(exchange, fail);
 	else if (exchange->step >= EXCHANGE_SENDING)
-		relay_arm_request(exchange);
+		arm(exchange, used);
 	return used;
 }
 

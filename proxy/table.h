@@ -86,7 +86,9 @@ struct table_slot {
 /* What holds for the whole proxy, copied into each table. */
 struct table_globals {
 	uint64_t header_ms, idle_ms, connect_ms, response_ms, stall_ms;
+	uint64_t total_ms;                 /* of an exchange; 0: no limit */
 	uint64_t header_bytes, body_bytes; /* body_bytes 0: no limit */
+	uint64_t rate;                     /* bytes a second that a client must send or take at least; 0: no least rate */
 	unsigned headers, connections;
 	bool draining;              /* answers carry `Connection: close` */
 	struct addr_block *trusted; /* owned by the table (copied) */

@@ -62,6 +62,7 @@ void tunnel_open(struct exchange *exchange, const char *bytes, size_t length)
 	worker_count(&worker->counters.tunnels, 1);
 	conn_disarm(client);
 	conn_disarm(backend);
+	deadline_disarm(&exchange->total);
 	conn_keep_alive(backend); /* the client's socket has it from its listener */
 	bool fine = length == 0 || conn_send(client, &early, 1, NULL) != CONN_BROKEN;
 	/* What the client sent behind its request was kept until the 101 came. */

@@ -9,6 +9,7 @@
 
 #include "proxy/exchange.h"
 #include "proxy/pool.h"
+#include "proxy/wait.h"
 #include "proxy/worker.h"
 
 #define SKIP_FIRST_MS 1000u
@@ -94,8 +95,12 @@ static void on_deadline(struct conn *conn, enum deadline_kind kind)
 	if (kind == DEADLINE_connect) {
 		upstream_skip_backend(conn->worker, upstream->lane);
 		exchange_fail(upstream->exchange, FAIL_connect_timeout);
+	} else if (kind == DEADLINE_response) {
+		exchange_fail(upstream->exchange, FAIL_backend_timeout);
+	} else if (kind == DEADLINE_room) {
+		wait_on_backend_deadline(upstream->exchange);
 	} else {
-		exchange_fail(upstream->exchange, kind == DEADLINE_response ? FAIL_backend_timeout : FAIL_backend_stalled);
+		exchange_fail(upstream->exchange, FAIL_backend_stalled);
 	}
 }
 

@@ -67,6 +67,10 @@ static void expire(struct worker *worker)
 			pool_on_deadline(worker, deadline);
 			continue;
 		}
+		if (kind == DEADLINE_total) {
+			exchange_on_deadline(deadline);
+			continue;
+		}
 		struct conn *conn = (struct conn *)((char *)deadline - offsetof(struct conn, deadline));
 		conn->handler->on_deadline(conn, kind);
 	}

@@ -37,7 +37,7 @@ struct worker_access {
 
 struct worker_counters {
 	_Atomic uint64_t accepted, open, idle, tunnels, accept_paused, unrouted;
-	_Atomic uint64_t fails[FAIL_COUNT], replays[FAIL_COUNT];
+	_Atomic uint64_t fails[FAIL_COUNT], replays[FAIL_COUNT], limits[LIMIT_COUNT];
 };
 
 struct worker {

@@ -142,7 +142,7 @@ bool control_open_access(const struct conf *conf, enum proxy_access *access, str
 static bool start_proxy(struct control *control, struct err *err)
 {
 	const struct conf *conf = control->conf;
-	struct addr *listens = memory_array(conf->listen_count, sizeof(*listens));
+	struct proxy_listen *listens = memory_array(conf->listen_count, sizeof(*listens));
 	struct proxy_options options = {.workers = control->workers,
 		.listens = listens,
 		.listen_count = conf->listen_count,
@@ -150,7 +150,7 @@ static bool start_proxy(struct control *control, struct err *err)
 		.on_progress = on_proxy_progress,
 		.arg = control};
 	for (size_t i = 0; i < conf->listen_count; i++)
-		listens[i] = conf->listens[i].address;
+		listens[i] = (struct proxy_listen){conf->listens[i].address, conf->listens[i].connections, conf->listens[i].proxy_protocol};
 	if (control_open_access(conf, &options.access, &control->access_writer, err)) {
 		options.access_writer = control->access_writer;
 		control->proxy = proxy_start(&options, tables_make(control->tables), err);

@@ -241,6 +241,25 @@ static void write_failures(const struct proxy_counters *counters, struct text *o
 	}
 }
 
+static void write_limits(const struct proxy_counters *counters, struct text *out)
+{
+	begin(out, "teal_limit_hits", "counter", "Times that a client or a backend met a limit, by its key.");
+	for (unsigned i = 0; i < LIMIT_COUNT; i++) {
+		const char *labels[] = {"limit", limit_name((enum limit)i), NULL};
+		metrics_add_sample(out, "teal_limit_hits_total", labels, (double)counters->limits[i]);
+	}
+}
+
+static void write_replays(const struct proxy_counters *counters, struct text *out)
+{
+	begin(out, "teal_replays", "counter", "Attempts repeated on another connection or backend, by what went wrong first.");
+	for (unsigned i = FAIL_none + 1; i < FAIL_COUNT; i++) {
+		const char *labels[] = {"kind", fail_row((enum fail)i)->name, NULL};
+		if (counters->replays[i] > 0)
+			metrics_add_sample(out, "teal_replays_total", labels, (double)counters->replays[i]);
+	}
+}
+
 static void write_daemon(const struct control *control, struct text *out)
 {
 	const char *build[] = {"version", TEAL_VERSION, NULL};
@@ -250,6 +269,8 @@ static void write_daemon(const struct control *control, struct text *out)
 	metrics_add_sample(out, "teal_build_info", build, 1);
 	write_connections(&counters, out);
 	write_failures(&counters, out);
+	write_replays(&counters, out);
+	write_limits(&counters, out);
 	add_plain(out, "teal_accepted_connections", "counter", "_total", "Client connections accepted.", (double)counters.accepted);
 	add_plain(out, "teal_accept_paused", "counter", "_total", "Times that accepting paused for want of descriptors or connections.",
 		(double)counters.accept_paused);

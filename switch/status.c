@@ -210,6 +210,17 @@ static json_t *make_connections(const struct control *control)
 		wire_count(counters.unrouted));
 }
 
+/* How often peers hit each limit since the start. */
+static json_t *make_limits(const struct control *control)
+{
+	struct proxy_counters counters;
+	json_t *object = json_object();
+	proxy_read_counters(control->proxy, &counters);
+	for (unsigned i = 0; i < LIMIT_COUNT; i++)
+		json_object_set_new(object, limit_name((enum limit)i), wire_count(counters.limits[i]));
+	return object;
+}
+
 json_t *status_make(const struct control *control)
 {
 	json_t *status = json_object(), *services = json_object();
@@ -229,6 +240,7 @@ json_t *status_make(const struct control *control)
 	json_object_set_new(status, "acknowledged", wire_count(proxy_acknowledged(control->proxy)));
 	json_object_set_new(status, "journal", make_journal(control));
 	json_object_set_new(status, "connections", make_connections(control));
+	json_object_set_new(status, "limit_hits", make_limits(control));
 	json_object_set_new(status, "access_log_dropped", wire_count(control->access_writer ? logwriter_dropped(control->access_writer) : 0));
 	json_object_set_new(status, "services", services);
 	return status;

@@ -93,6 +93,8 @@ static struct table_globals make_globals(const struct tables *tables)
 		.connect_ms = conf->timeouts.connect_ms,
 		.response_ms = conf->timeouts.response_ms,
 		.stall_ms = conf->timeouts.stall_ms,
+		.total_ms = conf->timeouts.total_ms,
+		.rate = conf->limits.rate,
 		.header_bytes = conf->limits.header_bytes,
 		.body_bytes = conf->limits.body,
 		.headers = conf->limits.headers,

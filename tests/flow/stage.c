@@ -335,6 +335,12 @@ static void on_progress(void *arg)
 
 void stage_open(struct stage *stage, unsigned workers, unsigned blue, unsigned green)
 {
+	struct proxy_listen listen = {0};
+	stage_open_behind(stage, workers, blue, green, listen);
+}
+
+void stage_open_behind(struct stage *stage, unsigned workers, unsigned blue, unsigned green, struct proxy_listen listen)
+{
 	static const char *const hosts[] = {"shop.example"};
 	memset(stage, 0, sizeof(*stage));
 	stage->workers = workers;
@@ -354,9 +360,8 @@ void stage_open(struct stage *stage, unsigned workers, unsigned blue, unsigned g
 		open_backend(stage, "blue");
 	for (unsigned i = 0; i < green; i++)
 		open_backend(stage, "green");
-	struct addr listen;
 	struct err err;
-	assert(addr_parse_listen("127.0.0.1:0", &listen, &err));
+	assert(addr_parse_listen("127.0.0.1:0", &listen.address, &err));
 	struct proxy_options options = {.workers = workers, .listens = &listen, .listen_count = 1, .loop = stage->loop, .on_progress = on_progress};
 	stage->proxy = proxy_start(&options, make_table(stage, COLOR_BLUE), &err);
 	if (!stage->proxy) {

@@ -44,6 +44,8 @@ struct stage {
 
 /* Starts `blue` and `green` backends and a proxy in front, with blue live. */
 void stage_open(struct stage *stage, unsigned workers, unsigned blue, unsigned green);
+/* The same with a listener of this kind; its address is not looked at. */
+void stage_open_behind(struct stage *stage, unsigned workers, unsigned blue, unsigned green, struct proxy_listen listen);
 void stage_close(struct stage *stage);
 /* The backend listens no more. */
 void stage_kill_backend(struct stage *stage, unsigned i);

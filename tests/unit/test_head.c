@@ -384,7 +384,7 @@ static const struct limit_case limit_cases[] = {
 		FAIL_request_target_too_long},
 	{"9110 15.5.15 the version does not fit", false, TEXT("GET /aaaaaaaa HTTP/1.1\r\n" HOST "\r\n"), {20, 8}, HEAD_BAD, FAIL_request_target_too_long},
 	{"6585 5 as many fields as allowed", false, TEXT(LINE HOST "A: b\r\n\r\n"), {99, 2}, HEAD_DONE, FAIL_none},
-	{"6585 5 one field too many", false, TEXT(LINE HOST "A: b\r\nC: d\r\n\r\n"), {99, 2}, HEAD_BAD, FAIL_request_head_too_large},
+	{"6585 5 one field too many", false, TEXT(LINE HOST "A: b\r\nC: d\r\n\r\n"), {99, 2}, HEAD_BAD, FAIL_request_too_many_fields},
 	{"an answer of just the size", true, TEXT("HTTP/1.1 200 OK\r\n\r\n"), {19, 8}, HEAD_DONE, FAIL_none},
 	{"an answer one byte too long", true, TEXT("HTTP/1.1 200 OK\r\n\r\n"), {18, 8}, HEAD_BAD, FAIL_answer_head_too_large},
 	{"an answer whose status line does not fit", true, TEXT("HTTP/1.1 200 OK\r\n\r\n"), {10, 8}, HEAD_BAD, FAIL_answer_head_too_large},
