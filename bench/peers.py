@@ -60,7 +60,7 @@ global
     {tune}
 defaults
     mode http
-    http-reuse always
+    http-reuse {reuse}
     {splice}
     timeout client 1h
     timeout server 1h
@@ -186,14 +186,19 @@ def start_nginx(folder, build, origin):
     return Program("nginx", [tool("nginx"), "-c", path, "-e", f"{folder}/nginx.log"], port, PROXY_CORE)
 
 
-def start_haproxy(folder, build, origin, name="haproxy", tune="", splice=""):
+def start_haproxy(folder, build, origin, name="haproxy", tune="", splice="", reuse="always"):
     port = free_port()
-    path = write(os.path.join(folder, name + ".conf"), HAPROXY.format(port=port, origin=origin, tune=tune, splice=splice))
+    path = write(os.path.join(folder, name + ".conf"), HAPROXY.format(port=port, origin=origin, tune=tune, splice=splice, reuse=reuse))
     return Program(name, [tool("haproxy"), "-q", "-db", "-f", path], port, PROXY_CORE)
 
 
 def start_haproxy_splice(folder, build, origin):
     return start_haproxy(folder, build, origin, "haproxy-splice", "tune.bufsize 65536", "option splice-response")
+
+
+def start_haproxy_safe(folder, build, origin):
+    """As it is by default: the first request of a client's connection has a backend connection of its own."""
+    return start_haproxy(folder, build, origin, "haproxy-safe", reuse="safe")
 
 
 def start_teal(folder, build, origin):

@@ -24,6 +24,8 @@ static const char usage[] = "usage: backend [OPTION]...\n"
 			    "  --body N          bytes of an answer to GET, at most 65536; default 64\n"
 			    "  --vary            0 to N bytes instead, every fourth answer in chunks\n"
 			    "  --idle-ms N       closes connections that are idle for so long\n"
+			    "  --close-within-ms N  closes connections at random 0 to N milliseconds after an answer\n"
+			    "  --announce P      share of the answers that say so by Connection: close, from 0 to 1\n"
 			    "  --log-ids FILE    appends the X-Id of each POST that was read\n";
 
 static void refuse_usage(const char *what)
@@ -68,6 +70,12 @@ static void read_option(struct echo_options *options, int letter)
 	case 'i':
 		options->idle_ms = strtoull(optarg, NULL, 10);
 		break;
+	case 'w':
+		options->close_within_ms = strtoull(optarg, NULL, 10);
+		break;
+	case 'a':
+		options->announce = strtod(optarg, NULL);
+		break;
 	case 'l':
 		options->log_ids = open(optarg, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 		if (options->log_ids < 0)
@@ -86,7 +94,7 @@ static void read_options(struct echo_options *options, int argc, char **argv)
 {
 	static const struct option names[] = {{"port", 1, NULL, 'p'}, {"listen", 1, NULL, 'L'}, {"color", 1, NULL, 'c'}, {"version", 1, NULL, 'v'},
 		{"fail-rate", 1, NULL, 'f'}, {"delay-ms", 1, NULL, 'd'}, {"body", 1, NULL, 'b'}, {"vary", 0, NULL, 'V'}, {"idle-ms", 1, NULL, 'i'},
-		{"log-ids", 1, NULL, 'l'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"close-within-ms", 1, NULL, 'w'}, {"announce", 1, NULL, 'a'}, {"log-ids", 1, NULL, 'l'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct err err;
 	*options = (struct echo_options){.color = "blue", .version = "1", .body = 64, .log_ids = -1};
 	addr_parse_listen("127.0.0.1:0", &options->listen, &err);
@@ -144,6 +152,20 @@ static struct evconnlistener *listen_there(struct echo *echo)
 	return listener;
 }
 
+/* Its timers are exact: some tests need an end of a connection between two milliseconds. */
+static struct event_base *make_loop(void)
+{
+	struct event_config *config = event_config_new();
+	if (!config)
+		abort();
+	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+	struct event_base *loop = event_base_new_with_config(config);
+	event_config_free(config);
+	if (!loop)
+		abort();
+	return loop;
+}
+
 int main(int argc, char **argv)
 {
 	static struct echo echo;
@@ -151,7 +173,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ECHO_BLOCK; i++)
 		echo.block[i] = (char)(i * 31 + (i >> 8) * 7);
 	signal(SIGPIPE, SIG_IGN);
-	echo.loop = event_base_new();
+	echo.loop = make_loop();
 	struct evconnlistener *listener = listen_there(&echo);
 	const int numbers[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
 	struct event *signals[4];

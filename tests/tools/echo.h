@@ -16,12 +16,14 @@
 struct echo_options {
 	struct addr listen;
 	const char *color, *version;
-	double fail_rate;  /* share of requests answered by 500 */
-	uint64_t delay_ms; /* before each answer but /health */
-	size_t body;       /* bytes of an answer to GET */
-	bool vary;         /* answers of 0 to `body` bytes, every fourth one in chunks */
-	uint64_t idle_ms;  /* close a connection that is idle for so long; 0: never */
-	int log_ids;       /* where to write the id of each POST read; -1: nowhere */
+	double fail_rate;         /* share of requests answered by 500 */
+	uint64_t delay_ms;        /* before each answer but /health */
+	size_t body;              /* bytes of an answer to GET */
+	bool vary;                /* answers of 0 to `body` bytes, every fourth one in chunks */
+	uint64_t idle_ms;         /* close a connection that is idle for so long; 0: never */
+	uint64_t close_within_ms; /* close a connection at random so soon after each answer, unless the next request comes first; 0: never */
+	double announce;          /* share of the answers before such an end that say Connection: close, from 0 to 1 */
+	int log_ids;              /* where to write the id of each POST read; -1: nowhere */
 };
 
 struct echo {

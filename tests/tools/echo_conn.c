@@ -26,10 +26,12 @@
 struct echo_conn {
 	struct echo *echo;
 	struct bufferevent *bytes;
-	struct event *timer; /* a delayed answer, or the next piece of a slow body */
+	struct event *timer;   /* a delayed answer, or the next piece of a slow body */
+	struct event *parting; /* the end that --close-within-ms gave this connection */
 	struct echo_request request;
 	uint64_t slow_left, slow_done, slow_rate;
 	bool answering, continued, closing, tunnel;
+	bool announced; /* the answer says that the connection ends */
 };
 
 static void serve(struct echo_conn *conn);
@@ -38,6 +40,7 @@ static void conn_free(struct echo_conn *conn)
 {
 	echo_request_fini(&conn->request);
 	event_free(conn->timer);
+	event_free(conn->parting);
 	bufferevent_free(conn->bytes);
 	free(conn);
 }
@@ -53,6 +56,13 @@ static void after(struct echo_conn *conn, uint64_t ms)
 	event_add(conn->timer, &delay);
 }
 
+static void part_later(struct echo_conn *conn)
+{
+	uint64_t delay_us = (uint64_t)(drand48() * (double)conn->echo->options.close_within_ms * 1000);
+	struct timeval delay = {.tv_sec = (time_t)(delay_us / 1000000), .tv_usec = (suseconds_t)(delay_us % 1000000)};
+	event_add(conn->parting, &delay);
+}
+
 /* The answer is written: on to the next request, or to the end once everything is sent. */
 static void finish(struct echo_conn *conn)
 {
@@ -66,6 +76,8 @@ static void finish(struct echo_conn *conn)
 		bufferevent_disable(conn->bytes, EV_READ);
 	else
 		bufferevent_enable(conn->bytes, EV_READ);
+	if (conn->echo->options.close_within_ms > 0)
+		part_later(conn);
 }
 
 static void add_head(struct echo_conn *conn, unsigned status)
@@ -79,7 +91,7 @@ static void add_head(struct echo_conn *conn, unsigned status)
 		evbuffer_add_printf(out, "X-Id: %s\r\n", conn->request.id);
 	if (strcmp(conn->request.method, "POST") == 0)
 		evbuffer_add_printf(out, "X-Request-Hash: %016llx\r\n", (unsigned long long)conn->request.hash);
-	if (conn->request.closes)
+	if (conn->request.closes || conn->announced)
 		evbuffer_add_printf(out, "Connection: close\r\n");
 }
 
@@ -213,11 +225,14 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 /* A whole request is there. */
 static void begin_answer(struct echo_conn *conn)
 {
+	const struct echo_options *options = &conn->echo->options;
 	const char *path = conn->request.path;
 	conn->answering = true;
+	event_del(conn->parting);
+	conn->announced = options->close_within_ms > 0 && drand48() < options->announce;
 	bufferevent_disable(conn->bytes, EV_READ);
 	log_id(conn);
-	uint64_t delay_ms = strncmp(path, "/wait", 5) == 0 ? echo_request_number(&conn->request, "ms", 0) : conn->echo->options.delay_ms;
+	uint64_t delay_ms = strncmp(path, "/wait", 5) == 0 ? echo_request_number(&conn->request, "ms", 0) : options->delay_ms;
 	if (strcmp(path, "/health") == 0)
 		answer(conn, conn->echo->sick ? 503 : 200, conn->echo->sick ? "sick\n" : "ok\n", conn->echo->sick ? 5 : 3, false);
 	else if (conn->request.upgrade)
@@ -232,7 +247,7 @@ static void begin_answer(struct echo_conn *conn)
 
 static void serve(struct echo_conn *conn)
 {
-	while (!conn->answering && !conn->closing) {
+	while (!conn->answering && !conn->closing && !conn->announced) {
 		if (!echo_request_read(&conn->request, bufferevent_get_input(conn->bytes))) {
 			conn->request.closes = true;
 			answer(conn, 500, "no HTTP\n", 8, false);
@@ -246,6 +261,16 @@ static void serve(struct echo_conn *conn)
 		conn->continued = true;
 		evbuffer_add_printf(output_of(conn), "HTTP/1.1 100 Continue\r\n\r\n");
 	}
+}
+
+static void on_parting(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	struct echo_conn *conn = arg;
+	conn->closing = true;
+	if (evbuffer_get_length(output_of(conn)) == 0)
+		conn_free(conn);
 }
 
 static void on_conn_read(struct bufferevent *bytes, void *arg)
@@ -283,8 +308,9 @@ void echo_conn_start(struct echo *echo, evutil_socket_t fd)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	conn->echo = echo;
 	conn->timer = event_new(echo->loop, -1, 0, on_timer, conn);
+	conn->parting = event_new(echo->loop, -1, 0, on_parting, conn);
 	conn->bytes = bufferevent_socket_new(echo->loop, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (!conn->timer || !conn->bytes)
+	if (!conn->timer || !conn->parting || !conn->bytes)
 		abort();
 	echo_request_init(&conn->request);
 	if (echo->options.idle_ms > 0) {

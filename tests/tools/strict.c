@@ -25,6 +25,8 @@ static const char usage[] = "usage: strict --target ADDRESS [OPTION]...\n"
 			    "  --seconds S          how long (default 10 when --requests is not given)\n"
 			    "  --requests N         how many\n"
 			    "  --rate R             requests per second over all connections; default: as fast as answers come\n"
+			    "  --pause-ms A-B       rest of a connection after each answer, A to B milliseconds; default none\n"
+			    "  --wave               that rest begins for all when the last of them has its answer\n"
 			    "  --methods LIST       of get, head, post; default get\n"
 			    "  --body-max N         longest body of a POST, at most 1048576; default 4096\n"
 			    "  --timeout S          for one answer; default 10\n"
@@ -84,6 +86,16 @@ static double number_of(const char *text, double low, double high)
 	return value;
 }
 
+static void read_pause(struct strict_options *options, const char *text)
+{
+	char *end;
+	double least = strtod(text, &end), most = *end == '-' ? number_of(end + 1, 0, 1e6) : least;
+	if (end == text || (*end && *end != '-') || least < 0 || least > most)
+		refuse_usage("no span of milliseconds", text);
+	options->pause_least_us = (uint64_t)(least * 1000);
+	options->pause_most_us = (uint64_t)(most * 1000);
+}
+
 static void read_methods(struct strict_options *options, const char *list)
 {
 	char copy[200];
@@ -130,6 +142,12 @@ static void read_option(struct strict_options *options, int letter)
 	case 'r':
 		options->rate = number_of(optarg, 0.01, 1e7);
 		break;
+	case 'u':
+		read_pause(options, optarg);
+		break;
+	case 'W':
+		options->wave = true;
+		break;
 	case 'm':
 		read_methods(options, optarg);
 		break;
@@ -169,9 +187,9 @@ static void read_option(struct strict_options *options, int letter)
 static void read_options(struct strict_options *options, int argc, char **argv)
 {
 	static const struct option names[] = {{"target", 1, NULL, 't'}, {"connections", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'}, {"requests", 1, NULL, 'n'},
-		{"rate", 1, NULL, 'r'}, {"methods", 1, NULL, 'm'}, {"body-max", 1, NULL, 'b'}, {"timeout", 1, NULL, 'w'}, {"pipeline", 0, NULL, 'p'},
-		{"fresh", 0, NULL, 'f'}, {"no-reopen", 0, NULL, 'R'}, {"path", 1, NULL, 'P'}, {"host", 1, NULL, 'H'}, {"mark", 1, NULL, 'M'},
-		{"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"rate", 1, NULL, 'r'}, {"pause-ms", 1, NULL, 'u'}, {"wave", 0, NULL, 'W'}, {"methods", 1, NULL, 'm'}, {"body-max", 1, NULL, 'b'},
+		{"timeout", 1, NULL, 'w'}, {"pipeline", 0, NULL, 'p'}, {"fresh", 0, NULL, 'f'}, {"no-reopen", 0, NULL, 'R'}, {"path", 1, NULL, 'P'},
+		{"host", 1, NULL, 'H'}, {"mark", 1, NULL, 'M'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	*options = (struct strict_options){.connections = 8, .path = "/", .body_max = 4096, .timeout_us = 10000000, .methods = {STRICT_GET}, .method_count = 1};
 	for (int letter; (letter = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		read_option(options, letter);
@@ -264,10 +282,30 @@ static void serve_idle(struct strict_run *run)
 	}
 }
 
-static void turn(struct strict_run *run)
+/* Gives the turn to connections that rested. When the next one has. */
+static uint64_t serve_rested(struct strict_run *run, struct strict_conn *conns)
+{
+	uint64_t next_us = UINT64_MAX, now_us = clock_mono_us();
+	for (unsigned i = 0; i < run->options.connections && !run->ending; i++) {
+		if (conns[i].rests_until_us == UINT64_MAX && run->outstanding == 0)
+			strict_conn_rest(&conns[i]);
+		if (conns[i].rests_until_us > now_us) {
+			next_us = conns[i].rests_until_us < next_us ? conns[i].rests_until_us : next_us;
+		} else if (conns[i].rests_until_us > 0) {
+			conns[i].rests_until_us = 0;
+			strict_conn_go(&conns[i]);
+		}
+	}
+	return next_us;
+}
+
+static void turn(struct strict_run *run, uint64_t next_us)
 {
 	struct epoll_event events[256];
-	int count = epoll_wait(run->epoll, events, 256, run->options.rate > 0 ? 1 : 50);
+	uint64_t now_us = clock_mono_us(), longest_us = run->options.rate > 0 ? 1000 : 50000;
+	uint64_t wait_us = next_us <= now_us ? 0 : next_us - now_us < longest_us ? next_us - now_us : longest_us;
+	struct timespec wait = {.tv_nsec = (long)wait_us * 1000};
+	int count = epoll_pwait2(run->epoll, events, 256, &wait, NULL);
 	run->now_us = clock_mono_us();
 	for (int i = 0; i < count; i++) {
 		if (events[i].data.ptr)
@@ -283,7 +321,7 @@ static void run_all(struct strict_run *run, struct strict_conn *conns)
 	for (unsigned i = 0; i < run->options.connections; i++)
 		strict_conn_go(&conns[i]);
 	while (!run->ending || run->outstanding > 0) {
-		turn(run);
+		turn(run, run->options.pause_most_us > 0 ? serve_rested(run, conns) : UINT64_MAX);
 		if (interrupted || run->now_us >= run->ends_us || (run->options.requests > 0 && run->next >= run->options.requests))
 			run->ending = true;
 		run->ending = run->ending || run->retired == run->options.connections;

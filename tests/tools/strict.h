@@ -21,9 +21,11 @@ struct strict_options {
 	socklen_t target_length;
 	const char *host, *path;
 	unsigned connections;
-	double seconds;    /* 0: until `requests` */
-	uint64_t requests; /* 0: until `seconds` */
-	double rate;       /* requests per second over all connections; 0: as fast as answers come */
+	double seconds;                         /* 0: until `requests` */
+	uint64_t requests;                      /* 0: until `seconds` */
+	double rate;                            /* requests per second over all connections; 0: as fast as answers come */
+	uint64_t pause_least_us, pause_most_us; /* a connection rests so long between an answer and its next request */
+	bool wave;                              /* all rest together, from the last answer to any of them */
 	enum strict_method methods[16];
 	unsigned method_count;
 	size_t body_max;
@@ -145,8 +147,9 @@ struct strict_conn {
 	unsigned number;
 	int fd; /* -1: none now */
 	bool connecting, waiting, retired;
-	uint32_t watched;  /* what epoll was told */
-	uint64_t retry_us; /* when to connect again after a refusal */
+	uint32_t watched;        /* what epoll was told */
+	uint64_t retry_us;       /* when to connect again after a refusal */
+	uint64_t rests_until_us; /* no request before this time; UINT64_MAX: until all have their answers */
 	char *out;
 	size_t out_length, out_sent, out_size;
 	struct strict_sent sent[STRICT_DEPTH];
@@ -169,6 +172,8 @@ void strict_conn_fini(struct strict_conn *conn);
 void strict_conn_go(struct strict_conn *conn);
 /* epoll says that the socket is ready. */
 void strict_conn_ready(struct strict_conn *conn, uint32_t events);
+/* The rest before its next request begins. */
+void strict_conn_rest(struct strict_conn *conn);
 /* Looks for a request that waited too long. */
 void strict_conn_check(struct strict_conn *conn);
 

@@ -41,6 +41,21 @@ void strict_conn_fini(struct strict_conn *conn)
 	free(conn->out);
 }
 
+void strict_conn_rest(struct strict_conn *conn)
+{
+	const struct strict_options *options = &conn->run->options;
+	uint64_t spread_us = options->pause_most_us - options->pause_least_us;
+	conn->rests_until_us = conn->run->now_us + options->pause_least_us + (uint64_t)(drand48() * (double)spread_us);
+}
+
+static void take_rest(struct strict_conn *conn)
+{
+	if (conn->run->options.wave)
+		conn->rests_until_us = UINT64_MAX;
+	else if (conn->run->options.pause_most_us > 0)
+		strict_conn_rest(conn);
+}
+
 /* The connection ended with requests under way: none of them has an answer. */
 static void lose(struct strict_conn *conn, uint64_t *kind, const char *why)
 {
@@ -53,6 +68,7 @@ static void lose(struct strict_conn *conn, uint64_t *kind, const char *why)
 			(unsigned long long)sent->id, conn->number, why, (unsigned long long)((clock_mono_us() - sent->sent_us) / 1000));
 	}
 	hang_up(conn);
+	take_rest(conn);
 }
 
 /* The peer answered in a way that leaves nothing to go on with. */
@@ -65,6 +81,7 @@ static void give_up(struct strict_conn *conn, uint64_t *kind, const char *why)
 		why, conn->answer.status, conn->answer.id);
 	run->abandoned += conn->count;
 	hang_up(conn);
+	take_rest(conn);
 }
 
 static void watch(struct strict_conn *conn)
@@ -136,7 +153,7 @@ void strict_conn_go(struct strict_conn *conn)
 {
 	struct strict_run *run = conn->run;
 	unsigned depth = run->options.pipeline ? 1 + (conn->number + (unsigned)run->next) % STRICT_DEPTH : 1;
-	if (conn->retired)
+	if (conn->retired || conn->rests_until_us > clock_mono_us())
 		return;
 	if (!strict_may_send(run)) {
 		wait_for_turn(conn);
@@ -246,6 +263,7 @@ static bool take_answer(struct strict_conn *conn)
 		tally->ok++;
 	}
 	measure(run, sent);
+	take_rest(conn);
 	mark_answered(run, sent->id & ((1ull << 40) - 1));
 	bool closes = conn->answer.closes || run->options.fresh || strict_answer_may_end(&conn->answer);
 	conn->first = (conn->first + 1) % STRICT_DEPTH;
