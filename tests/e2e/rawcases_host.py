@@ -1,0 +1,111 @@
+"""Raw-bytes cases: the Host field (RFC 9112 section 3.2, RFC 9110 section 7.2)."""
+from rawcase import CLOSED, MUST, OURS, Rule, Topic, get, head, passed, refused
+
+
+def host(value):
+    return head("GET /x HTTP/1.1", f"Host: {value}")
+
+
+def host_is(name, value, sent=None):
+    return passed(name, host(sent or value), "GET /x HTTP/1.1", has={"Host": value})
+
+
+TOPIC = Topic("host", "Host", [
+    Rule("a request in HTTP/1.1 has a Host", "9112 3.2", MUST, "400, close", [
+        refused("host-missing", head("GET /x HTTP/1.1")),
+        refused("host-missing-among-fields", head("GET /x HTTP/1.1", "X: y", "Accept: */*")),
+        refused("host-missing-with-absolute-form", head("GET http://a/x HTTP/1.1")),
+        refused("host-missing-post", head("POST /x HTTP/1.1", "Content-Length: 1") + "x"),
+        refused("host-missing-version-1.5", head("GET /x HTTP/1.5")),
+    ]),
+    Rule("it has only one", "9112 3.2", MUST, "400, close, even where they agree", [
+        refused("host-twice", head("GET /x HTTP/1.1", "Host: a", "Host: b")),
+        refused("host-twice-the-same", head("GET /x HTTP/1.1", "Host: a", "Host: a")),
+        refused("host-twice-apart", head("GET /x HTTP/1.1", "Host: a", "X: y", "hOST: b")),
+        refused("host-twice-one-empty", head("GET /x HTTP/1.1", "Host:", "Host: a")),
+        refused("host-twice-with-absolute-form", head("GET http://a/x HTTP/1.1", "Host: a", "Host: a")),
+        refused("host-twice-in-1.0", head("GET /x HTTP/1.0", "Host: a", "Host: b")),
+        refused("host-three-times", head("GET /x HTTP/1.1", "Host: a", "Host: b", "Host: c")),
+    ]),
+    Rule("its value is a host, and a port where there is one", "9112 3.2, 9110 7.2", MUST, "400, close", [
+        refused("host-space-inside", host("a b")),
+        refused("host-tab-inside", host("a\tb")),
+        refused("host-slash", host("a/b")),
+        refused("host-slash-behind", host("a/")),
+        refused("host-url", host("http://a")),
+        refused("host-user", host("u@a")),
+        refused("host-user-and-password", host("u:p@a")),
+        refused("host-question-mark", host("a?b")),
+        refused("host-fragment", host("a#b")),
+        refused("host-backslash", host("a\\b")),
+        refused("host-quote", host('"a"')),
+        refused("host-angle", host("<a>")),
+        refused("host-caret", host("a^b")),
+        refused("host-pipe", host("a|b")),
+        refused("host-brace", host("{a}")),
+        refused("host-backtick", host("a`")),
+        refused("host-8-bit", host("\xe9.example")),
+        refused("host-control", host("a\x01")),
+        refused("host-nul", host("a\x00b")),
+        refused("host-del", host("a\x7f")),
+        refused("host-percent-broken", host("a%4")),
+        refused("host-percent-not-hex", host("a%zz")),
+        refused("host-port-not-a-number", host("a:b")),
+        refused("host-port-negative", host("a:-1")),
+        refused("host-port-plus", host("a:+80")),
+        refused("host-port-too-large", host("a:65536")),
+        refused("host-port-overflow", host("a:4294967376")),
+        refused("host-port-twice", host("a:80:80")),
+        refused("host-port-alone", host(":80")),
+        refused("host-port-space", host("a: 80")),
+        refused("host-port-hexadecimal", host("a:0x50")),
+        refused("host-ipv6-without-brackets", host("::1")),
+        refused("host-ipv6-not-closed", host("[::1")),
+        refused("host-ipv6-not-opened", host("::1]")),
+        refused("host-ipv6-empty", host("[]")),
+        refused("host-ipv6-is-none", host("[a]")),
+        refused("host-ipv6-too-long", host("[1:2:3:4:5:6:7:8:9]")),
+        refused("host-ipv6-two-gaps", host("[1::2::3]")),
+        refused("host-ipv6-and-more", host("[::1]a")),
+        refused("host-ipv6-port-not-a-number", host("[::1]:x")),
+        refused("host-invalid-in-1.0", head("GET /x HTTP/1.0", "Host: a b")),
+        refused("host-invalid-with-absolute-form", head("GET http://a/x HTTP/1.1", "Host: a/b")),
+    ]),
+    Rule("a list of hosts is not taken, though the grammar has commas", "9110 5.3", OURS, "400, close", [
+        refused("host-list", host("a, b")),
+        refused("host-comma", host("a,b")),
+        refused("host-comma-behind", host("a,")),
+    ], why="A comma is what joining two Host lines leaves behind."),
+    Rule("an empty Host names no authority, which an http target may not lack", "9112 3.3, 9110 4.2.1", OURS, "400, close", [
+        refused("host-empty", head("GET /x HTTP/1.1", "Host:")),
+        refused("host-blank", head("GET /x HTTP/1.1", "Host: \t ")),
+        refused("host-empty-options", head("OPTIONS * HTTP/1.1", "Host:")),
+    ], why="Which service is meant can't be told."),
+    Rule("valid ones pass as they are", "9110 7.2", MUST, "passed on", [
+        host_is("host-name", "a.example"),
+        host_is("host-port", "a.example:8080"),
+        host_is("host-port-empty", "a.example:"),
+        host_is("host-port-zero-padded", "a:00080"),
+        host_is("host-port-largest", "a:65535"),
+        host_is("host-dot-behind", "a.example."),
+        host_is("host-upper-case", "A.Example"),
+        host_is("host-underscore", "a_b"),
+        host_is("host-hyphens", "-a--b-"),
+        host_is("host-ipv4", "192.0.2.1:81"),
+        host_is("host-ipv6", "[2001:db8::1]"),
+        host_is("host-ipv6-port", "[2001:db8::1]:81"),
+        host_is("host-ipv6-and-ipv4", "[::ffff:192.0.2.1]"),
+        host_is("host-percent", "a%41"),
+        host_is("host-sub-delims", "a!$&'()*+;=b"),
+        host_is("host-tilde", "~a"),
+        host_is("host-white-space-around", "a", " \ta\t "),
+        host_is("host-long", "a" * 250),
+        passed("host-name-in-lower-case", head("GET /x HTTP/1.1", "host:a"), has={"Host": "a"}),
+        passed("host-last", head("GET /x HTTP/1.1", "X: y", "Z: z", "Host: a"), has={"Host": "a", "X": "y", "Z": "z"}),
+        passed("host-in-1.0", head("GET /x HTTP/1.0", "Host: a"), has={"Host": "a"}, after=CLOSED),
+    ]),
+    Rule("the Host that the client named reaches the backend", "9110 7.2", MUST, "not replaced by the backend's address", [
+        passed("host-kept", get(), has={"Host": "a"}),
+        passed("host-kept-with-post", head("POST /x HTTP/1.1", "Content-Length: 2", "Host: b:1") + "hi", body="hi", has={"Host": "b:1"}),
+    ]),
+])

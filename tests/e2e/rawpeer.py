@@ -1,0 +1,386 @@
+"""A client and a backend that speak in raw bytes, and read what they get as strictly as RFC 9112 allows.
+
+Both follow steps: bytes to send, and the marks below. Neither repairs anything: what is malformed or incomplete is said to be so.
+The backend plays the script that was set for the case; requests for /after/NAME it answers with NAME, whatever the script.
+"""
+import enum
+import re
+import socket
+import struct
+import threading
+import time
+
+PATIENCE_S = 10.0  # until something that must come is given up; long, as machines are busy
+SHORT_S = 0.002  # between two pieces that are to arrive apart
+
+# ---- steps ----
+
+
+class Step(enum.Enum):
+    FIN = "half-close"
+    CLOSE = "close"
+    RESET = "close with a reset"
+    AWAIT = "a client's: go on when an answer has come, interim or final"
+    HEAD = "a backend's: begin when the request's head is there; scripts without it begin with BODY"
+    BODY = "a backend's: go on when all of the request is there"
+    ECHO = "a backend's: send back what comes, until there is no more"
+
+
+FIN, CLOSE, RESET, AWAIT, HEAD, BODY, ECHO = Step
+
+
+class Pause(float):
+    """Seconds in which nothing is sent."""
+
+
+PAUSE = Pause(0.03)
+
+
+class Malformed(Exception):
+    """Bytes that are no HTTP/1.1 message."""
+
+
+# ---- messages ----
+
+TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
+REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP/1\.([01])\Z")
+STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9]) ([\t\x20-\x7e\x80-\xff]*)\Z")
+CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})([ \t]*;.*)?\Z")
+
+
+class Message:
+    """One request or answer as it came. `complete` is false when the peer ended before the message did."""
+
+    def __init__(self, line, fields, raw):
+        self.line, self.fields, self.raw = line, fields, raw
+        self.body, self.trailers, self.complete, self.framing = b"", [], True, "none"
+
+    def values(self, name):
+        return [value for known, value in self.fields if known.lower() == name.lower().encode()]
+
+    def has_token(self, name, token):
+        return any(member.strip().lower() == token for value in self.values(name) for member in value.split(b","))
+
+
+class Request(Message):
+    def __init__(self, line, fields, raw):
+        super().__init__(line, fields, raw)
+        matched = REQUEST_LINE.match(line)
+        if not matched:
+            raise Malformed(f"request line {line!r}")
+        self.method, self.target = matched[1].decode(), matched[2].decode()
+
+
+class Answer(Message):
+    def __init__(self, line, fields, raw):
+        super().__init__(line, fields, raw)
+        matched = STATUS_LINE.match(line)
+        if not matched:
+            raise Malformed(f"status line {line!r}")
+        self.minor, self.status, self.reason = int(matched[1]), int(matched[2]), matched[3].decode("latin-1")
+
+
+class Reader:
+    """The bytes of one socket, cut into messages."""
+
+    def __init__(self, sock):
+        self.sock, self.buffer, self.ended, self.was_reset = sock, b"", False, False
+
+    def more(self):
+        """False at the end."""
+        if self.ended:
+            return False
+        try:
+            got = self.sock.recv(65536)
+        except ConnectionError:
+            got, self.was_reset = b"", True
+        self.buffer += got
+        self.ended = not got
+        return bool(got)
+
+    def line(self):
+        """One line without its CRLF; None when the end came before its."""
+        while b"\n" not in self.buffer:
+            if not self.more():
+                return None
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        if not line.endswith(b"\r") or b"\r" in line[:-1]:
+            raise Malformed(f"line end in {line!r}")
+        return line[:-1]
+
+    def field_lines(self):
+        """(name, value) pairs up to the empty line; None when the end came before it."""
+        fields = []
+        while (line := self.line()) != b"":
+            if line is None:
+                return None
+            name, colon, value = line.partition(b":")
+            if not colon or not TOKEN.match(name) or not VALUE.match(value):
+                raise Malformed(f"field line {line!r}")
+            fields.append((name, value.strip(b" \t")))
+        return fields
+
+    def head(self, kind):
+        """The next head; None when there is none, or only a part of one."""
+        if not self.buffer and not self.more():
+            return None
+        line = self.line()
+        fields = self.field_lines() if line is not None else None
+        if fields is None:
+            return None
+        return kind(line, fields, b"\r\n".join([line, *(name + b": " + value for name, value in fields), b"", b""]))
+
+    def body(self, message, to_the_end=False):
+        """Reads the body into the message. `to_the_end`: without a length it ends with the connection."""
+        codings, lengths = message.values("Transfer-Encoding"), message.values("Content-Length")
+        if len(codings) + len(lengths) > 1 or (codings and codings[0].lower() != b"chunked") or (lengths and not lengths[0].isdigit()):
+            raise Malformed(f"lengths {codings + lengths!r}")
+        if codings:
+            message.framing = "chunked"
+            self.chunks(message)
+        elif lengths:
+            message.framing = "length"
+            message.body = self.take(int(lengths[0]))
+            message.complete = len(message.body) == int(lengths[0])
+        elif to_the_end:
+            message.framing = "close"
+            while self.more():
+                pass
+            message.body, self.buffer = self.buffer, b""
+            message.complete = not self.was_reset
+        return message
+
+    def take(self, length):
+        while len(self.buffer) < length and self.more():
+            pass
+        taken, self.buffer = self.buffer[:length], self.buffer[length:]
+        return taken
+
+    def chunks(self, message):
+        message.complete = False
+        while (line := self.line()) is not None:
+            matched = CHUNK_LINE.match(line)
+            if not matched:
+                raise Malformed(f"chunk line {line!r}")
+            size = int(matched[1], 16)
+            if size == 0:
+                trailers = self.field_lines()
+                message.complete, message.trailers = trailers is not None, trailers or []
+                return
+            data = self.take(size)
+            message.body += data
+            end = self.take(2) if len(data) == size else b""
+            if end not in (b"", b"\r", b"\r\n"):
+                raise Malformed(f"chunk end {end!r}")
+
+
+# ---- sending ----
+
+
+def end_by_reset(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def no_delay(sock):
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def say(sock, step, cut):
+    """Does one step that both sides know. `cut` cuts bytes into the pieces to be sent. False when the peer is gone."""
+    try:
+        if isinstance(step, bytes):
+            for piece, pause in cut(step):
+                sock.sendall(piece)
+                if pause:
+                    time.sleep(pause)
+        elif isinstance(step, Pause):
+            time.sleep(step)
+        elif step == FIN:
+            sock.shutdown(socket.SHUT_WR)
+        elif step == RESET:
+            end_by_reset(sock)
+        else:
+            assert step == CLOSE, step
+    except OSError:
+        return False
+    return True
+
+
+def whole(data):
+    return [(data, 0)]
+
+
+def by_byte(data):
+    return [(data[i : i + 1], 0) for i in range(len(data))]
+
+
+def at(share):
+    """Cuts in two, at this share of the bytes."""
+
+    def cut(data):
+        point = min(max(int(len(data) * share), 1), len(data))
+        return [(data[:point], SHORT_S), (data[point:], 0)] if point < len(data) else whole(data)
+
+    return cut
+
+
+class Client:
+    """One client connection."""
+
+    def __init__(self, port, source="127.0.0.1"):
+        self.sock = socket.create_connection(("127.0.0.1", port), PATIENCE_S, (source, 0))
+        no_delay(self.sock)
+        self.reader = Reader(self.sock)
+        self.answers = []  # in the order in which they came, interim ones too
+
+    def play(self, steps, cut=whole):
+        for step in steps:
+            if step == AWAIT:
+                if self.read_answer() is None:
+                    return
+            elif not say(self.sock, step, cut):
+                return  # reading tells why
+
+    def read_answer(self, to_head=False):
+        """The next answer, appended to `answers`; None when the connection ended instead."""
+        answer = self.reader.head(Answer)
+        if answer is None:
+            return None
+        if not (to_head or answer.status < 200 or answer.status in (204, 304)):
+            self.reader.body(answer, to_the_end=True)
+        self.answers.append(answer)
+        return answer
+
+    def read_final(self, to_head=False):
+        while (answer := self.read_answer(to_head)) is not None and answer.status < 200 and answer.status != 101:
+            pass
+        return answer
+
+    def ends(self):
+        """Whether the proxy ends the connection, and nothing more comes before. Waits for it."""
+        try:
+            while self.reader.more():
+                pass
+        except TimeoutError:
+            return False
+        return not self.reader.buffer
+
+    def close(self):
+        self.sock.close()
+
+
+class Backend:
+    """Listens on 127.0.0.1:`port`. Set `scripts` before a case: one for each request that comes, the last one for all further ones."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self.listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+        self.changed = threading.Condition()
+        self.connections = []
+        self.begin([], whole)
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+
+    def begin(self, scripts, cut):
+        """A new case."""
+        with self.changed:
+            self.scripts, self.cut = scripts, cut
+            self.requests, self.faults, self.busy = [], [], 0
+
+    def settle(self):
+        """Waits until no request is half read and no script half played."""
+        with self.changed:
+            return self.changed.wait_for(lambda: self.busy == 0, PATIENCE_S)
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for sock in self.connections:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.thread.join(PATIENCE_S)
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            no_delay(sock)
+            self.connections = [one for one in self.connections if one.fileno() >= 0] + [sock]
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        reader = Reader(sock)
+        try:
+            with sock:
+                while self._exchange(sock, reader):
+                    pass
+        except (OSError, ValueError):
+            pass
+
+    def _note(self, change):
+        with self.changed:
+            self.busy += change
+            self.changed.notify_all()
+
+    def _exchange(self, sock, reader):
+        """One request and what the script says to it. False when the connection is over."""
+        if not reader.buffer and not reader.more():
+            return False
+        self._note(1)
+        try:
+            request = reader.head(Request)
+            if request is None:
+                with self.changed:
+                    self.faults.append(f"the backend got a part of a head: {reader.buffer!r}")
+                return False
+            return self._mark(sock, request) if request.target.startswith("/after/") else self._play(sock, reader, request)
+        except Malformed as malformed:
+            with self.changed:
+                self.faults.append(f"the backend got a malformed {malformed}")
+            return False
+        finally:
+            self._note(-1)
+
+    def _mark(self, sock, request):
+        name = request.target.removeprefix("/after/").encode()
+        return say(sock, b"HTTP/1.1 200 OK\r\nX-After: %s\r\nContent-Length: %d\r\n\r\n%s" % (name, len(name), name), whole)
+
+    def _play(self, sock, reader, request):
+        with self.changed:
+            script = self.scripts[min(len(self.requests), len(self.scripts) - 1)]
+            self.requests.append(request)
+        has_body = False
+        steps = script if HEAD in script else [BODY, *script]
+        for step in steps:
+            if step == HEAD:
+                continue
+            if step == BODY:
+                has_body = True
+                reader.body(request)
+                if not request.complete:
+                    return False
+            elif step == ECHO:
+                self._echo(sock, reader)
+                return False
+            elif not say(sock, step, self.cut) or step in (CLOSE, RESET):
+                return False
+        if FIN in steps:
+            while reader.more():
+                pass
+            return False
+        if not has_body:
+            reader.body(request)
+        return request.complete
+
+    def _echo(self, sock, reader):
+        while reader.buffer or reader.more():
+            data, reader.buffer = reader.buffer, b""
+            if not say(sock, data, whole):
+                return
+        say(sock, FIN, whole)

@@ -1,0 +1,50 @@
+"""HTTP/1.1 to the letter: raw bytes from a client, raw bytes from a backend, and what each must get (rawcases_*.py; the table is docs/http.md).
+
+Every case runs with its messages whole, and once more with those of either side sent byte by byte and cut in two at several places.
+"""
+import pytest
+
+import daemon as rig
+import rawall
+import rawcheck
+import rawpeer
+
+CUTS = (0.03, 0.2, 0.45, 0.7, 0.97)
+LONG = 2000  # what is longer is not sent byte by byte
+
+
+@pytest.fixture(scope="module")
+def raw():
+    """(port, backend): a daemon with one worker, so that backend connections are shared as much as can be, in front of a scripted backend."""
+    backend = rawpeer.Backend()
+    one = rig.Teal({"raw": {"blue": {"backends": [backend.address]}, "green": {}, "probe": {"interval": "1h"}}}, workers=1, trusted_proxies=["127.0.0.2/32"])
+    try:
+        yield one.start().port, backend
+        one.end()
+    finally:
+        one.clean()
+        backend.stop()
+
+
+def pieces(sent):
+    length = sum(len(step) for step in sent if isinstance(step, bytes))
+    return [rawpeer.at(share) for share in CUTS] + ([rawpeer.by_byte] if length < LONG else [])
+
+
+@pytest.mark.parametrize("name", rawall.CASES)
+def test_whole(raw, name):
+    rawcheck.run(rawall.CASES[name], *raw)
+
+
+@pytest.mark.parametrize("name", rawall.CASES)
+def test_request_in_pieces(raw, name):
+    case = rawall.CASES[name]
+    for cut in pieces(case.send):
+        rawcheck.run(case, *raw, cut_request=cut)
+
+
+@pytest.mark.parametrize("name", [name for name, case in rawall.CASES.items() if case.scripts != [[b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"]]])
+def test_answer_in_pieces(raw, name):
+    case = rawall.CASES[name]
+    for cut in pieces(step for script in case.scripts for step in script):
+        rawcheck.run(case, *raw, cut_answer=cut)
