@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "proxy/conn.h"
+#include "proxy/endpoint.h"
 #include "proxy/fail.h"
 
 struct exchange;
@@ -22,13 +23,17 @@ struct client {
 	struct conn conn;               /* first */
 	struct client *previous, *next; /* the worker's list */
 	struct exchange *exchange;
+	uint64_t id; /* never the same twice with one worker; from 1 on */
 	enum client_step step;
+	bool announced;   /* a PROXY protocol header still has to come */
 	bool trusted;     /* the peer is a trusted proxy */
 	bool half_closed; /* FIN was read */
 	bool unread;      /* request bytes are left that nobody will read */
 	uint8_t listener; /* its index with the worker */
 	uint8_t address_length;
-	char address[46]; /* of the peer, text */
+	char address[ENDPOINT_TEXT_SIZE]; /* of the peer, text */
+	struct endpoint peer, to;         /* who connected, and where to, as a PROXY protocol header has it: else `to` is ENDPOINT_NONE */
+	uint32_t quota_slot;
 };
 
 static inline struct client *client_of(struct conn *conn)
@@ -36,8 +41,10 @@ static inline struct client *client_of(struct conn *conn)
 	return (struct client *)conn;
 }
 
-/* Takes over a socket that the worker's listener `index` accepted. False when it could not, and closed it. */
-bool client_open(struct worker *worker, int fd, unsigned index, const struct sockaddr *from, socklen_t length);
+/* Takes over a socket that the worker's listener `index` accepted. `announced`: it begins with a PROXY protocol header. False when it was refused, and closed. */
+bool client_open(struct worker *worker, int fd, unsigned index, bool announced, const struct sockaddr *from, socklen_t length);
+/* The address that the client connected to. */
+void client_read_destination(const struct client *client, struct endpoint *to);
 /* Puts aside what a pipelining client sent behind a request. */
 void client_keep_rest(struct client *client, const char *bytes, size_t length);
 /* The exchange is over: on to the next request, or to the end. `unread`: bytes of its body are still to come. */

@@ -228,6 +228,17 @@ static void take_backend(struct exchange *exchange, struct backend *backend)
 	count_backend(exchange, 1);
 }
 
+static enum proxyproto_version announcement_of(const struct exchange *exchange)
+{
+	return exchange->service->colors[exchange->color].announce;
+}
+
+/* A connection that began with a client's address carries that client's requests alone. */
+static uint64_t owner_of(const struct exchange *exchange)
+{
+	return announcement_of(exchange) == PROXYPROTO_NONE ? 0 : exchange->client->id;
+}
+
 static void attempt(struct exchange *exchange)
 {
 	struct backend *backend = choose(exchange);
@@ -241,13 +252,14 @@ static void attempt(struct exchange *exchange)
 	enum fail fail = FAIL_none;
 	take_backend(exchange, backend);
 	if (!exchange->fresh_only)
-		exchange->upstream = pool_take(exchange->worker, backend, exchange, exchange_may_replay(exchange));
+		exchange->upstream = pool_take(exchange->worker, backend, exchange, owner_of(exchange), exchange_may_replay(exchange));
 	if (!exchange->upstream)
 		exchange->upstream = upstream_open(exchange->worker, backend, exchange, &fail);
 	if (!exchange->upstream) {
 		exchange_fail(exchange, fail);
 		return;
 	}
+	exchange->upstream->owner = owner_of(exchange);
 	exchange->upstream->reusable = true;
 	if (!exchange->upstream->connecting) {
 		exchange_on_connected(exchange);
@@ -257,13 +269,24 @@ static void attempt(struct exchange *exchange)
 	conn_arm(&exchange->upstream->conn, DEADLINE_connect, connect_time_ms(exchange));
 }
 
+static size_t write_announcement(struct exchange *exchange, char out[PROXYPROTO_WRITE_SIZE])
+{
+	struct endpoint to;
+	client_read_destination(exchange->client, &to);
+	return proxyproto_write(announcement_of(exchange), &exchange->client->peer, &to, out);
+}
+
 void exchange_on_connected(struct exchange *exchange)
 {
 	struct conn *conn = &exchange->upstream->conn;
-	struct iovec all = {exchange->held, exchange->held_length};
+	char announcement[PROXYPROTO_WRITE_SIZE];
+	struct iovec parts[2] = {{announcement, 0}, {exchange->held, exchange->held_length}};
 	size_t written;
 	exchange->step = EXCHANGE_SENDING;
-	enum conn_send sent = conn_send(conn, &all, 1, &written);
+	if (exchange->upstream->owner != 0 && !exchange->upstream->used)
+		parts[0].iov_len = write_announcement(exchange, announcement);
+	bool announces = parts[0].iov_len > 0;
+	enum conn_send sent = conn_send(conn, announces ? parts : parts + 1, announces ? 2 : 1, &written);
 	exchange->sent_any = written > 0 || sent == CONN_KEPT;
 	if (sent == CONN_BROKEN) {
 		exchange_fail(exchange, FAIL_connect_failed);
@@ -416,10 +439,17 @@ void exchange_on_deadline(struct deadline *deadline)
 	exchange_fail(exchange, FAIL_exchange_timeout);
 }
 
+void exchange_count_cut(struct exchange *exchange)
+{
+	if (exchange->lane)
+		totals_add(&exchange->lane->cut, 1);
+}
+
 void exchange_cut(struct exchange *exchange)
 {
+	exchange_count_cut(exchange);
 	if (exchange->step == EXCHANGE_TUNNEL)
-		exchange_end_tunnel(exchange, false);
+		tunnel_cut(exchange);
 	else
 		exchange_fail(exchange, FAIL_cut);
 }

@@ -135,7 +135,7 @@ static bool accept_one(struct listener *listener)
 		return errno == ECONNABORTED || errno == EINTR;
 	}
 	unsigned index = (unsigned)(listener - listener->worker->listeners);
-	if (client_open(listener->worker, fd, index, (struct sockaddr *)&from, length))
+	if (client_open(listener->worker, fd, index, listener->proxy_protocol, (struct sockaddr *)&from, length))
 		listener->open++;
 	return true;
 }

@@ -36,6 +36,11 @@ void pool_learn_timeout(struct backend_lane *lane, uint64_t seconds)
 	shorten_limit(lane, seconds > 1 ? (seconds - 1) * 1000u : 500u);
 }
 
+static bool keeps_none(const struct backend *backend)
+{
+	return atomic_load_explicit(&backend->retired, memory_order_acquire) || backend_pooling(backend) == BACKEND_COLD;
+}
+
 static void link_freshest(struct backend_lane *lane, struct upstream *upstream)
 {
 	upstream->newer = NULL;
@@ -68,19 +73,33 @@ void pool_forget(struct upstream *upstream)
 		unlink_idle(upstream->lane, upstream);
 }
 
-struct upstream *pool_take(struct worker *worker, struct backend *backend, struct exchange *exchange, bool repeatable)
+#define OWNED_LOOKS_MAX 64u
+
+/* The freshest one that may carry the client's requests. */
+static struct upstream *find_owned(const struct backend_lane *lane, uint64_t owner)
+{
+	struct upstream *upstream = lane->idle;
+	for (unsigned looks = 0; upstream && upstream->owner != owner; upstream = upstream->older)
+		if (++looks == OWNED_LOOKS_MAX)
+			return NULL;
+	return upstream;
+}
+
+struct upstream *pool_take(struct worker *worker, struct backend *backend, struct exchange *exchange, uint64_t owner, bool repeatable)
 {
 	struct backend_lane *lane = &backend->lanes[worker->index];
 	uint64_t now_ms = worker_now_ms(worker);
 	struct upstream *upstream;
-	while ((upstream = lane->idle)) {
+	while ((upstream = find_owned(lane, owner))) {
 		uint64_t age_ms = now_ms - upstream->idle_since_ms, limit_ms = idle_limit_ms(lane);
 		if (!repeatable && (age_ms >= IDLE_UNREPEATABLE_MS || age_ms >= limit_ms / 2))
 			return NULL;
-		if (age_ms < limit_ms && !upstream->conn.readable && (repeatable || conn_peek(&upstream->conn) == CONN_AGAIN)) {
+		bool fit = (age_ms < limit_ms || upstream->warm) && !upstream->conn.readable;
+		if (fit && (repeatable || conn_peek(&upstream->conn) == CONN_AGAIN)) {
 			unlink_idle(lane, upstream);
 			upstream->exchange = exchange;
 			upstream->used = true;
+			upstream->warm = false;
 			return upstream;
 		}
 		upstream_close(upstream);
@@ -102,8 +121,7 @@ void pool_give(struct upstream *upstream)
 {
 	struct backend_lane *lane = upstream->lane;
 	struct conn *conn = &upstream->conn;
-	bool retired = atomic_load_explicit(&upstream->backend->retired, memory_order_acquire);
-	if (!upstream->reusable || retired || lane->idle_count >= IDLE_CONNECTIONS_MAX || !is_quiet(conn)) {
+	if (!upstream->reusable || keeps_none(upstream->backend) || lane->idle_count >= IDLE_CONNECTIONS_MAX || !is_quiet(conn)) {
 		upstream_close(upstream);
 		return;
 	}
@@ -115,17 +133,34 @@ void pool_give(struct upstream *upstream)
 		worker_arm(conn->worker, &lane->idle_deadline, DEADLINE_pool, idle_limit_ms(lane));
 }
 
-void pool_on_deadline(struct worker *worker, struct deadline *deadline)
+/* They stay for as long as the backend keeps them: traffic may come back to it at once. */
+static void keep_warm(struct backend_lane *lane, uint64_t now_ms, uint64_t limit_ms)
 {
-	struct backend_lane *lane = (struct backend_lane *)((char *)deadline - offsetof(struct backend_lane, idle_deadline));
-	uint64_t now_ms = worker_now_ms(worker), limit_ms = idle_limit_ms(lane);
+	for (struct upstream *upstream = lane->idle_oldest; upstream && now_ms - upstream->idle_since_ms >= limit_ms; upstream = upstream->newer)
+		upstream->warm = true;
+}
+
+static void close_old(struct backend_lane *lane, uint64_t now_ms, uint64_t limit_ms)
+{
 	unsigned before = lane->idle_count;
 	while (lane->idle_oldest && now_ms - lane->idle_oldest->idle_since_ms >= limit_ms)
 		upstream_close(lane->idle_oldest);
 	if (lane->idle_count < before)
 		lengthen_limit(lane);
+}
+
+void pool_on_deadline(struct worker *worker, struct deadline *deadline)
+{
+	struct backend_lane *lane = (struct backend_lane *)((char *)deadline - offsetof(struct backend_lane, idle_deadline));
+	uint64_t now_ms = worker_now_ms(worker), limit_ms = idle_limit_ms(lane), after_ms = limit_ms;
+	if (backend_pooling(lane->backend) == BACKEND_WARM)
+		keep_warm(lane, now_ms, limit_ms);
+	else
+		close_old(lane, now_ms, limit_ms);
+	if (lane->idle_oldest && lane->idle_oldest->idle_since_ms + limit_ms > now_ms)
+		after_ms = lane->idle_oldest->idle_since_ms + limit_ms - now_ms;
 	if (lane->idle_oldest)
-		worker_arm(worker, deadline, DEADLINE_pool, lane->idle_oldest->idle_since_ms + limit_ms - now_ms);
+		worker_arm(worker, deadline, DEADLINE_pool, after_ms);
 }
 
 void pool_on_idle_event(struct upstream *upstream)
@@ -179,7 +214,7 @@ static void close_idle(struct backend_lane *lane)
 void pool_sweep(struct worker *worker)
 {
 	for (struct backend_lane *lane = worker->lanes; lane; lane = lane->next) {
-		if (atomic_load_explicit(&lane->backend->retired, memory_order_acquire))
+		if (keeps_none(lane->backend))
 			close_idle(lane);
 	}
 }

@@ -12,6 +12,7 @@
 #include "base/logwriter.h"
 #include "base/memory.h"
 #include "proxy/listener.h"
+#include "proxy/quota.h"
 #include "proxy/worker.h"
 
 #define ACCESS_RING_SIZE (1024u * 1024)
@@ -24,6 +25,7 @@ struct proxy {
 	uint64_t generation;
 	struct addr *listens;
 	size_t listen_count;
+	struct quota *quota;
 	int progress_fd;
 	struct event *progress;
 	void (*on_progress)(void *arg);
@@ -120,8 +122,11 @@ struct proxy *proxy_start(const struct proxy_options *options, struct table *fir
 	if (posix_memalign((void **)&proxy->workers, 64, options->workers * sizeof(struct worker)) != 0)
 		abort();
 	memset(proxy->workers, 0, options->workers * sizeof(struct worker));
-	for (unsigned i = 0; i < options->workers; i++)
+	proxy->quota = quota_new(first->globals.connections);
+	for (unsigned i = 0; i < options->workers; i++) {
 		proxy->workers[i].wake_fd = proxy->workers[i].timer_fd = -1;
+		proxy->workers[i].quota = proxy->quota;
+	}
 	proxy->on_progress = options->on_progress;
 	proxy->arg = options->arg;
 	first->generation = proxy->generation = 1;
@@ -166,6 +171,7 @@ void proxy_stop(struct proxy *proxy)
 		event_free(proxy->progress);
 	if (proxy->progress_fd >= 0)
 		close(proxy->progress_fd);
+	quota_free(proxy->quota);
 	free(proxy->listens);
 	free(proxy->workers);
 	free(proxy);
@@ -233,6 +239,7 @@ void proxy_read_counters(const struct proxy *proxy, struct proxy_counters *out)
 		out->open += atomic_load_explicit(&counters->open, memory_order_relaxed);
 		out->idle += atomic_load_explicit(&counters->idle, memory_order_relaxed);
 		out->tunnels += atomic_load_explicit(&counters->tunnels, memory_order_relaxed);
+		out->tunnels_closed += atomic_load_explicit(&counters->tunnels_closed, memory_order_relaxed);
 		out->accept_paused += atomic_load_explicit(&counters->accept_paused, memory_order_relaxed);
 		out->unrouted += atomic_load_explicit(&counters->unrouted, memory_order_relaxed);
 		for (unsigned l = 0; l < LIMIT_COUNT; l++)

@@ -53,8 +53,10 @@ struct table_service *table_service_new(const struct table_service_spec *spec)
 	totals_hold(service->totals);
 	for (unsigned i = 0; i < COLOR_COUNT; i++) {
 		init_color(&service->colors[i], spec->colors[i].version, spec->colors[i].members, spec->colors[i].count);
+		service->colors[i].announce = spec->colors[i].announce;
 		service->colors[i].cut_requests_before = spec->colors[i].cut_requests_before;
 		service->colors[i].cut_tunnels_before = spec->colors[i].cut_tunnels_before;
+		service->colors[i].closing = spec->colors[i].closing;
 	}
 	return service;
 }
@@ -77,10 +79,11 @@ void table_service_release(struct table_service *service)
 	free(service);
 }
 
-static bool has_cuts(const struct table_service *service)
+static bool has_orders(const struct table_service *service)
 {
 	for (unsigned i = 0; i < COLOR_COUNT; i++) {
-		if (service->colors[i].cut_requests_before || service->colors[i].cut_tunnels_before)
+		const struct table_color *color = &service->colors[i];
+		if (color->cut_requests_before || color->cut_tunnels_before || color->closing.before)
 			return true;
 	}
 	return false;
@@ -108,7 +111,7 @@ struct table *table_new(const struct table_globals *globals, struct table_index 
 	for (size_t i = 0; i < count; i++) {
 		table->services[i] = services[i];
 		table_service_hold(services[i]);
-		table->has_cuts = table->has_cuts || has_cuts(services[i]);
+		table->has_orders = table->has_orders || has_orders(services[i]);
 	}
 	table->workers = workers;
 	table->slots = memory_aligned(_Alignof(struct table_slot), workers * sizeof(*table->slots));

@@ -13,6 +13,7 @@
 
 #include "base/color.h"
 #include "proxy/backend.h"
+#include "proxy/proxyproto.h"
 #include "proxy/totals.h"
 
 #define TABLE_SPLIT_WHOLE 10000u /* a split is in hundredths of a percent */
@@ -24,12 +25,19 @@ struct table_member {
 	enum health health;
 };
 
+/* Tunnels of an older generation than `before` are closed one by one, spread evenly over the time until `by_ms` (monotonic). Zeroed: none. */
+struct table_closing {
+	uint64_t before, by_ms;
+};
+
 struct table_color {
 	char *version;
 	struct table_member *members;
 	struct backend **ready;                           /* those that are up, in the order of the members */
 	unsigned count, up;                               /* of members; of ready */
+	enum proxyproto_version announce;                 /* the PROXY protocol header in front of each connection to it */
 	uint64_t cut_requests_before, cut_tunnels_before; /* exchanges of an older generation are ended: their time to drain is over; 0: none */
+	struct table_closing closing;
 };
 
 struct table_service {
@@ -56,7 +64,9 @@ struct table_service_spec {
 		const char *version;
 		const struct table_member *members;
 		unsigned count;
+		enum proxyproto_version announce;
 		uint64_t cut_requests_before, cut_tunnels_before;
+		struct table_closing closing;
 	} colors[COLOR_COUNT];
 	struct totals *totals;
 };
@@ -90,6 +100,7 @@ struct table_globals {
 	uint64_t header_bytes, body_bytes; /* body_bytes 0: no limit */
 	uint64_t rate;                     /* bytes a second that a client must send or take at least; 0: no least rate */
 	unsigned headers, connections;
+	unsigned client_connections; /* of one client address; 0: no limit */
 	bool draining;              /* answers carry `Connection: close` */
 	struct addr_block *trusted; /* owned by the table (copied) */
 	size_t trusted_count;
@@ -101,7 +112,7 @@ struct table {
 	struct table_index *index;
 	size_t service_count;
 	struct table_service **services;
-	bool has_cuts;      /* a color of a service has a cut */
+	bool has_orders;    /* a color of a service has a cut, or tunnels to close */
 	struct table *next; /* proxy.c's list of tables that are not free yet */
 	unsigned workers;
 	struct table_slot *slots; /* one per worker */

@@ -18,6 +18,8 @@ struct upstream {
 	struct exchange *exchange; /* NULL: idle in the pool */
 	struct upstream *newer, *older;
 	uint64_t idle_since_ms;
+	uint64_t owner; /* the id of the one client whose requests it may carry; 0: any */
+	bool warm;      /* was kept beyond the usual age, for traffic that may come back */
 	bool connecting;
 	bool used;     /* has carried an exchange before the present one */
 	bool reusable; /* the present exchange left it clean, so far */

@@ -22,6 +22,7 @@ struct client;
 struct exchange;
 struct listener;
 struct logring;
+struct quota;
 
 #define WORKER_READ_SIZE (64u * 1024) /* bytes a connection reads at a time */
 #define WORKER_BLOCK_SIZE 4096u       /* what most requests fit into while they are held */
@@ -36,7 +37,7 @@ struct worker_access {
 };
 
 struct worker_counters {
-	_Atomic uint64_t accepted, open, idle, tunnels, accept_paused, unrouted;
+	_Atomic uint64_t accepted, open, idle, tunnels, tunnels_closed, accept_paused, unrouted;
 	_Atomic uint64_t fails[FAIL_COUNT], replays[FAIL_COUNT], limits[LIMIT_COUNT];
 };
 
@@ -70,9 +71,12 @@ struct worker {
 	struct worker_access access;
 	struct worker_counters counters;
 	uint64_t id_prefix, id_count;           /* of request ids */
+	uint64_t client_count;                  /* ever opened */
 	uint64_t wall_offset_us, wall_known_us; /* wall clock minus monotonic; when it was read */
 	uint64_t date_s;                        /* the second that `date` tells */
 	char date[WORKER_DATE_LENGTH + 1];
+
+	struct quota *quota; /* the proxy's; of all workers */
 
 	/* the border to the control thread */
 	_Atomic(struct table *) *newest; /* proxy's published table */

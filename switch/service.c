@@ -299,6 +299,19 @@ static struct table_member *list_members(const struct service_color *half, unsig
 	return members;
 }
 
+static enum proxyproto_version announce_of(enum conf_proxy_protocol written)
+{
+	switch (written) {
+	case CONF_PROXY_PROTOCOL_V1:
+		return PROXYPROTO_V1;
+	case CONF_PROXY_PROTOCOL_V2:
+		return PROXYPROTO_V2;
+	case CONF_PROXY_PROTOCOL_OFF:
+		break;
+	}
+	return PROXYPROTO_NONE;
+}
+
 struct table_service *service_read_table(struct service *service)
 {
 	struct table_member *members[COLOR_COUNT];
@@ -318,6 +331,7 @@ struct table_service *service_read_table(struct service *service)
 		members[color] = list_members(half, &spec.colors[color].count);
 		spec.colors[color].members = members[color];
 		spec.colors[color].version = half->now.version;
+		spec.colors[color].announce = announce_of(service->conf->colors[color].proxy_protocol);
 		spec.colors[color].cut_requests_before = half->cut_requests_before;
 		spec.colors[color].cut_tunnels_before = half->cut_tunnels_before;
 	}

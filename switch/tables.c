@@ -98,6 +98,7 @@ static struct table_globals make_globals(const struct tables *tables)
 		.header_bytes = conf->limits.header_bytes,
 		.body_bytes = conf->limits.body,
 		.headers = conf->limits.headers,
+		.client_connections = conf->limits.connections_per_client,
 		.connections = descriptors_fit(tables->descriptors, conf->limits.connections),
 		.draining = tables->draining,
 		.trusted = conf->trusted_proxies,
