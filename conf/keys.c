@@ -43,7 +43,7 @@ static const struct key keys[] = {
 	{"access_log.format", KEY_WORD, offsetof(struct conf, access_log.format), "json", .words = format_words,
 		.text = "How a line is written; `off` writes none."},
 	{"trusted_proxies", KEY_BLOCKS, .most = 256,
-		.text = "Address blocks of the proxies in front of teal. Only their `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` are believed and kept."},
+		.text = "Address blocks of the proxies in front of teal. Only their `Forwarded`, `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` are believed and kept."},
 
 	{"listen", KEY_LISTENERS, .most = 64, .text = "Where requests come in. At least one listener is needed."},
 	{"listen[].address", KEY_ADDRESS, .missing = "write where to listen, as in address: 0.0.0.0:80",

@@ -124,7 +124,7 @@ static bool has_request_id(const struct head *head)
 
 static uint32_t request_removals(const struct head *head, const struct fields_to_backend *with)
 {
-	uint32_t ids = REMOVAL_HOP_BY_HOP | FIELD_BIT(FIELD_x_forwarded_for);
+	uint32_t ids = REMOVAL_HOP_BY_HOP | FIELD_BIT(FIELD_x_forwarded_for) | FIELD_BIT(FIELD_forwarded);
 	if (with->upgrade)
 		ids &= ~FIELD_BIT(FIELD_upgrade);
 	if (!with->expect)
@@ -173,18 +173,25 @@ static const char *put_request_line(struct out *out, const struct head *head, co
 	return head->fields_at;
 }
 
-static void put_forwarded_for(struct out *out, const struct head *head, const struct fields_to_backend *with)
+/* The values of all fields with this id as one list; what comes in front of its next member. */
+static const char *put_values(struct out *out, const struct head *head, enum field_id id, const char *before)
 {
-	const char *before = "X-Forwarded-For: ";
-	unsigned first = with->trusted ? head->first[FIELD_x_forwarded_for] : 0;
-	for (unsigned i = first; i > 0 && i <= head->field_count; i++) {
+	for (unsigned i = head->first[id]; i > 0 && i <= head->field_count; i++) {
 		const struct head_field *field = &head->fields[i - 1];
-		if (field->id != FIELD_x_forwarded_for || field->value_length == 0)
+		if (field->id != id || field->value_length == 0)
 			continue;
 		put_text(out, before);
 		put(out, field->value, field->value_length);
 		before = ", ";
 	}
+	return before;
+}
+
+static void put_forwarded_for(struct out *out, const struct head *head, const struct fields_to_backend *with)
+{
+	const char *before = "X-Forwarded-For: ";
+	if (with->trusted)
+		before = put_values(out, head, FIELD_x_forwarded_for, before);
 	if (with->client_length > 0) {
 		put_text(out, before);
 		put(out, with->client, with->client_length);
@@ -194,9 +201,25 @@ static void put_forwarded_for(struct out *out, const struct head *head, const st
 		put_text(out, "\r\n");
 }
 
+/* A trusted peer's list with the peer itself at its end (RFC 7239 section 4). */
+static void put_forwarded(struct out *out, const struct head *head, const struct fields_to_backend *with)
+{
+	if (!with->trusted || !has(head, FIELD_forwarded))
+		return;
+	bool ipv6 = memchr(with->client, ':', with->client_length) != NULL;
+	put_text(out, put_values(out, head, FIELD_forwarded, "Forwarded: "));
+	put_text(out, ipv6 ? "for=\"[" : "for=");
+	if (with->client_length > 0)
+		put(out, with->client, with->client_length);
+	else
+		put_text(out, "unknown");
+	put_text(out, ipv6 ? "]\"\r\n" : "\r\n");
+}
+
 static void put_forwarding(struct out *out, const struct head *head, const struct fields_to_backend *with)
 {
 	put_forwarded_for(out, head, with);
+	put_forwarded(out, head, with);
 	if (!with->trusted || !has(head, FIELD_x_forwarded_proto))
 		put_text(out, with->tls ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n");
 	struct span host = host_of(head);

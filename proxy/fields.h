@@ -12,7 +12,7 @@
 struct fields_to_backend {
 	const char *client; /* the peer's address for X-Forwarded-For, without a port (IPv6 without brackets) */
 	size_t client_length;
-	bool trusted;           /* the peer is a trusted proxy: its X-Forwarded-* are kept, X-Forwarded-For is appended to; else they are replaced */
+	bool trusted; /* the peer is a trusted proxy: its Forwarded and X-Forwarded-* are kept, Forwarded and X-Forwarded-For are appended to; else X-Forwarded-* are replaced */
 	bool tls;               /* X-Forwarded-Proto: https, else http */
 	const char *request_id; /* used when the request has no X-Request-Id of its own that is valid (1 to 128 of token characters and '/' '=' '@' ':') */
 	size_t request_id_length;
@@ -24,7 +24,7 @@ struct fields_to_backend {
 
 /* Writes the request head for the backend: origin-form target ("*" stays), HTTP/1.1, Host first (from the absolute form's authority where there is one), `Via: 1.1 teal` (1.0 where received so) behind the ones that are there, no Connection field but for `upgrade` and TE, TE only as `TE: trailers`
  * when asked, Transfer-Encoding as `chunked`, Max-Forwards counted down for OPTIONS and TRACE. The framing was found good before. X-Forwarded-* are written as `trusted` says;
- * Forwarded passes from a trusted peer alone. Returns its length; 0 when it is larger than `size`, or when Connection names more than 64 fields. */
+ * Forwarded passes from a trusted peer alone, with that peer as `for` at its end. Returns its length; 0 when it is larger than `size`, or when Connection names more than 64 fields. */
 size_t fields_write_request(const struct head *head, const struct fields_to_backend *with, char *out, size_t size);
 
 /* Whether the request came to its end here: OPTIONS or TRACE with `Max-Forwards: 0` (RFC 9110 section 7.6.2). Such a request is answered, never written. */

@@ -18,6 +18,7 @@ enum with {
 	WITH_expect = 8,
 	WITH_no_client = 16,
 	WITH_host = 32,
+	WITH_ipv6 = 64,
 };
 
 struct request_case {
@@ -102,13 +103,21 @@ static const struct request_case requests[] = {
 	{"a trusted peer's are kept, the list grows", WITH_trusted,
 		LINE HOST
 		"X-Forwarded-For: 1.1.1.1, 2.2.2.2\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\nForwarded: for=1.1.1.1\r\nX-Forwarded-For:\r\nX-Forwarded-For: 3.3.3.3\r\n\r\n",
-		LINE HOST
-		"X-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\nForwarded: for=1.1.1.1\r\nX-Forwarded-For: 1.1.1.1, 2.2.2.2, 3.3.3.3, 192.0.2.7\r\n"
-		"X-Request-Id: id-1\r\nVia: 1.1 teal\r\n\r\n"},
+		LINE HOST "X-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\nX-Forwarded-For: 1.1.1.1, 2.2.2.2, 3.3.3.3, 192.0.2.7\r\n"
+			  "Forwarded: for=1.1.1.1, for=192.0.2.7\r\n"
+			  "X-Request-Id: id-1\r\nVia: 1.1 teal\r\n\r\n"},
 	{"nor can the trusted one's be named away", WITH_trusted,
 		LINE HOST "Connection: x-forwarded-for, forwarded\r\nForwarded: for=x\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n",
 		LINE HOST
-		"Forwarded: for=x\r\nX-Forwarded-For: 1.1.1.1, 192.0.2.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\nX-Request-Id: id-1\r\nVia: 1.1 teal\r\n\r\n"},
+		"X-Forwarded-For: 1.1.1.1, 192.0.2.7\r\nForwarded: for=x, for=192.0.2.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\nX-Request-Id: id-1\r\nVia: 1.1 teal\r\n\r\n"},
+	{"7239 4 Forwarded grows too, with an IPv6 address in quotes", WITH_trusted | WITH_ipv6,
+		LINE HOST "Forwarded: for=1.1.1.1;proto=https\r\nX: y\r\nForwarded:\r\nFORWARDED: for=\"[::1]\", for=_a\r\n\r\n",
+		LINE HOST "X: y\r\nX-Forwarded-For: 2001:db8::7\r\nForwarded: for=1.1.1.1;proto=https, for=\"[::1]\", for=_a, for=\"[2001:db8::7]\"\r\n"
+			  "X-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\nX-Request-Id: id-1\r\nVia: 1.1 teal\r\n\r\n"},
+	{"7239 6.2 a peer without an address is unknown", WITH_trusted | WITH_no_client, LINE HOST "Forwarded: for=1.1.1.1\r\n\r\n",
+		LINE HOST
+		"Forwarded: for=1.1.1.1, for=unknown\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\nX-Request-Id: id-1\r\nVia: 1.1 teal\r\n\r\n"},
+	{"a stranger's Forwarded goes", 0, LINE HOST "Forwarded: for=1.1.1.1\r\n\r\n", LINE HOST OURS},
 	{"a trusted peer that says nothing", WITH_trusted | WITH_tls, LINE HOST "\r\n",
 		LINE HOST FOR "X-Forwarded-Proto: https\r\nX-Forwarded-Host: a\r\nX-Request-Id: id-1\r\nVia: 1.1 teal\r\n\r\n"},
 	{"a peer without an address", WITH_no_client, LINE HOST "X-Forwarded-For: 1.1.1.1\r\n\r\n",
@@ -125,8 +134,10 @@ static const struct request_case requests[] = {
 static struct fields_to_backend to_backend(unsigned with)
 {
 	return (struct fields_to_backend){
-		.client = "192.0.2.7",
-		.client_length = with & WITH_no_client ? 0 : 9,
+		.client = with & WITH_ipv6 ? "2001:db8::7" : "192.0.2.7",
+		.client_length = with & WITH_no_client ? 0
+				 : with & WITH_ipv6    ? 11
+						       : 9,
 		.trusted = (with & WITH_trusted) != 0,
 		.tls = (with & WITH_tls) != 0,
 		.request_id = "id-1",
