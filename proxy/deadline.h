@@ -17,6 +17,8 @@ enum deadline_kind {
 	DEADLINE_room,     /* the next look at a full socket */
 	DEADLINE_pool,     /* the end of a backend's oldest idle connection */
 	DEADLINE_total,    /* a whole exchange */
+	DEADLINE_tunnel,   /* a tunnel's turn to be closed */
+	DEADLINE_closing,  /* the rest of a tunnel that is being closed */
 	DEADLINE_linger,   /* a client's FIN after our last answer */
 	DEADLINE_accept,   /* accepting again after a pause */
 	DEADLINE_KINDS

@@ -15,6 +15,7 @@
 #include "proxy/head.h"
 #include "proxy/pace.h"
 #include "proxy/table.h"
+#include "proxy/tunnel.h"
 
 struct client;
 struct upstream;
@@ -69,9 +70,9 @@ struct exchange {
 	struct body answer;
 	unsigned status; /* as the client saw it; 0: none yet */
 	enum exchange_form form;
-	bool answer_started;            /* a byte of a final answer went to the client */
-	bool close_client;              /* after the answer */
-	bool client_done, backend_done; /* tunnel: FIN seen */
+	bool answer_started; /* a byte of a final answer went to the client */
+	bool close_client;   /* after the answer */
+	struct tunnel tunnel;
 	enum fail fail;
 
 	uint64_t start_us, first_byte_us, connect_by_ms;
@@ -99,6 +100,8 @@ void exchange_fail(struct exchange *exchange, enum fail fail);
 void exchange_cut(struct exchange *exchange);
 /* DEADLINE_total: its time is over. */
 void exchange_on_deadline(struct deadline *deadline);
+/* It is about to be ended by order, in the middle of what it does. */
+void exchange_count_cut(struct exchange *exchange);
 /* Both sides of a tunnel are done, or one broke (reset). */
 void exchange_end_tunnel(struct exchange *exchange, bool reset);
 /* The answer is complete and with the client's socket (or an attempt to be kept was made). */

@@ -1,10 +1,15 @@
-/* Orders of the control thread, as a new table holds them: exchanges of a color whose time is over. Worker thread. */
+/* Orders of the control thread, as a new table holds them: exchanges of a color whose time is over, and tunnels that are to be closed one by one. Worker thread. */
 #ifndef TEAL_PROXY_ORDERS_H
 #define TEAL_PROXY_ORDERS_H
 
+struct exchange;
+struct table;
 struct worker;
 
-/* After a new table: ends the exchanges whose time to drain is over. */
-void orders_obey(struct worker *worker);
+/* After a new table took the place of `previous`: ends the exchanges whose time to drain is over, and gives the tunnels that are to be closed a time each; takes it back
+ * where a newer table does not want them closed any more. One that is being closed already goes on with that. */
+void orders_obey(struct worker *worker, const struct table *previous);
+/* A tunnel has opened: when tunnels of its color are being closed, it gets a time too. */
+void orders_note_tunnel(struct exchange *exchange);
 
 #endif

@@ -90,6 +90,14 @@ uint64_t totals_inflight(const struct totals *totals, enum color color)
 	return sum;
 }
 
+uint64_t totals_cut(const struct totals *totals, enum color color)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < totals->workers; i++)
+		sum += read_counter(&lane_of(totals, i, color)->cut);
+	return sum;
+}
+
 uint64_t totals_assist(const struct totals *totals, enum color color)
 {
 	uint64_t sum = 0;

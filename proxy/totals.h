@@ -30,6 +30,7 @@ struct totals_cell {
 struct totals_lane {
 	_Alignas(64) _Atomic uint32_t inflight; /* exchanges first assigned to the color and tunnels */
 	_Atomic uint32_t assist;                /* exchanges helped out for the other color */
+	_Atomic uint64_t cut;                   /* of those in flight: ended by order in the middle of what they did */
 	_Atomic(struct totals_cell *) cell;     /* NULL before the first request */
 	uint32_t split_turn, balance_turn;      /* the worker's own: see table_choose_color, table_choose_backend; workers start at offsets of their own */
 };
@@ -67,5 +68,7 @@ void totals_read(const struct totals *totals, enum color color, struct totals_su
 /* The few that the drain and the status need often. Acquire loads. */
 uint64_t totals_inflight(const struct totals *totals, enum color color);
 uint64_t totals_assist(const struct totals *totals, enum color color);
+/* Read after totals_inflight it knows of all that are not in flight any more. */
+uint64_t totals_cut(const struct totals *totals, enum color color);
 
 #endif

@@ -193,12 +193,13 @@ void worker_report_empty(struct worker *worker)
 static void take_table(struct worker *worker)
 {
 	struct table *newest = atomic_load_explicit(worker->newest, memory_order_acquire);
-	if (newest == worker->table)
+	struct table *previous = worker->table;
+	if (newest == previous)
 		return;
 	worker->table = newest;
 	fit_buffers(worker, &newest->globals);
 	pool_sweep(worker);
-	orders_obey(worker);
+	orders_obey(worker, previous);
 	atomic_store_explicit(&worker->acknowledged, newest->generation, memory_order_release);
 	notify(worker->progress_fd);
 }

@@ -468,7 +468,7 @@ static void test_table_holds_what_it_names(void **state)
 	assert_int_equal((uintptr_t)first->slots % 64, 0);
 	assert_ptr_equal(table_find_service(first, "SHOP.example:80", 15, "/", 1), service);
 	assert_null(table_find_service(first, "other", 5, "/", 1));
-	assert_false(first->has_cuts);
+	assert_false(first->has_orders);
 	assert_true(table_is_quiet(first));
 	table_hold(first, 1);
 	assert_false(table_is_quiet(first));
@@ -494,7 +494,7 @@ static void test_table_knows_its_cuts(void **state)
 	struct table_service *service = table_service_new(&spec);
 	struct table_index *index = table_index_new(&(struct table_index_entry){NULL, 0, NULL, 0}, 1);
 	struct table *table = table_new(&(struct table_globals){.headers = 1}, index, &service, 1, 1);
-	assert_true(table->has_cuts);
+	assert_true(table->has_orders);
 	assert_int_equal(service->colors[COLOR_GREEN].cut_tunnels_before, 7);
 	assert_string_equal(service->colors[COLOR_GREEN].version, "");
 	table_free(table);
