@@ -53,6 +53,15 @@ size_t endpoint_format_host(const struct endpoint *endpoint, char out[ENDPOINT_T
 	return strlen(out);
 }
 
+/* IPv4 addresses are where no unicast IPv6 address can be. */
+uint64_t endpoint_number(const struct endpoint *endpoint)
+{
+	uint64_t number = endpoint->family == ENDPOINT_IPV4 ? UINT32_MAX : 0;
+	for (unsigned i = 0; i < (endpoint->family == ENDPOINT_IPV4 ? 4 : 8); i++)
+		number = number << 8 | endpoint->bytes[i];
+	return endpoint->family != ENDPOINT_NONE && number == 0 ? 1 : number;
+}
+
 bool endpoint_is_in(const struct endpoint *endpoint, const struct addr_block *blocks, size_t count)
 {
 	if (endpoint->family == ENDPOINT_NONE)

@@ -30,6 +30,9 @@ bool endpoint_parse_host(struct endpoint *endpoint, struct span text);
 #define ENDPOINT_TEXT_SIZE 46
 size_t endpoint_format_host(const struct endpoint *endpoint, char out[ENDPOINT_TEXT_SIZE]);
 
+/* A number for the client that has this address: of an IPv6 one its /64. 0 for ENDPOINT_NONE alone. */
+uint64_t endpoint_number(const struct endpoint *endpoint);
+
 /* Whether one of the blocks holds it; never for ENDPOINT_NONE. */
 bool endpoint_is_in(const struct endpoint *endpoint, const struct addr_block *blocks, size_t count);
 

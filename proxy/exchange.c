@@ -199,9 +199,9 @@ static struct backend *choose(struct exchange *exchange)
 	struct worker *worker = exchange->worker;
 	uint64_t now_ms = worker_now_ms(worker);
 	struct backend *backend = table_choose_backend(
-		exchange->service, exchange->color, worker->index, &exchange->lane->balance_turn, now_ms, exchange->tried, exchange->tried_count);
+		exchange->service, exchange->color, worker->index, &exchange->lane->balance_turn, 0, now_ms, exchange->tried, exchange->tried_count);
 	if (!backend && exchange->fresh_only) /* a request that may have been processed goes to the same one when there is no other */
-		backend = table_choose_backend(exchange->service, exchange->color, worker->index, &exchange->lane->balance_turn, now_ms, NULL, 0);
+		backend = table_choose_backend(exchange->service, exchange->color, worker->index, &exchange->lane->balance_turn, 0, now_ms, NULL, 0);
 	return backend;
 }
 

@@ -51,15 +51,6 @@ void quota_free(struct quota *quota)
 	free(quota);
 }
 
-/* A number for each client: an IPv6 /64, or an IPv4 address where no unicast IPv6 address can be. */
-static uint64_t number_of(const struct endpoint *client)
-{
-	uint64_t number = client->family == ENDPOINT_IPV4 ? UINT32_MAX : 0;
-	for (unsigned i = 0; i < (client->family == ENDPOINT_IPV4 ? 4 : 8); i++)
-		number = number << 8 | client->bytes[i];
-	return number;
-}
-
 /* The upper half of a linear function modulo 2^128: any two numbers meet as seldom as by chance, for whoever does not know the key. */
 static uint64_t hash_of(const struct quota *quota, uint64_t number)
 {
@@ -102,7 +93,7 @@ enum quota_result quota_take(struct quota *quota, const struct endpoint *client,
 	*slot = QUOTA_NO_SLOT;
 	if (limit == 0 || client->family == ENDPOINT_NONE)
 		return QUOTA_UNCOUNTED;
-	uint64_t hash = hash_of(quota, number_of(client)), tag = hash << COUNT_BITS;
+	uint64_t hash = hash_of(quota, endpoint_number(client)), tag = hash << COUNT_BITS;
 	uint32_t first = (uint32_t)(hash >> quota->shift);
 	enum quota_result result = QUOTA_UNCOUNTED;
 	for (uint32_t i = 0; i < WINDOW; i++) {

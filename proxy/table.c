@@ -20,12 +20,15 @@ static void init_color(struct table_color *color, const char *version, const str
 	color->version = memory_text(version ? version : "");
 	color->members = memory_array(count, sizeof(*members));
 	color->ready = memory_array(count, sizeof(*color->ready));
+	color->seeds = memory_array(count, sizeof(*color->seeds));
 	color->count = count;
 	for (unsigned i = 0; i < count; i++) {
 		color->members[i] = members[i];
 		backend_hold(members[i].backend);
-		if (members[i].health == HEALTH_UP)
-			color->ready[color->up++] = members[i].backend;
+		if (members[i].health != HEALTH_UP)
+			continue;
+		color->seeds[color->up] = text_hash(members[i].backend->name, strlen(members[i].backend->name), TEXT_HASH_SEED);
+		color->ready[color->up++] = members[i].backend;
 	}
 }
 
@@ -35,6 +38,7 @@ static void fini_color(struct table_color *color)
 		backend_release(color->members[i].backend);
 	free(color->members);
 	free(color->ready);
+	free(color->seeds);
 	free(color->version);
 }
 
@@ -229,6 +233,28 @@ static struct backend *choose_ready(const struct table_color *color, unsigned wa
 	return best;
 }
 
+/* Every bit of the result depends on every bit of the argument. */
+static uint64_t mix(uint64_t value)
+{
+	value = (value ^ value >> 32) * 0xd6e8feb86659fd93u;
+	value = (value ^ value >> 32) * 0xd6e8feb86659fd93u;
+	return value ^ value >> 32;
+}
+
+static struct backend *choose_keyed(const struct table_color *color, uint64_t key, const struct choice *choice)
+{
+	struct backend *best = NULL;
+	uint64_t best_weight = 0;
+	for (unsigned i = 0; i < color->up; i++) {
+		uint64_t weight = mix(key ^ color->seeds[i]);
+		if ((best && weight <= best_weight) || !is_fit(choice, color->ready[i]))
+			continue;
+		best = color->ready[i];
+		best_weight = weight;
+	}
+	return best;
+}
+
 static struct backend *choose_skipped(const struct table_color *color, const struct choice *choice)
 {
 	struct backend *best = NULL;
@@ -258,12 +284,13 @@ static struct backend *choose_untried(const struct table_color *color, enum heal
 	return best;
 }
 
-struct backend *table_choose_backend(const struct table_service *service, enum color of, unsigned worker, uint32_t *turn, uint64_t now_ms,
+struct backend *table_choose_backend(const struct table_service *service, enum color of, unsigned worker, uint32_t *turn, uint64_t key, uint64_t now_ms,
 	struct backend *const *tried, unsigned tried_count)
 {
 	const struct table_color *color = &service->colors[of];
 	struct choice choice = {worker, now_ms, tried, tried_count};
-	struct backend *backend = choose_ready(color, candidates(service, color->up), &choice, turn);
+	bool keyed = service->balance == TABLE_CLIENT_ADDRESS && key != 0;
+	struct backend *backend = keyed ? choose_keyed(color, key, &choice) : choose_ready(color, candidates(service, color->up), &choice, turn);
 	if (!backend)
 		backend = choose_skipped(color, &choice);
 	if (!backend)

@@ -18,7 +18,7 @@
 
 #define TABLE_SPLIT_WHOLE 10000u /* a split is in hundredths of a percent */
 
-enum table_balance { TABLE_LEAST_CONNECTIONS, TABLE_ROUND_ROBIN };
+enum table_balance { TABLE_LEAST_CONNECTIONS, TABLE_ROUND_ROBIN, TABLE_CLIENT_ADDRESS };
 
 struct table_member {
 	struct backend *backend;
@@ -34,6 +34,7 @@ struct table_color {
 	char *version;
 	struct table_member *members;
 	struct backend **ready;                           /* those that are up, in the order of the members */
+	uint64_t *seeds;                                  /* of each of them: a hash of its name */
 	unsigned count, up;                               /* of members; of ready */
 	enum proxyproto_version announce;                 /* the PROXY protocol header in front of each connection to it */
 	uint64_t cut_requests_before, cut_tunnels_before; /* exchanges of an older generation are ended: their time to drain is over; 0: none */
@@ -101,8 +102,8 @@ struct table_globals {
 	uint64_t rate;                     /* bytes a second that a client must send or take at least; 0: no least rate */
 	unsigned headers, connections;
 	unsigned client_connections; /* of one client address; 0: no limit */
-	bool draining;              /* answers carry `Connection: close` */
-	struct addr_block *trusted; /* owned by the table (copied) */
+	bool draining;               /* answers carry `Connection: close` */
+	struct addr_block *trusted;  /* owned by the table (copied) */
 	size_t trusted_count;
 };
 
@@ -145,10 +146,11 @@ struct table_service *table_find_service(const struct table *table, const char *
  * share is 0 is never chosen. */
 enum color table_choose_color(const struct table_service *service, uint32_t *turn, const char *key, size_t key_length);
 
-/* Chooses a backend of the color for a worker: among those that are up, not in `tried` and not skipped now; least connections by the worker's own lanes (ties go round), or round robin by *turn, the
- * worker's counter for this color. With more than 16 up, least connections looks at 8 of them, from where the last choice ended, so that a choice costs a bounded number of cache lines.
+/* Chooses a backend of the color for a worker: among those that are up, not in `tried` and not skipped now; least connections by the worker's own lanes (ties go round), round robin by *turn, the
+ * worker's counter for this color, or by the client's `key`: the highest hash of key and name, so that a backend that comes or goes moves no more than its own clients; key 0 is
+ * none, and least connections decides. With more than 16 up, least connections looks at 8 of them, from where the last choice ended, so that a choice costs a bounded number of cache lines.
  * Then those that are up but skipped (the one whose skip ends first); then unknown ones; then the down one that was tried longest ago. NULL: all tried, or none there. */
-struct backend *table_choose_backend(const struct table_service *service, enum color color, unsigned worker, uint32_t *turn, uint64_t now_ms,
+struct backend *table_choose_backend(const struct table_service *service, enum color color, unsigned worker, uint32_t *turn, uint64_t key, uint64_t now_ms,
 	struct backend *const *tried, unsigned tried_count);
 
 #endif

@@ -314,6 +314,11 @@ static enum proxyproto_version announce_of(enum conf_proxy_protocol written)
 
 struct table_service *service_read_table(struct service *service)
 {
+	static const enum table_balance balances[] = {
+		[CONF_LEAST_CONNECTIONS] = TABLE_LEAST_CONNECTIONS,
+		[CONF_ROUND_ROBIN] = TABLE_ROUND_ROBIN,
+		[CONF_CLIENT_ADDRESS] = TABLE_CLIENT_ADDRESS,
+	};
 	struct table_member *members[COLOR_COUNT];
 	if (service->table)
 		return service->table;
@@ -322,7 +327,7 @@ struct table_service *service_read_table(struct service *service)
 		.live = service->live,
 		.blue_split = service->live == COLOR_BLUE ? TABLE_SPLIT_WHOLE : 0,
 		.seed = text_hash(service->name, strlen(service->name), TEXT_HASH_SEED),
-		.balance = service->conf->balance == CONF_ROUND_ROBIN ? TABLE_ROUND_ROBIN : TABLE_LEAST_CONNECTIONS,
+		.balance = balances[service->conf->balance],
 		.replay_methods = replay_bits(service->conf),
 		.totals = service->totals,
 	};

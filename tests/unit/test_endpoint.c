@@ -124,12 +124,39 @@ static void blocks_hold_endpoints(void **state)
 	assert_false(endpoint_is_in(&none, some, 2));
 }
 
+struct number_case {
+	const char *text;
+	uint64_t number;
+};
+
+static const struct number_case numbers[] = {
+	{"192.0.2.1", 0xffffffffc0000201u},
+	{"::ffff:192.0.2.1", 0xffffffffc0000201u},
+	{"0.0.0.0", 0xffffffff00000000u},
+	{"2001:db8:1:2::9", 0x20010db800010002u},
+	{"2001:db8:1:2:ffff::", 0x20010db800010002u},
+	{"::1", 1},
+};
+
+static void clients_have_numbers(void **state)
+{
+	(void)state;
+	struct endpoint endpoint = {.family = ENDPOINT_NONE};
+	assert_int_equal(endpoint_number(&endpoint), 0);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+		assert_true(endpoint_parse_host(&endpoint, (struct span){numbers[i].text, strlen(numbers[i].text)}));
+		if (endpoint_number(&endpoint) != numbers[i].number)
+			fail_msg("%s: %llx", numbers[i].text, (unsigned long long)endpoint_number(&endpoint));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_read_and_written),
 		cmocka_unit_test(sockets_have_endpoints),
 		cmocka_unit_test(blocks_hold_endpoints),
+		cmocka_unit_test(clients_have_numbers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -374,12 +374,12 @@ static void test_choices(void **state)
 			tried[tried_count++] = world.backends[*at - '0'];
 		struct table_service *service = make_service(&world, choices[i].balance, 10000, 0);
 		for (size_t j = 0; j < strlen(choices[i].choices); j++) {
-			int position = position_of(&world, table_choose_backend(service, COLOR_BLUE, 1, &turn, NOW_MS, tried, tried_count));
+			int position = position_of(&world, table_choose_backend(service, COLOR_BLUE, 1, &turn, 0, NOW_MS, tried, tried_count));
 			seen[j] = position < 0 ? '-' : (char)('0' + position);
 		}
 		if (strcmp(seen, choices[i].choices) != 0)
 			fail_msg("%s: %s instead of %s", choices[i].name, seen, choices[i].choices);
-		assert_null(table_choose_backend(service, COLOR_GREEN, 1, &turn, NOW_MS, NULL, 0));
+		assert_null(table_choose_backend(service, COLOR_GREEN, 1, &turn, 0, NOW_MS, NULL, 0));
 		set_lanes(&world, (struct lane_at[4]){{0}});
 		table_service_release(service);
 		end_world(&world);
@@ -411,7 +411,7 @@ static void test_load_is_even(void **state)
 		uint32_t turn = 5;
 		unsigned least = UINT32_MAX, most = 0;
 		for (unsigned j = 0; j < 10 * cases[i].backends; j++) {
-			struct backend *backend = table_choose_backend(service, COLOR_BLUE, 0, &turn, NOW_MS, NULL, 0);
+			struct backend *backend = table_choose_backend(service, COLOR_BLUE, 0, &turn, 0, NOW_MS, NULL, 0);
 			atomic_fetch_add(&backend->lanes[0].inflight, 1);
 		}
 		for (unsigned j = 0; j < world.count; j++) {
@@ -441,8 +441,114 @@ static void test_many_leave_the_busy_one_alone(void **state)
 	atomic_store(&world.backends[50]->lanes[0].inflight, 20);
 	uint32_t turn = 0;
 	for (unsigned i = 0; i < 1000; i++)
-		assert_int_not_equal(position_of(&world, table_choose_backend(service, COLOR_BLUE, 0, &turn, NOW_MS, NULL, 0)), 50);
+		assert_int_not_equal(position_of(&world, table_choose_backend(service, COLOR_BLUE, 0, &turn, 0, NOW_MS, NULL, 0)), 50);
 	atomic_store(&world.backends[50]->lanes[0].inflight, 0);
+	table_service_release(service);
+	end_world(&world);
+}
+
+#define CLIENTS 20000u
+
+/* The position of the backend of each client, as of keys that differ in a few bits. */
+static void choose_for_all(struct world *world, const struct table_service *service, unsigned worker, int *positions)
+{
+	uint32_t turn = worker;
+	for (unsigned i = 0; i < CLIENTS; i++)
+		positions[i] = position_of(world, table_choose_backend(service, COLOR_BLUE, worker, &turn, 0xffffffff0a000000u + i, NOW_MS, NULL, 0));
+}
+
+static void test_clients_stay_and_spread(void **state)
+{
+	(void)state;
+	struct world world;
+	static int first[CLIENTS], other[CLIENTS];
+	unsigned counts[10] = {0};
+	make_world(&world, "uuuuuuuuuu");
+	struct table_service *service = make_service(&world, TABLE_CLIENT_ADDRESS, 10000, 0);
+	choose_for_all(&world, service, 0, first);
+	for (unsigned i = 0; i < 10; i++)
+		atomic_store(&world.backends[i]->lanes[1].inflight, i);
+	choose_for_all(&world, service, 1, other);
+	assert_memory_equal(first, other, sizeof(first));
+	for (unsigned i = 0; i < CLIENTS; i++)
+		counts[first[i]]++;
+	for (unsigned i = 0; i < 10; i++) {
+		if (counts[i] < CLIENTS / 10 * 9 / 10 || counts[i] > CLIENTS / 10 * 11 / 10)
+			fail_msg("backend %u has %u of %u clients", i, counts[i], CLIENTS);
+	}
+	for (unsigned i = 0; i < 10; i++)
+		atomic_store(&world.backends[i]->lanes[1].inflight, 0);
+	table_service_release(service);
+	end_world(&world);
+}
+
+static const struct {
+	const char *name;
+	const char *healths; /* of five, of which `gone` gets nothing */
+	bool skipped, tried;
+	int gone;
+} movings[] = {
+	{"one that is down", "uuudu", false, false, 3},
+	{"one that is unknown", "?uuuu", false, false, 0},
+	{"one that is skipped", "uuuuu", true, false, 2},
+	{"one that was tried", "uuuuu", false, true, 1},
+};
+
+static void test_only_its_own_clients_move(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(movings) / sizeof(movings[0]); i++) {
+		struct world all, less;
+		uint32_t turn = 0;
+		unsigned moved = 0;
+		make_world(&all, "uuuuu");
+		make_world(&less, movings[i].healths);
+		struct table_service *before = make_service(&all, TABLE_CLIENT_ADDRESS, 10000, 0), *after = make_service(&less, TABLE_CLIENT_ADDRESS, 10000, 0);
+		struct backend *gone = less.backends[movings[i].gone];
+		gone->lanes[0].skip_until_ms = movings[i].skipped ? NOW_MS + 1 : 0;
+		for (uint64_t key = 1; key <= 1000; key++) {
+			int was = position_of(&all, table_choose_backend(before, COLOR_BLUE, 0, &turn, key << 32, NOW_MS, NULL, 0));
+			int is = position_of(&less, table_choose_backend(after, COLOR_BLUE, 0, &turn, key << 32, NOW_MS, &gone, movings[i].tried));
+			if (is == movings[i].gone || (was != is && was != movings[i].gone))
+				fail_msg("%s: from %d to %d", movings[i].name, was, is);
+			moved += was != is;
+		}
+		assert_in_range(moved, 100, 300);
+		table_service_release(before);
+		table_service_release(after);
+		end_world(&all);
+		end_world(&less);
+	}
+}
+
+/* As with any balance: the skipped one, then those that are not up. */
+static void test_a_client_is_never_left_alone(void **state)
+{
+	(void)state;
+	struct world world;
+	uint32_t turn = 0;
+	make_world(&world, "u?d");
+	struct table_service *service = make_service(&world, TABLE_CLIENT_ADDRESS, 10000, 0);
+	world.backends[0]->lanes[0].skip_until_ms = NOW_MS + 1;
+	for (unsigned tried = 0; tried < 4; tried++) {
+		struct backend *backend = table_choose_backend(service, COLOR_BLUE, 0, &turn, 7, NOW_MS, world.backends, tried);
+		assert_int_equal(position_of(&world, backend), tried < 3 ? (int)tried : -1);
+	}
+	table_service_release(service);
+	end_world(&world);
+}
+
+static void test_without_a_key_the_least_loaded(void **state)
+{
+	(void)state;
+	struct world world;
+	uint32_t turn = 0;
+	make_world(&world, "uuu");
+	struct table_service *service = make_service(&world, TABLE_CLIENT_ADDRESS, 10000, 0);
+	set_lanes(&world, (struct lane_at[4]){{3, 0, 0}, {1, 0, 0}, {2, 0, 0}});
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(position_of(&world, table_choose_backend(service, COLOR_BLUE, 1, &turn, 0, NOW_MS, NULL, 0)), 1);
+	set_lanes(&world, (struct lane_at[4]){{0}});
 	table_service_release(service);
 	end_world(&world);
 }
@@ -517,6 +623,10 @@ int main(void)
 		cmocka_unit_test(test_choices),
 		cmocka_unit_test(test_load_is_even),
 		cmocka_unit_test(test_many_leave_the_busy_one_alone),
+		cmocka_unit_test(test_clients_stay_and_spread),
+		cmocka_unit_test(test_only_its_own_clients_move),
+		cmocka_unit_test(test_a_client_is_never_left_alone),
+		cmocka_unit_test(test_without_a_key_the_least_loaded),
 		cmocka_unit_test(test_table_holds_what_it_names),
 		cmocka_unit_test(test_table_knows_its_cuts),
 	};
