@@ -14,12 +14,16 @@ struct actuator {
 	uint64_t (*apply)(void *arg, enum color live);
 	/* True once no new request can see what was in force before the ticket. */
 	bool (*in_force)(void *arg, uint64_t ticket);
-	/* Ends what the color was given before the ticket: requests, and with `tunnels` tunnels too. Returns a ticket of its own. */
-	uint64_t (*cut)(void *arg, enum color color, uint64_t ticket, bool tunnels);
+	/* Begins to close the tunnels that the color was given before the ticket, one by one, evenly over so long. `apply` takes the order back. */
+	void (*close_tunnels)(void *arg, enum color color, uint64_t ticket, uint64_t over_ms);
+	/* Ends what the color was given before the ticket: requests, and with `tunnels` tunnels too. */
+	void (*cut)(void *arg, enum color color, uint64_t ticket, bool tunnels);
 	/* The deployment is over: nothing more is kept ready for a quick way back. */
 	void (*settle)(void *arg);
 	/* Requests that a color was given and has not answered yet, and tunnels through it. */
 	uint64_t (*read_inflight)(void *arg, enum color color);
+	/* How many of these were ever ended by order in the middle of what they did. Read after them, it knows of all that are gone. */
+	uint64_t (*read_cut)(void *arg, enum color color);
 	/* Nothing is in flight on the color and no connection to it is open. */
 	bool (*is_quiet)(void *arg, enum color color);
 	void *arg;

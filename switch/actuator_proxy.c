@@ -1,6 +1,8 @@
 /* The actuator of a service in the path. Control thread. The service's live color was set by the switcher's host; here it becomes a table. */
 #include "switch/actuator_proxy.h"
 
+#include "base/clock.h"
+
 static uint64_t apply(void *arg, enum color live)
 {
 	struct actuator_proxy *through = arg;
@@ -15,11 +17,17 @@ static bool in_force(void *arg, uint64_t ticket)
 	return tables_are_in_force(through->tables, ticket);
 }
 
-static uint64_t cut(void *arg, enum color color, uint64_t ticket, bool tunnels)
+static void close_tunnels(void *arg, enum color color, uint64_t ticket, uint64_t over_ms)
+{
+	const struct actuator_proxy *through = arg;
+	service_close_tunnels(through->service, color, ticket, clock_mono_ms() + over_ms);
+}
+
+static void cut(void *arg, enum color color, uint64_t ticket, bool tunnels)
 {
 	struct actuator_proxy *through = arg;
 	service_set_cut(through->service, color, ticket, tunnels);
-	return tables_publish(through->tables);
+	tables_publish(through->tables);
 }
 
 static void settle(void *arg)
@@ -34,6 +42,12 @@ static uint64_t read_inflight(void *arg, enum color color)
 	return totals_inflight(through->service->totals, color);
 }
 
+static uint64_t read_cut(void *arg, enum color color)
+{
+	const struct actuator_proxy *through = arg;
+	return totals_cut(through->service->totals, color);
+}
+
 static bool is_quiet(void *arg, enum color color)
 {
 	const struct actuator_proxy *through = arg;
@@ -43,5 +57,14 @@ static bool is_quiet(void *arg, enum color color)
 struct actuator actuator_proxy_make(struct actuator_proxy *through)
 {
 	return (struct actuator){
-		.apply = apply, .in_force = in_force, .cut = cut, .settle = settle, .read_inflight = read_inflight, .is_quiet = is_quiet, .arg = through};
+		.apply = apply,
+		.in_force = in_force,
+		.close_tunnels = close_tunnels,
+		.cut = cut,
+		.settle = settle,
+		.read_inflight = read_inflight,
+		.read_cut = read_cut,
+		.is_quiet = is_quiet,
+		.arg = through,
+	};
 }

@@ -28,12 +28,15 @@ static void fill_rollback(struct switcher *switcher, const char *cause, const st
 
 void back_begin(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason)
 {
+	const struct switcher_policy *policy = &switcher->policy;
 	struct deployment *deployment = switcher->current;
+	/* Who stays on a release that was found bad has no more time than its requests have. */
+	uint64_t tunnels_ms = policy->drain_tunnels_ms < policy->drain_requests_ms ? policy->drain_tunnels_ms : policy->drain_requests_ms;
 	fill_rollback(switcher, cause, actor, reason);
 	switcher->host.set_live(switcher->host.arg, deployment->from);
 	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
 	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->from);
-	drain_begin(switcher, deployment->to, switcher->ticket, deployment->inflight, switcher->policy.drain_requests_ms, 0);
+	drain_begin(switcher, deployment->to, switcher->ticket, deployment->inflight, policy->drain_requests_ms, tunnels_ms);
 	switcher->host.quarantine(switcher->host.arg, deployment);
 	switcher->record_ms = course_now_ms(switcher) + COURSE_RECORD_MS;
 	course_enter(switcher, STEP_BACK);

@@ -21,9 +21,8 @@ struct switcher {
 		enum color color;
 		uint64_t ticket, first;                    /* what came before the ticket is drained; how much that was */
 		uint64_t requests_ms, tunnels_ms, over_ms; /* deadlines: cut requests, cut tunnels, wait no longer */
-		bool requests_cut, tunnels_cut, cutting;
-		uint64_t cut_ticket, cut_from; /* of the order under way */
-		uint64_t cut;                  /* ended by orders so far */
+		bool requests_cut, tunnels_cut;
+		uint64_t cut_before, cut; /* ended by order in the middle of what they did: before this drain, in it */
 	} drain;
 	struct switcher_counts base[COLOR_COUNT]; /* at the flip */
 	uint64_t judge_ms, tell_ms;               /* when to look, and to tell, next */

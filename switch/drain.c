@@ -5,22 +5,26 @@
 
 #include "switch/wire.h"
 
-#define OVER_MS 5000u /* from the last cut until nobody waits any longer */
+#define FAREWELL_MS 5000u /* from a tunnel's turn to be closed until it is gone by itself */
+#define OVER_MS 5000u     /* from the last cut until nobody waits any longer */
 #define TELL_EVERY_MS 500u
 
 void drain_begin(struct switcher *switcher, enum color color, uint64_t ticket, uint64_t first, uint64_t requests_ms, uint64_t tunnels_ms)
 {
+	const struct actuator *actuator = &switcher->actuator;
 	uint64_t now = course_now_ms(switcher);
-	uint64_t last_ms = requests_ms > tunnels_ms ? requests_ms : tunnels_ms;
+	uint64_t last_ms = requests_ms > tunnels_ms + FAREWELL_MS ? requests_ms : tunnels_ms + FAREWELL_MS;
 	switcher->drain.color = color;
 	switcher->drain.ticket = ticket;
 	switcher->drain.first = first;
 	switcher->drain.requests_ms = now + requests_ms;
 	switcher->drain.tunnels_ms = now + last_ms;
 	switcher->drain.over_ms = now + last_ms + OVER_MS;
-	switcher->drain.requests_cut = switcher->drain.tunnels_cut = switcher->drain.cutting = false;
+	switcher->drain.requests_cut = switcher->drain.tunnels_cut = false;
 	switcher->drain.cut = 0;
+	switcher->drain.cut_before = actuator->read_cut(actuator->arg, color);
 	switcher->tell_ms = now;
+	actuator->close_tunnels(actuator->arg, color, ticket, tunnels_ms);
 }
 
 uint64_t drain_left(const struct switcher *switcher)
@@ -47,35 +51,21 @@ static void tell(struct switcher *switcher, uint64_t before)
 
 static void cut(struct switcher *switcher, bool tunnels)
 {
+	uint64_t inflight = switcher->current->inflight;
 	switcher->drain.requests_cut = true;
 	switcher->drain.tunnels_cut = tunnels;
-	switcher->drain.cutting = true;
-	switcher->drain.cut_from = switcher->current->inflight;
-	switcher->drain.cut_ticket = switcher->actuator.cut(switcher->actuator.arg, switcher->drain.color, switcher->drain.ticket, tunnels);
-	course_emit(switcher, "drain_deadline", json_pack("{s:o, s:b}", "inflight", wire_count(switcher->drain.cut_from), "tunnels", tunnels),
+	switcher->actuator.cut(switcher->actuator.arg, switcher->drain.color, switcher->drain.ticket, tunnels);
+	course_emit(switcher, "drain_deadline", json_pack("{s:o, s:b}", "inflight", wire_count(inflight), "tunnels", tunnels),
 		"%s: the time to drain %s is over: %s are ended now, %" PRIu64 " are in flight", switcher->service, color_name(switcher->drain.color),
-		tunnels ? "requests and tunnels" : "requests", switcher->drain.cut_from);
-}
-
-/* What vanished between the order and its acknowledgement was ended by it. */
-static void note_cut(struct switcher *switcher)
-{
-	uint64_t inflight = switcher->current->inflight;
-	if (!switcher->actuator.in_force(switcher->actuator.arg, switcher->drain.cut_ticket))
-		return;
-	switcher->drain.cutting = false;
-	if (inflight < switcher->drain.cut_from)
-		switcher->drain.cut += switcher->drain.cut_from - inflight;
+		tunnels ? "requests and tunnels" : "requests", inflight);
 }
 
 static void cut_when_due(struct switcher *switcher)
 {
 	uint64_t now = course_now_ms(switcher);
-	if (switcher->drain.cutting)
-		note_cut(switcher);
-	else if (switcher->current->inflight == 0)
+	if (switcher->current->inflight == 0)
 		return;
-	else if (!switcher->drain.tunnels_cut && now >= switcher->drain.tunnels_ms)
+	if (!switcher->drain.tunnels_cut && now >= switcher->drain.tunnels_ms)
 		cut(switcher, true);
 	else if (!switcher->drain.requests_cut && now >= switcher->drain.requests_ms)
 		cut(switcher, false);
@@ -83,13 +73,15 @@ static void cut_when_due(struct switcher *switcher)
 
 enum drain_state drain_run(struct switcher *switcher, bool flip_in_force)
 {
+	const struct actuator *actuator = &switcher->actuator;
 	struct deployment *deployment = switcher->current;
 	uint64_t before = deployment->inflight;
-	deployment->inflight = switcher->actuator.read_inflight(switcher->actuator.arg, switcher->drain.color);
+	deployment->inflight = actuator->read_inflight(actuator->arg, switcher->drain.color);
+	switcher->drain.cut = actuator->read_cut(actuator->arg, switcher->drain.color) - switcher->drain.cut_before;
 	if (flip_in_force)
 		cut_when_due(switcher);
 	tell(switcher, before);
-	if (flip_in_force && deployment->inflight == 0 && !switcher->drain.cutting)
+	if (flip_in_force && deployment->inflight == 0)
 		return DRAIN_DONE;
 	return course_now_ms(switcher) >= switcher->drain.over_ms ? DRAIN_GIVEN_UP : DRAIN_MORE;
 }

@@ -246,11 +246,19 @@ void service_free(struct service *service)
 
 /* ---- the table ---- */
 
+static void forget_orders(struct service *service)
+{
+	for (unsigned color = 0; color < COLOR_COUNT; color++) {
+		struct service_color *half = &service->colors[color];
+		half->closing = (struct table_closing){0};
+		half->cut_requests_before = half->cut_tunnels_before = 0;
+	}
+}
+
 void service_set_live(struct service *service, enum color live)
 {
 	service->live = live;
-	for (unsigned color = 0; color < COLOR_COUNT; color++)
-		service->colors[color].cut_requests_before = service->colors[color].cut_tunnels_before = 0;
+	forget_orders(service);
 	service->colors[live].pooling = BACKEND_POOLED;
 	service->colors[color_other(live)].pooling = BACKEND_WARM;
 	change(service);
@@ -259,6 +267,13 @@ void service_set_live(struct service *service, enum color live)
 void service_settle(struct service *service)
 {
 	service->colors[color_other(service->live)].pooling = BACKEND_COLD;
+	forget_orders(service);
+	change(service);
+}
+
+void service_close_tunnels(struct service *service, enum color color, uint64_t before, uint64_t by_ms)
+{
+	service->colors[color].closing = (struct table_closing){before, by_ms};
 	change(service);
 }
 
@@ -337,6 +352,7 @@ struct table_service *service_read_table(struct service *service)
 		spec.colors[color].members = members[color];
 		spec.colors[color].version = half->now.version;
 		spec.colors[color].announce = announce_of(service->conf->colors[color].proxy_protocol);
+		spec.colors[color].closing = half->closing;
 		spec.colors[color].cut_requests_before = half->cut_requests_before;
 		spec.colors[color].cut_tunnels_before = half->cut_tunnels_before;
 	}

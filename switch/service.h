@@ -49,6 +49,7 @@ struct service_color {
 	size_t count;
 	struct member_owner member_owner;
 	struct service_quarantine quarantine;
+	struct table_closing closing;
 	uint64_t cut_requests_before, cut_tunnels_before; /* generations, 0: none */
 	enum backend_pooling pooling;
 	struct measures *measures;
@@ -79,10 +80,12 @@ void service_free(struct service *service);
 void service_set_conf(struct service *service, const struct conf_service *conf);
 /* Gives a color a release. `deployed`: by the API. Backends that stay keep their health and their connections, unless `afresh`. */
 void service_set_release(struct service *service, enum color color, const struct release *release, bool deployed, bool afresh);
-/* The other color's idle connections are kept as they are, for the way back, until service_settle. */
+/* Takes back what service_close_tunnels and service_set_cut ordered. The other color's idle connections are kept as they are, for the way back, until service_settle. */
 void service_set_live(struct service *service, enum color live);
-/* There is no quick way back any more: the idle color's connections are closed. */
+/* There is no quick way back any more: the idle color's connections are closed. What was ordered is done. */
 void service_settle(struct service *service);
+/* Tunnels of the color that are older than this generation are closed one by one, evenly until `by_ms` (monotonic). */
+void service_close_tunnels(struct service *service, enum color color, uint64_t before, uint64_t by_ms);
 void service_set_cut(struct service *service, enum color color, uint64_t before, bool tunnels);
 void service_lock(struct service *service, const char *actor, const char *reason);
 void service_unlock(struct service *service);

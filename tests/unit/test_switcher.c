@@ -18,7 +18,8 @@ static struct world {
 	bool deployed[COLOR_COUNT];
 	unsigned backends[COLOR_COUNT], up[COLOR_COUNT], unknown[COLOR_COUNT], failed_rounds[COLOR_COUNT];
 	struct switcher_counts counts[COLOR_COUNT];
-	uint64_t inflight[COLOR_COUNT];
+	uint64_t inflight[COLOR_COUNT], cut[COLOR_COUNT];
+	uint64_t ticket; /* of the last flip */
 	bool locked, quarantined, lifted, in_force, quiet;
 	enum keeper_state truth;
 	uint64_t truths;
@@ -165,7 +166,7 @@ static uint64_t apply(void *arg, enum color live)
 {
 	(void)arg;
 	note("apply", color_name(live));
-	return 7;
+	return world.ticket = 7;
 }
 
 static bool in_force(void *arg, uint64_t ticket)
@@ -175,12 +176,20 @@ static bool in_force(void *arg, uint64_t ticket)
 	return world.in_force;
 }
 
-static uint64_t cut(void *arg, enum color color, uint64_t ticket, bool tunnels)
+static void close_tunnels(void *arg, enum color color, uint64_t ticket, uint64_t over_ms)
 {
 	(void)arg;
-	(void)ticket;
+	char order[64];
+	assert_true(ticket == world.ticket || ticket == 0); /* nothing is from before a restart */
+	snprintf(order, sizeof(order), "%s:%u", color_name(color), (unsigned)over_ms);
+	note("close_tunnels", order);
+}
+
+static void cut(void *arg, enum color color, uint64_t ticket, bool tunnels)
+{
+	(void)arg;
+	assert_int_equal(ticket, world.ticket);
 	note(tunnels ? "cut_all" : "cut_requests", color_name(color));
-	return 8;
 }
 
 static void settle(void *arg)
@@ -193,6 +202,12 @@ static uint64_t read_inflight(void *arg, enum color color)
 {
 	(void)arg;
 	return world.inflight[color];
+}
+
+static uint64_t read_cut(void *arg, enum color color)
+{
+	(void)arg;
+	return world.cut[color];
 }
 
 static bool is_quiet(void *arg, enum color color)
@@ -236,7 +251,15 @@ static void make_switcher(void)
 		.emit = emit,
 	};
 	static const struct actuator actuator = {
-		.apply = apply, .in_force = in_force, .cut = cut, .settle = settle, .read_inflight = read_inflight, .is_quiet = is_quiet};
+		.apply = apply,
+		.in_force = in_force,
+		.close_tunnels = close_tunnels,
+		.cut = cut,
+		.settle = settle,
+		.read_inflight = read_inflight,
+		.read_cut = read_cut,
+		.is_quiet = is_quiet,
+	};
 	static const struct switcher_policy policy = {.drain_requests_ms = 5000, .drain_tunnels_ms = 8000, .error_rate = 0.01, .unhealthy_probes = 3};
 	world.switcher = switcher_new("shop", &host, &actuator);
 	switcher_set_policy(world.switcher, &policy);
@@ -324,7 +347,7 @@ static void test_the_truth_comes_before_the_flip(void **state)
 	pass(1);
 	assert_int_equal(world.live, COLOR_GREEN);
 	assert_string_equal(phase(), "shifting");
-	assert_string_equal(world.story, "deployment_started gates_passed truth:green apply:green flipped truth:green");
+	assert_string_equal(world.story, "deployment_started gates_passed truth:green apply:green close_tunnels:blue:8000 flipped truth:green");
 }
 
 static void test_a_good_switch(void **state)
@@ -600,6 +623,10 @@ static void test_going_back_drains_the_new_color(void **state)
 	assert_string_equal(phase(), "rolling_back");
 	assert_false(switcher_abort(world.switcher, &ada, NULL, id, &refusal));
 	assert_string_equal(refusal.code, "rolling_back");
+	/* Tunnels get no more time than requests. */
+	assert_non_null(strstr(world.story, "apply:blue close_tunnels:green:5000"));
+	pass(5000);
+	assert_non_null(strstr(world.story, "cut_requests:green"));
 	pass(5000);
 	assert_non_null(strstr(world.story, "cut_all:green"));
 	world.inflight[COLOR_GREEN] = 0;
@@ -613,19 +640,26 @@ static void test_what_does_not_drain_is_cut(void **state)
 {
 	(void)state;
 	world.inflight[COLOR_BLUE] = 5;
+	world.cut[COLOR_BLUE] = 70; /* in earlier drains */
 	start(COLOR_GREEN);
-	world.inflight[COLOR_BLUE] = 3;
+	assert_non_null(strstr(world.story, "apply:green close_tunnels:blue:8000"));
+	world.inflight[COLOR_BLUE] = 4; /* one ended by itself */
 	pass(4900);
 	assert_null(strstr(world.story, "cut"));
 	pass(200);
 	assert_non_null(strstr(world.story, "cut_requests:blue"));
-	world.inflight[COLOR_BLUE] = 1; /* a tunnel */
+	world.inflight[COLOR_BLUE] = 2; /* tunnels */
+	world.cut[COLOR_BLUE] += 2;
 	pass(20);
 	assert_string_equal(phase(), "draining");
-	pass(3000);
+	pass(2900);
+	world.inflight[COLOR_BLUE] = 1; /* a tunnel was closed, one does not go */
+	pass(4900);
+	assert_null(strstr(world.story, "cut_all"));
+	pass(100);
 	assert_non_null(strstr(world.story, "cut_all:blue"));
 	world.inflight[COLOR_BLUE] = 0;
-	pass(20);
+	world.cut[COLOR_BLUE]++;
 	pass(20);
 	assert_string_equal(phase(), "baking");
 	const struct deployment *current = switcher_current(world.switcher);
