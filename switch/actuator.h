@@ -9,6 +9,8 @@
 
 #include "base/color.h"
 
+#define ACTUATOR_FAREWELL_MS 5000u /* from a tunnel's turn to be closed until it is gone by itself */
+
 struct actuator {
 	/* Gives `live` the whole split; returns a ticket to ask about. */
 	uint64_t (*apply)(void *arg, enum color live);

@@ -266,8 +266,10 @@ void control_stop(struct control *control)
 	control->draining = true;
 	control->drain_deadline_ms = clock_mono_ms() + longest_drain_ms(control);
 	events_emit(control->events, NULL, NULL, "stopping", NULL, "draining, then ending");
-	for (size_t i = 0; i < control->service_count; i++)
+	for (size_t i = 0; i < control->service_count; i++) {
 		switcher_stop(control->services[i]->switcher);
+		service_close_all_tunnels(control->services[i]);
+	}
 	tables_set_draining(control->tables);
 	tables_publish(control->tables);
 	proxy_drain(control->proxy);

@@ -5,15 +5,14 @@
 
 #include "switch/wire.h"
 
-#define FAREWELL_MS 5000u /* from a tunnel's turn to be closed until it is gone by itself */
-#define OVER_MS 5000u     /* from the last cut until nobody waits any longer */
+#define OVER_MS 5000u /* from the last cut until nobody waits any longer */
 #define TELL_EVERY_MS 500u
 
 void drain_begin(struct switcher *switcher, enum color color, uint64_t ticket, uint64_t first, uint64_t requests_ms, uint64_t tunnels_ms)
 {
 	const struct actuator *actuator = &switcher->actuator;
 	uint64_t now = course_now_ms(switcher);
-	uint64_t last_ms = requests_ms > tunnels_ms + FAREWELL_MS ? requests_ms : tunnels_ms + FAREWELL_MS;
+	uint64_t gone_ms = tunnels_ms + ACTUATOR_FAREWELL_MS, last_ms = requests_ms > gone_ms ? requests_ms : gone_ms;
 	switcher->drain.color = color;
 	switcher->drain.ticket = ticket;
 	switcher->drain.first = first;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -246,11 +247,14 @@ void service_free(struct service *service)
 
 /* ---- the table ---- */
 
+#define EVERY_GENERATION UINT64_MAX
+
 static void forget_orders(struct service *service)
 {
 	for (unsigned color = 0; color < COLOR_COUNT; color++) {
 		struct service_color *half = &service->colors[color];
-		half->closing = (struct table_closing){0};
+		if (half->closing.before != EVERY_GENERATION)
+			half->closing = (struct table_closing){0};
 		half->cut_requests_before = half->cut_tunnels_before = 0;
 	}
 }
@@ -273,8 +277,19 @@ void service_settle(struct service *service)
 
 void service_close_tunnels(struct service *service, enum color color, uint64_t before, uint64_t by_ms)
 {
+	if (service->colors[color].closing.before == EVERY_GENERATION)
+		return;
 	service->colors[color].closing = (struct table_closing){before, by_ms};
 	change(service);
+}
+
+void service_close_all_tunnels(struct service *service)
+{
+	uint64_t requests_ms = service->conf->drain_requests_ms, tunnels_ms = service->conf->drain_tunnels_ms;
+	uint64_t over_ms = requests_ms < tunnels_ms ? requests_ms : tunnels_ms;
+	over_ms -= over_ms / 2 < ACTUATOR_FAREWELL_MS ? over_ms / 2 : ACTUATOR_FAREWELL_MS;
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		service_close_tunnels(service, (enum color)color, EVERY_GENERATION, clock_mono_ms() + over_ms);
 }
 
 void service_set_cut(struct service *service, enum color color, uint64_t before, bool tunnels)

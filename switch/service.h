@@ -86,6 +86,8 @@ void service_set_live(struct service *service, enum color live);
 void service_settle(struct service *service);
 /* Tunnels of the color that are older than this generation are closed one by one, evenly until `by_ms` (monotonic). */
 void service_close_tunnels(struct service *service, enum color color, uint64_t before, uint64_t by_ms);
+/* The daemon ends: the same for all tunnels, over the time that requests have, or their own where that is shorter, but early enough for a farewell. Nothing takes this back. */
+void service_close_all_tunnels(struct service *service);
 void service_set_cut(struct service *service, enum color color, uint64_t before, bool tunnels);
 void service_lock(struct service *service, const char *actor, const char *reason);
 void service_unlock(struct service *service);

@@ -205,9 +205,9 @@ static json_t *make_connections(const struct control *control)
 {
 	struct proxy_counters counters;
 	proxy_read_counters(control->proxy, &counters);
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "accepted", wire_count(counters.accepted), "open", wire_count(counters.open), "idle",
-		wire_count(counters.idle), "tunnels", wire_count(counters.tunnels), "accept_paused", wire_count(counters.accept_paused), "unrouted",
-		wire_count(counters.unrouted));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "accepted", wire_count(counters.accepted), "open", wire_count(counters.open), "idle",
+		wire_count(counters.idle), "tunnels", wire_count(counters.tunnels), "tunnels_closed", wire_count(counters.tunnels_closed), "accept_paused",
+		wire_count(counters.accept_paused), "unrouted", wire_count(counters.unrouted));
 }
 
 /* How often peers hit each limit since the start. */
