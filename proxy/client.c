@@ -210,11 +210,28 @@ static void begin_exchange(struct client *client, char *bytes, size_t length)
 	client_keep_rest(client, bytes + used, length - used);
 }
 
-/* The peer sent FIN before or inside a head: nothing is left to answer. */
+/* A head that can't be served, or will never be one. */
+static void refuse_head(struct client *client, enum fail fail)
+{
+	conn_disarm(&client->conn);
+	set_step(client, CLIENT_EXCHANGE);
+	client->unread = true;
+	exchange_begin_bad(client, fail);
+}
+
+/* The peer's FIN, after `kept` bytes of a head: none of a request is still a good end. */
 static void on_end(struct client *client, size_t kept)
 {
+	client->half_closed = true;
 	if (kept > 0)
-		worker_count(&client->conn.worker->counters.fails[FAIL_client_gone], 1);
+		refuse_head(client, FAIL_request_incomplete);
+	else
+		client_close(client, false);
+}
+
+static void on_reset(struct client *client)
+{
+	worker_count(&client->conn.worker->counters.fails[FAIL_client_gone], 1);
 	client_close(client, false);
 }
 
@@ -233,12 +250,15 @@ static void take_head(struct client *client, char *bytes, size_t length, size_t 
 		begin_exchange(client, bytes, length);
 		break;
 	case HEAD_BAD:
-		conn_disarm(&client->conn);
-		set_step(client, CLIENT_EXCHANGE);
-		client->unread = true;
-		exchange_begin_bad(client, fail);
+		refuse_head(client, fail);
 		break;
 	}
+}
+
+static void refuse_announcement(struct client *client)
+{
+	worker_count(&client->conn.worker->counters.fails[FAIL_announcement_malformed], 1);
+	client_close(client, true);
 }
 
 /* The PROXY protocol header in front of all. True when the connection goes on behind it; *used is then its length. */
@@ -252,8 +272,7 @@ static bool take_announcement(struct client *client, const char *bytes, size_t l
 		return false;
 	}
 	if (result != PROXYPROTO_DONE) {
-		worker_count(&worker->counters.fails[FAIL_announcement_malformed], 1);
-		client_close(client, true);
+		refuse_announcement(client);
 		return false;
 	}
 	*used = header.length;
@@ -298,6 +317,10 @@ static void read_head(struct client *client)
 		take_bytes(client, worker->buffer, kept + (got > 0 ? (size_t)got : 0), fresh ? 0 : kept);
 	} else if (got == CONN_AGAIN) {
 		keep_head(client, worker->buffer, kept);
+	} else if (got == CONN_ERROR) {
+		on_reset(client);
+	} else if (client->announced && kept > 0) {
+		refuse_announcement(client);
 	} else {
 		on_end(client, kept);
 	}
@@ -417,9 +440,7 @@ static void on_deadline(struct conn *conn, enum deadline_kind kind)
 	} else if (kind == DEADLINE_tunnel || kind == DEADLINE_closing) {
 		tunnel_on_deadline(client->exchange, kind);
 	} else if (kind == DEADLINE_header && client->step == CLIENT_HEAD && !client->announced) {
-		set_step(client, CLIENT_EXCHANGE);
-		client->unread = true;
-		exchange_begin_bad(client, FAIL_request_head_timeout);
+		refuse_head(client, FAIL_request_head_timeout);
 	} else {
 		if (kind != DEADLINE_linger)
 			worker_count(&conn->worker->counters.limits[kind == DEADLINE_idle ? LIMIT_idle : LIMIT_header], 1);

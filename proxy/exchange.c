@@ -1,11 +1,9 @@
 /* One request and its answer, in the order in which it happens. Worker thread. */
 #include "proxy/exchange.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/access.h"
 #include "proxy/answer.h"
 #include "proxy/client.h"
 #include "proxy/fields.h"
@@ -15,7 +13,6 @@
 #include "proxy/reply.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
-#include "proxy/wait.h"
 #include "proxy/worker.h"
 
 #define SAFE_METHODS (1u << METHOD_get | 1u << METHOD_head | 1u << METHOD_options | 1u << METHOD_trace)
@@ -44,7 +41,7 @@ static struct exchange *take_exchange(struct client *client)
 	return exchange;
 }
 
-static void give_exchange(struct exchange *exchange)
+void exchange_give(struct exchange *exchange)
 {
 	struct worker *worker = exchange->worker;
 	exchange->step = EXCHANGE_ENDED;
@@ -128,9 +125,6 @@ static enum fail route(struct exchange *exchange, const struct head *head)
 	return FAIL_none;
 }
 
-static void attempt(struct exchange *exchange);
-static void give_up(struct exchange *exchange, enum fail fail);
-
 size_t exchange_begin(struct client *client, char *rest, size_t length)
 {
 	struct worker *worker = client->conn.worker;
@@ -162,7 +156,7 @@ size_t exchange_begin(struct client *client, char *rest, size_t length)
 	}
 	size_t used = relay_request(exchange, rest, length);
 	if (client->exchange == exchange && exchange->step == EXCHANGE_CHOOSING)
-		attempt(exchange);
+		exchange_attempt(exchange);
 	return used;
 }
 
@@ -187,7 +181,7 @@ bool exchange_may_replay(const struct exchange *exchange)
 	return !exchange->retried && !exchange->answer_started && (repeatable & 1u << exchange->method) && exchange->method != METHOD_other;
 }
 
-static void count_backend(struct exchange *exchange, uint32_t change)
+void exchange_count_backend(struct exchange *exchange, uint32_t change)
 {
 	_Atomic uint32_t *inflight = &exchange->backend->lanes[exchange->worker->index].inflight;
 	atomic_store_explicit(inflight, atomic_load_explicit(inflight, memory_order_relaxed) + change, memory_order_release);
@@ -225,7 +219,7 @@ static void take_backend(struct exchange *exchange, struct backend *backend)
 	if (exchange->connect_by_ms == 0)
 		exchange->connect_by_ms = lane->tried_ms + exchange->table->globals.connect_ms;
 	totals_add(&lane->requests, 1);
-	count_backend(exchange, 1);
+	exchange_count_backend(exchange, 1);
 }
 
 static enum proxyproto_version announcement_of(const struct exchange *exchange)
@@ -239,14 +233,14 @@ static uint64_t owner_of(const struct exchange *exchange)
 	return announcement_of(exchange) == PROXYPROTO_NONE ? 0 : exchange->client->id;
 }
 
-static void attempt(struct exchange *exchange)
+void exchange_attempt(struct exchange *exchange)
 {
 	struct backend *backend = choose(exchange);
 	if (!backend) {
 		if (exchange->fail == FAIL_none)
 			exchange_fail(exchange, FAIL_no_backend);
 		else
-			give_up(exchange, exchange->fail); /* counted when it happened */
+			exchange_give_up(exchange, exchange->fail); /* counted when it happened */
 		return;
 	}
 	enum fail fail = FAIL_none;
@@ -333,196 +327,4 @@ void exchange_on_backend_ready(struct exchange *exchange)
 		answer_read_head(exchange);
 	else if (exchange->step == EXCHANGE_ANSWERING)
 		relay_read_answer(exchange);
-}
-
-/* ---- finish and fail ---- */
-
-/* Lets the backend connection go: back to its pool when it is clean. */
-static void drop_upstream(struct exchange *exchange, bool clean)
-{
-	struct upstream *upstream = exchange->upstream;
-	if (exchange->backend)
-		count_backend(exchange, (uint32_t)-1);
-	exchange->backend = NULL;
-	exchange->upstream = NULL;
-	if (!upstream)
-		return;
-	if (clean)
-		pool_give(upstream);
-	else
-		upstream_close(upstream);
-}
-
-static bool is_abort(enum fail fail)
-{
-	return fail == FAIL_client_gone || fail == FAIL_client_stalled || fail == FAIL_client_slow;
-}
-
-static void count_end(struct exchange *exchange)
-{
-	struct totals_cell *cell = exchange->lane ? totals_cell(exchange->lane) : NULL;
-	if (!cell)
-		return;
-	totals_add(&cell->bytes_in, exchange->bytes_in);
-	totals_add(&cell->bytes_out, exchange->bytes_out);
-	totals_add(&cell->replayed, exchange->replays);
-	if (is_abort(exchange->fail)) {
-		totals_add(&cell->aborted, 1);
-		return;
-	}
-	uint64_t now_us = worker_now_us(exchange->worker);
-	bool failed = exchange->fail != FAIL_none && fail_row(exchange->fail)->status >= 500;
-	totals_add(&cell->ended, 1);
-	if (failed || exchange->status >= 500)
-		totals_add(&cell->errors, 1);
-	if (failed)
-		totals_add(&cell->failed, 1);
-	if (exchange->status >= TOTALS_STATUS_LOW && exchange->status < TOTALS_STATUS_LOW + TOTALS_STATUS_COUNT)
-		totals_add(&cell->codes[exchange->status - TOTALS_STATUS_LOW], 1);
-	if (exchange->step != EXCHANGE_TUNNEL) /* how long people stay is no latency */
-		histogram_add(&cell->duration, now_us - exchange->start_us);
-	if (exchange->first_byte_us)
-		histogram_add(&cell->first_byte, exchange->first_byte_us - exchange->start_us);
-}
-
-static void count_down(struct exchange *exchange)
-{
-	if (!exchange->inflight_counted)
-		return;
-	_Atomic uint32_t *inflight = &exchange->lane->inflight;
-	atomic_store_explicit(inflight, atomic_load_explicit(inflight, memory_order_relaxed) - 1, memory_order_release);
-}
-
-/* Everything is counted, logged and given back; the client goes on, or is closed when `keep_open` is false and nothing is to be read from it. */
-static void end(struct exchange *exchange, bool keep_open, bool hang_up)
-{
-	struct client *client = exchange->client;
-	bool unread = !exchange->request.done;
-	deadline_disarm(&exchange->total);
-	if (exchange->worker->access.ring)
-		access_write(exchange);
-	count_end(exchange);
-	count_down(exchange);
-	if (exchange->step == EXCHANGE_TUNNEL)
-		worker_count(&exchange->worker->counters.tunnels, -1);
-	table_release(exchange->table, exchange->worker->index);
-	held_free(exchange);
-	client->exchange = NULL;
-	give_exchange(exchange);
-	if (hang_up)
-		client_close(client, true);
-	else
-		client_on_exchange_end(client, keep_open, unread);
-}
-
-void exchange_finish(struct exchange *exchange)
-{
-	bool keep_open = !exchange->close_client;
-	drop_upstream(exchange, exchange->answer.done && exchange->request.done);
-	if (conn_has_backlog(&exchange->client->conn)) {
-		exchange->step = EXCHANGE_FLUSHING;
-		wait_for_client(exchange);
-		return;
-	}
-	end(exchange, keep_open, false);
-}
-
-void exchange_end_tunnel(struct exchange *exchange, bool reset)
-{
-	drop_upstream(exchange, false);
-	end(exchange, false, reset);
-}
-
-void exchange_on_deadline(struct deadline *deadline)
-{
-	struct exchange *exchange = (struct exchange *)((char *)deadline - offsetof(struct exchange, total));
-	exchange_fail(exchange, FAIL_exchange_timeout);
-}
-
-void exchange_count_cut(struct exchange *exchange)
-{
-	if (exchange->lane)
-		totals_add(&exchange->lane->cut, 1);
-}
-
-void exchange_cut(struct exchange *exchange)
-{
-	exchange_count_cut(exchange);
-	if (exchange->step == EXCHANGE_TUNNEL)
-		tunnel_cut(exchange);
-	else
-		exchange_fail(exchange, FAIL_cut);
-}
-
-/* What a failure says about the backend it happened on. */
-static void blame_backend(struct exchange *exchange, enum fail fail)
-{
-	if (!exchange->backend || is_abort(fail) || fail_row(fail)->status < 500)
-		return;
-	totals_add(&exchange->backend->lanes[exchange->worker->index].failures, 1);
-}
-
-/* Decides whether there is another attempt, and prepares it. */
-static bool prepare_replay(struct exchange *exchange, enum fail fail)
-{
-	enum fail_replay kind = fail_row(fail)->replay;
-	bool reused = exchange->upstream && exchange->upstream->used;
-	if (exchange->answer_started || !exchange->held_whole || kind == FAIL_REPLAY_NEVER)
-		return false;
-	if (!exchange->sent_any && kind == FAIL_REPLAY_UNSENT) {
-		if (reused) {
-			exchange->tried_count--; /* the stale connection says nothing of the backend */
-			exchange->fresh_only = true;
-		} else if (exchange->tried_count == EXCHANGE_BACKENDS_MAX || worker_now_ms(exchange->worker) >= exchange->connect_by_ms) {
-			return false;
-		}
-		return true;
-	}
-	if (!exchange_may_replay(exchange))
-		return false;
-	exchange->retried = true;
-	exchange->fresh_only = true;
-	exchange->connect_by_ms = 0;
-	return true;
-}
-
-/* The client can't be told by an answer any more: a close where the framing shows the truncation, else a reset. */
-static void hang_up(struct exchange *exchange)
-{
-	bool visible = exchange->answer.kind != FRAMING_close && exchange->form != EXCHANGE_STRIP_CHUNKS && !is_abort(exchange->fail);
-	exchange->request.done = true;
-	end(exchange, false, !visible);
-}
-
-/* The last word of an exchange that failed: an error answer where one is still possible. */
-static void give_up(struct exchange *exchange, enum fail fail)
-{
-	exchange->fail = fail;
-	if (!is_abort(fail) && !exchange->answer_started) {
-		reply_send(exchange, fail);
-		return;
-	}
-	if (exchange->status == 0)
-		exchange->status = fail_row(fail)->status;
-	hang_up(exchange);
-}
-
-void exchange_fail(struct exchange *exchange, enum fail fail)
-{
-	struct worker *worker = exchange->worker;
-	assert(exchange->step != EXCHANGE_ENDED);
-	bool again = exchange->service && prepare_replay(exchange, fail);
-	worker_count(&worker->counters.fails[fail], 1);
-	blame_backend(exchange, fail);
-	drop_upstream(exchange, false);
-	if (!again) {
-		give_up(exchange, fail);
-		return;
-	}
-	worker_count(&worker->counters.replays[fail], 1);
-	exchange->replays++;
-	exchange->fail = fail;
-	exchange->step = EXCHANGE_CHOOSING;
-	conn_disarm(&exchange->client->conn); /* it is the backend that is waited for */
-	attempt(exchange);
 }

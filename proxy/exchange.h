@@ -107,6 +107,12 @@ void exchange_end_tunnel(struct exchange *exchange, bool reset);
 /* The answer is complete and with the client's socket (or an attempt to be kept was made). */
 void exchange_finish(struct exchange *exchange);
 
+/* Between exchange.c and exchange_end.c: tries the next backend; the last word of one that failed for good; counts on its backend; gives its memory back. */
+void exchange_attempt(struct exchange *exchange);
+void exchange_give_up(struct exchange *exchange, enum fail fail);
+void exchange_count_backend(struct exchange *exchange, uint32_t change);
+void exchange_give(struct exchange *exchange);
+
 /* True while another attempt at the request is possible, so that its body bytes must be held. */
 bool exchange_may_replay(const struct exchange *exchange);
 

@@ -8,7 +8,7 @@
 #include "proxy/worker.h"
 
 #define IDLE_LONGEST_MS 4000u
-#define IDLE_SHORTEST_MS 100u
+#define IDLE_SHORTEST_MS 20u
 #define IDLE_UNREPEATABLE_MS 1000u
 #define IDLE_CONNECTIONS_MAX 1024u
 
@@ -27,13 +27,19 @@ static void shorten_limit(struct backend_lane *lane, uint64_t ms)
 
 static void lengthen_limit(struct backend_lane *lane)
 {
-	uint32_t limit_ms = idle_limit_ms(lane) + idle_limit_ms(lane) / 8;
+	uint32_t limit_ms =
+		idle_limit_ms(lane) + idle_limit_ms(lane) / 2; /* half of which, for what must not be repeated, is still less than what proved good */
 	lane->idle_age_ms = limit_ms < IDLE_LONGEST_MS ? limit_ms : IDLE_LONGEST_MS;
 }
 
 void pool_learn_timeout(struct backend_lane *lane, uint64_t seconds)
 {
 	shorten_limit(lane, seconds > 1 ? (seconds - 1) * 1000u : 500u);
+}
+
+void pool_learn_stale(struct upstream *upstream)
+{
+	shorten_limit(upstream->lane, upstream->rested_ms / 2);
 }
 
 static bool keeps_none(const struct backend *backend)
@@ -92,7 +98,7 @@ struct upstream *pool_take(struct worker *worker, struct backend *backend, struc
 	struct upstream *upstream;
 	while ((upstream = find_owned(lane, owner))) {
 		uint64_t age_ms = now_ms - upstream->idle_since_ms, limit_ms = idle_limit_ms(lane);
-		if (!repeatable && (age_ms >= IDLE_UNREPEATABLE_MS || age_ms >= limit_ms / 2))
+		if (!repeatable && (age_ms >= IDLE_UNREPEATABLE_MS || age_ms > limit_ms / 2))
 			return NULL;
 		bool fit = (age_ms < limit_ms || upstream->warm) && !upstream->conn.readable;
 		if (fit && (repeatable || conn_peek(&upstream->conn) == CONN_AGAIN)) {
@@ -100,6 +106,7 @@ struct upstream *pool_take(struct worker *worker, struct backend *backend, struc
 			upstream->exchange = exchange;
 			upstream->used = true;
 			upstream->warm = false;
+			upstream->rested_ms = age_ms;
 			return upstream;
 		}
 		upstream_close(upstream);

@@ -23,6 +23,8 @@ struct upstream *pool_take(struct worker *worker, struct backend *backend, struc
 void pool_give(struct upstream *upstream);
 /* The backend said `Keep-Alive: timeout=SECONDS`. */
 void pool_learn_timeout(struct backend_lane *lane, uint64_t seconds);
+/* A connection that was taken from the pool was gone: the backend keeps idle ones for less long. */
+void pool_learn_stale(struct upstream *upstream);
 /* DEADLINE_pool: idle connections have reached their age. */
 void pool_on_deadline(struct worker *worker, struct deadline *deadline);
 /* An event on an idle connection. */

@@ -107,7 +107,8 @@ void relay_read_request(struct exchange *exchange)
 	if (got == CONN_AGAIN)
 		return;
 	if (got <= 0) {
-		exchange_fail(exchange, FAIL_client_gone);
+		client->half_closed |= got == 0;
+		exchange_fail(exchange, got == 0 ? FAIL_request_incomplete : FAIL_client_gone);
 		return;
 	}
 	size_t used = relay_request(exchange, worker->buffer, (size_t)got);

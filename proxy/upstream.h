@@ -17,9 +17,9 @@ struct upstream {
 	struct backend_lane *lane;
 	struct exchange *exchange; /* NULL: idle in the pool */
 	struct upstream *newer, *older;
-	uint64_t idle_since_ms;
-	uint64_t owner; /* the id of the one client whose requests it may carry; 0: any */
-	bool warm;      /* was kept beyond the usual age, for traffic that may come back */
+	uint64_t idle_since_ms, rested_ms; /* when it was given back; how long it was idle before the present exchange */
+	uint64_t owner;                    /* the id of the one client whose requests it may carry; 0: any */
+	bool warm;                         /* was kept beyond the usual age, for traffic that may come back */
 	bool connecting;
 	bool used;     /* has carried an exchange before the present one */
 	bool reusable; /* the present exchange left it clean, so far */

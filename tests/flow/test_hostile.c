@@ -161,7 +161,25 @@ static void test_client_end_in_body(void **state)
 	}
 	actor_wait_ms(300);
 	assert_int_equal(totals_inflight(stage.totals, COLOR_BLUE), 0);
-	assert_int_equal(count_of(FAIL_client_gone), 10);
+	assert_int_equal(count_of(FAIL_request_incomplete), 10);
+}
+
+/* A FIN is a half-close: the client may still read. */
+static void test_half_close_in_request(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"GET /a HT", "GET /a HTTP/1.1\r\nHost: shop", POST_OF(10), POST_OF(10) "part"};
+	actor_play(&stage, answer_after_body);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		int fd = stage_connect(&stage);
+		stage_send(fd, texts[i]);
+		actor_wait_ms(i % 2 ? 20 : 0);
+		shutdown(fd, SHUT_WR);
+		assert_int_equal(read_answer(fd), 400);
+		stage_close_client(fd);
+	}
+	assert_int_equal(count_of(FAIL_request_incomplete), 4);
+	assert_int_equal(count_of(FAIL_client_gone), 0);
 }
 
 static void reset_tunnel(int fd)
@@ -484,6 +502,7 @@ int main(void)
 		flow_test(test_reset_behind_head),
 		flow_test(test_client_reset_in_body),
 		flow_test(test_client_end_in_body),
+		flow_test(test_half_close_in_request),
 		flow_test(test_reset_behind_tunnel),
 		flow_test(test_client_reset_in_tunnel),
 		flow_test(test_answer_before_request),

@@ -1,0 +1,212 @@
+/* The end of an exchange: finished, failed, replayed or cut. Worker thread. The only place that decides what follows from a failure. */
+#include <assert.h>
+
+#include "proxy/access.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/held.h"
+#include "proxy/pool.h"
+#include "proxy/reply.h"
+#include "proxy/tunnel.h"
+#include "proxy/upstream.h"
+#include "proxy/wait.h"
+#include "proxy/worker.h"
+
+/* Lets the backend connection go: back to its pool when it is clean. */
+static void drop_upstream(struct exchange *exchange, bool clean)
+{
+	struct upstream *upstream = exchange->upstream;
+	if (exchange->backend)
+		exchange_count_backend(exchange, (uint32_t)-1);
+	exchange->backend = NULL;
+	exchange->upstream = NULL;
+	if (!upstream)
+		return;
+	if (clean)
+		pool_give(upstream);
+	else
+		upstream_close(upstream);
+}
+
+static bool is_abort(enum fail fail)
+{
+	return fail == FAIL_client_gone || fail == FAIL_client_stalled || fail == FAIL_client_slow;
+}
+
+/* What says something of the color: not that this process ran out of a resource. */
+static bool is_failure(const struct exchange *exchange)
+{
+	return exchange->fail != FAIL_none && exchange->fail != FAIL_internal && fail_row(exchange->fail)->status >= 500;
+}
+
+static void count_end(struct exchange *exchange)
+{
+	struct totals_cell *cell = exchange->lane ? totals_cell(exchange->lane) : NULL;
+	if (!cell)
+		return;
+	totals_add(&cell->bytes_in, exchange->bytes_in);
+	totals_add(&cell->bytes_out, exchange->bytes_out);
+	totals_add(&cell->replayed, exchange->replays);
+	if (is_abort(exchange->fail)) {
+		totals_add(&cell->aborted, 1);
+		return;
+	}
+	uint64_t now_us = worker_now_us(exchange->worker);
+	bool failed = is_failure(exchange);
+	totals_add(&cell->ended, 1);
+	if (failed || (exchange->status >= 500 && exchange->fail != FAIL_internal))
+		totals_add(&cell->errors, 1);
+	if (failed)
+		totals_add(&cell->failed, 1);
+	if (exchange->status >= TOTALS_STATUS_LOW && exchange->status < TOTALS_STATUS_LOW + TOTALS_STATUS_COUNT)
+		totals_add(&cell->codes[exchange->status - TOTALS_STATUS_LOW], 1);
+	if (exchange->step != EXCHANGE_TUNNEL) /* how long people stay is no latency */
+		histogram_add(&cell->duration, now_us - exchange->start_us);
+	if (exchange->first_byte_us)
+		histogram_add(&cell->first_byte, exchange->first_byte_us - exchange->start_us);
+}
+
+static void count_down(struct exchange *exchange)
+{
+	if (!exchange->inflight_counted)
+		return;
+	_Atomic uint32_t *inflight = &exchange->lane->inflight;
+	atomic_store_explicit(inflight, atomic_load_explicit(inflight, memory_order_relaxed) - 1, memory_order_release);
+}
+
+/* Everything is counted, logged and given back; the client goes on, or is closed when `keep_open` is false and nothing is to be read from it. */
+static void end(struct exchange *exchange, bool keep_open, bool hang_up)
+{
+	struct client *client = exchange->client;
+	bool unread = !exchange->request.done;
+	deadline_disarm(&exchange->total);
+	if (exchange->worker->access.ring)
+		access_write(exchange);
+	count_end(exchange);
+	count_down(exchange);
+	if (exchange->step == EXCHANGE_TUNNEL)
+		worker_count(&exchange->worker->counters.tunnels, -1);
+	table_release(exchange->table, exchange->worker->index);
+	held_free(exchange);
+	client->exchange = NULL;
+	exchange_give(exchange);
+	if (hang_up)
+		client_close(client, true);
+	else
+		client_on_exchange_end(client, keep_open, unread);
+}
+
+void exchange_finish(struct exchange *exchange)
+{
+	bool keep_open = !exchange->close_client;
+	drop_upstream(exchange, exchange->answer.done && exchange->request.done);
+	if (conn_has_backlog(&exchange->client->conn)) {
+		exchange->step = EXCHANGE_FLUSHING;
+		wait_for_client(exchange);
+		return;
+	}
+	end(exchange, keep_open, false);
+}
+
+void exchange_end_tunnel(struct exchange *exchange, bool reset)
+{
+	drop_upstream(exchange, false);
+	end(exchange, false, reset);
+}
+
+void exchange_on_deadline(struct deadline *deadline)
+{
+	struct exchange *exchange = (struct exchange *)((char *)deadline - offsetof(struct exchange, total));
+	bool waits_for_client = !exchange->request.done || conn_has_backlog(&exchange->client->conn);
+	exchange_fail(exchange, waits_for_client ? FAIL_client_timeout : FAIL_exchange_timeout);
+}
+
+void exchange_count_cut(struct exchange *exchange)
+{
+	if (exchange->lane)
+		totals_add(&exchange->lane->cut, 1);
+}
+
+void exchange_cut(struct exchange *exchange)
+{
+	exchange_count_cut(exchange);
+	if (exchange->step == EXCHANGE_TUNNEL)
+		tunnel_cut(exchange);
+	else
+		exchange_fail(exchange, FAIL_cut);
+}
+
+/* What a failure says about the backend it happened on. */
+static void blame_backend(struct exchange *exchange, enum fail fail)
+{
+	if (!exchange->backend || is_abort(fail) || fail == FAIL_internal || fail_row(fail)->status < 500)
+		return;
+	if (exchange->upstream && exchange->upstream->used && fail_row(fail)->replay != FAIL_REPLAY_NEVER)
+		pool_learn_stale(exchange->upstream);
+	totals_add(&exchange->backend->lanes[exchange->worker->index].failures, 1);
+}
+
+/* Decides whether there is another attempt, and prepares it. */
+static bool prepare_replay(struct exchange *exchange, enum fail fail)
+{
+	enum fail_replay kind = fail_row(fail)->replay;
+	bool reused = exchange->upstream && exchange->upstream->used;
+	if (exchange->answer_started || !exchange->held_whole || kind == FAIL_REPLAY_NEVER)
+		return false;
+	if (!exchange->sent_any && kind == FAIL_REPLAY_UNSENT) {
+		if (reused) {
+			exchange->tried_count--; /* the stale connection says nothing of the backend */
+			exchange->fresh_only = true;
+		} else if (exchange->tried_count == EXCHANGE_BACKENDS_MAX || worker_now_ms(exchange->worker) >= exchange->connect_by_ms) {
+			return false;
+		}
+		return true;
+	}
+	if (!exchange_may_replay(exchange))
+		return false;
+	exchange->retried = true;
+	exchange->fresh_only = true;
+	exchange->connect_by_ms = 0;
+	return true;
+}
+
+/* The client can't be told by an answer any more: a close where the framing shows the truncation, else a reset. */
+static void hang_up(struct exchange *exchange)
+{
+	bool visible = exchange->answer.kind != FRAMING_close && exchange->form != EXCHANGE_STRIP_CHUNKS && !is_abort(exchange->fail);
+	exchange->request.done = true;
+	end(exchange, false, !visible);
+}
+
+/* The last word of an exchange that failed: an error answer where one is still possible. */
+void exchange_give_up(struct exchange *exchange, enum fail fail)
+{
+	exchange->fail = fail;
+	if (!is_abort(fail) && !exchange->answer_started) {
+		reply_send(exchange, fail);
+		return;
+	}
+	if (exchange->status == 0)
+		exchange->status = fail_row(fail)->status;
+	hang_up(exchange);
+}
+
+void exchange_fail(struct exchange *exchange, enum fail fail)
+{
+	struct worker *worker = exchange->worker;
+	assert(exchange->step != EXCHANGE_ENDED);
+	bool again = exchange->service && prepare_replay(exchange, fail);
+	worker_count(&worker->counters.fails[fail], 1);
+	blame_backend(exchange, fail);
+	drop_upstream(exchange, false);
+	if (!again) {
+		exchange_give_up(exchange, fail);
+		return;
+	}
+	worker_count(&worker->counters.replays[fail], 1);
+	exchange->replays++;
+	exchange->fail = fail;
+	exchange->step = EXCHANGE_CHOOSING;
+	conn_disarm(&exchange->client->conn); /* it is the backend that is waited for */
+	exchange_attempt(exchange);
+}
