@@ -1,0 +1,35 @@
+/* Judges what a worker did: every byte that the backends and the clients heard must follow from what was said to it. Test's thread. Ends the process on a finding. */
+#ifndef TEAL_TESTS_FUZZ_EXCHANGE_ORACLE_H
+#define TEAL_TESTS_FUZZ_EXCHANGE_ORACLE_H
+
+#include <stdint.h>
+
+#include "proxy/head.h"
+#include "tests/fuzz/exchange/party.h"
+
+struct oracle_case {
+	struct party *const *clients; /* client i has the address of oracle_client_address(i), unless it announces another one */
+	unsigned client_count;
+	struct party *const *backends; /* connections to backends */
+	unsigned backend_count;
+	struct head_limits limits;
+	uint32_t repeatable;   /* bit 1 << enum method: may reach a backend twice */
+	bool announced;        /* clients begin with a PROXY protocol header */
+	unsigned announces[2]; /* to the backends of blue and green go headers of this version; 0: none */
+};
+
+/* Host order. The last member of X-Forwarded-For tells whose request a backend heard. */
+uint32_t oracle_client_address(unsigned client);
+
+/* - a backend connection carries whole requests one after the other, each said by the client it names, whole only if the client said the whole of it, and none before the
+ *   answer to the last one is over; one that may not be repeated is heard once
+ * - a client gets answers in the order of its requests: each is the proxy's own, or one that a backend said to just this request; whole only if the backend said the whole of it
+ * - after a 101 both hear only what the other one said, but for a last Close frame between two frames. */
+void oracle_check(const struct oracle_case *that);
+/* Everybody listens and nothing moves any more: what a backend answered in full, its client has in full. */
+void oracle_check_delivered(const struct oracle_case *that);
+
+/* A finding in these words unless it holds. */
+void oracle_demand(bool holds, const char *words);
+
+#endif

@@ -1,0 +1,131 @@
+/* One end of a connection. Test's thread. */
+#include "tests/fuzz/exchange/party.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/fuzz/exchange/world.h"
+
+void bytes_add(struct bytes *bytes, const char *more, size_t length)
+{
+	if (bytes->length + length > bytes->size) {
+		bytes->size = (bytes->length + length) * 2;
+		bytes->at = realloc(bytes->at, bytes->size);
+		if (!bytes->at)
+			abort();
+	}
+	if (length > 0)
+		memcpy(bytes->at + bytes->length, more, length);
+	bytes->length += length;
+}
+
+static ino_t inode_of(int fd)
+{
+	struct stat status;
+	return fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
+void party_open(struct party *party, int fd, int near, unsigned number)
+{
+	memset(party, 0, sizeof(*party));
+	party->fd = fd;
+	party->near = near;
+	party->inode = inode_of(near);
+	party->number = number;
+	world_watch(near, &party->heard_reset);
+}
+
+/* True when something went. */
+static bool flush(struct party *party)
+{
+	size_t gone = 0;
+	while (gone < party->waiting.length) {
+		ssize_t taken = send(party->fd, party->waiting.at + gone, party->waiting.length - gone, MSG_NOSIGNAL);
+		if (taken < 0 && errno == EAGAIN)
+			break;
+		if (taken < 0) {
+			party->cut_off = true;
+			party->waiting.length = 0;
+			return false;
+		}
+		gone += (size_t)taken;
+	}
+	bytes_add(&party->said, party->waiting.at, gone);
+	party->waiting.length -= gone;
+	if (gone > 0)
+		memmove(party->waiting.at, party->waiting.at + gone, party->waiting.length);
+	if (party->said_fin && party->waiting.length == 0)
+		shutdown(party->fd, SHUT_WR);
+	return gone > 0;
+}
+
+void party_say(struct party *party, const char *bytes, size_t length)
+{
+	if (party->fd < 0 || party->said_fin || length == 0)
+		return;
+	bytes_add(&party->waiting, bytes, length);
+	flush(party);
+}
+
+static bool listen_on(struct party *party)
+{
+	static char bytes[65536];
+	bool moved = false;
+	while (!party->heard_fin) {
+		ssize_t got = recv(party->fd, bytes, sizeof(bytes), 0);
+		if (got < 0 && errno == EAGAIN)
+			break;
+		moved = true;
+		if (got > 0)
+			bytes_add(&party->heard, bytes, (size_t)got);
+		else
+			party->heard_fin = true;
+		if (got < 0)
+			party->heard_reset = true;
+	}
+	return moved;
+}
+
+bool party_pump(struct party *party)
+{
+	if (party->fd < 0 || party->slow)
+		return false;
+	bool moved = party->waiting.length > 0 && flush(party);
+	return (!party->deaf && listen_on(party)) || moved;
+}
+
+void party_finish(struct party *party)
+{
+	if (party->fd < 0 || party->said_fin)
+		return;
+	party->said_fin = true;
+	flush(party);
+}
+
+/* A socket of a pair is reset when bytes are left in it that its owner did not read. */
+void party_leave(struct party *party, bool reset)
+{
+	if (party->fd < 0)
+		return;
+	if (reset && inode_of(party->near) == party->inode)
+		send(party->near, "", 1, MSG_NOSIGNAL);
+	else if (!party->slow && !party->heard_fin)
+		listen_on(party);
+	party->said_reset |= reset || party->slow;
+	if (party->waiting.length > 0)
+		party->cut_off = true;
+	close(party->fd);
+	party->fd = -1;
+}
+
+void party_fini(struct party *party)
+{
+	party_leave(party, false);
+	free(party->said.at);
+	free(party->heard.at);
+	free(party->waiting.at);
+}

@@ -1,0 +1,42 @@
+/* One end of a connection as a client or a backend holds it: what it said, what it heard, how it behaves. Test's thread. */
+#ifndef TEAL_TESTS_FUZZ_EXCHANGE_PARTY_H
+#define TEAL_TESTS_FUZZ_EXCHANGE_PARTY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct bytes {
+	char *at;
+	size_t length, size;
+};
+
+void bytes_add(struct bytes *bytes, const char *more, size_t length);
+
+struct party {
+	int fd;          /* -1 once closed by us */
+	int near;        /* the worker's descriptor */
+	ino_t inode;     /* of it, as the number may belong to another socket later */
+	unsigned number; /* of the client, or of the backend */
+	struct bytes said, heard;
+	struct bytes waiting; /* to be said when there is room */
+	size_t served;        /* of `heard`: a backend of itself answered requests up to here */
+	bool deaf;            /* reads nothing for now */
+	bool slow;            /* not let in yet */
+	bool said_fin, said_reset;
+	bool heard_fin, heard_reset; /* the end that the worker made; a reset may come with a FIN */
+	bool cut_off;                /* something was not said because the worker had closed */
+};
+
+/* Takes one end over; the other one is the worker's. */
+void party_open(struct party *party, int fd, int near, unsigned number);
+void party_say(struct party *party, const char *bytes, size_t length);
+/* Moves what can be moved both ways. Whether anything was. */
+bool party_pump(struct party *party);
+/* FIN, behind what was said. */
+void party_finish(struct party *party);
+/* Closes, with a reset when asked. */
+void party_leave(struct party *party, bool reset);
+void party_fini(struct party *party);
+
+#endif

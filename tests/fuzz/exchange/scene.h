@@ -1,0 +1,66 @@
+/* A worker in this thread with clients and backends around it; what happens to them is told by calls. Test's thread.
+ *
+ * Nothing is left over from one scene to the next: a worker, its tables and all that belongs to them are made afresh, and their end is part of what is looked at. */
+#ifndef TEAL_TESTS_FUZZ_EXCHANGE_SCENE_H
+#define TEAL_TESTS_FUZZ_EXCHANGE_SCENE_H
+
+#include "base/color.h"
+#include "proxy/table.h"
+#include "proxy/worker.h"
+#include "tests/fuzz/exchange/party.h"
+
+#define SCENE_CLIENTS_MAX 24u
+#define SCENE_CALLS_MAX 48u /* connections to backends; more are refused */
+#define SCENE_BACKENDS 4u   /* two of each color */
+
+struct scene_options {
+	struct table_globals globals;
+	unsigned backends; /* of each color: 1 or 2 */
+	uint32_t replay_methods;
+	enum table_balance balance;
+	bool halves;        /* both colors get requests */
+	bool narrow_client; /* sockets that take little at a time */
+	bool narrow_backend;
+	bool serves;    /* backends answer whole requests by themselves */
+	bool announced; /* clients begin with a PROXY protocol header */
+	bool announces; /* backends hear one: blue ones version 1, green ones version 2 */
+};
+
+struct scene {
+	struct scene_options options;
+	struct worker worker;
+	_Atomic(struct table *) newest;
+	struct table *tables; /* newest first, by `next` */
+	uint64_t generation;
+	enum color live;
+	uint64_t cut_requests_before, cut_tunnels_before;
+	struct table_closing closing;
+	struct quota *quota;
+	struct totals *totals;
+	struct table_index *index;
+	struct backend *backends[SCENE_BACKENDS];
+	struct party *clients[SCENE_CLIENTS_MAX], *calls[SCENE_CALLS_MAX];
+	unsigned client_count, call_count;
+	int progress_fd;
+	unsigned marks; /* given out */
+};
+
+void scene_open(struct scene *scene, const struct scene_options *options);
+/* Everybody leaves, time passes, the worker ends; nothing may be left. `abrupt`: the worker ends first. */
+void scene_close(struct scene *scene, bool abrupt);
+
+/* A new client connection; NULL when there were enough. */
+struct party *scene_add_client(struct scene *scene);
+/* Turns until nothing moves any more, or just one. */
+void scene_settle(struct scene *scene);
+void scene_turn(struct scene *scene);
+/* A table as the options and the fields above say it, from the next turn on. */
+void scene_publish(struct scene *scene);
+/* What everybody said and heard, for people; scene_close does it where TEAL_FUZZ_SHOW is set. */
+void scene_show(const struct scene *scene);
+/* What was heard is judged. */
+void scene_judge(const struct scene *scene);
+/* Two characters, other ones each time. */
+void scene_mark(struct scene *scene, char mark[2]);
+
+#endif
