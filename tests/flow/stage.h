@@ -38,7 +38,8 @@ struct stage {
 	unsigned backend_count;
 	struct table_globals globals;
 	unsigned workers;
-	uint64_t cut_before; /* of both colors, requests and tunnels */
+	uint64_t cut_before;          /* of both colors, requests and tunnels */
+	struct table_closing closing; /* of blue */
 	struct addr at;
 };
 
