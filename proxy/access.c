@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/origin.h"
 #include "proxy/worker.h"
 
 #define LINE_SIZE 8192u
@@ -64,13 +65,27 @@ static struct span span_of(const char *text)
 	return (struct span){text, strlen(text)};
 }
 
+/* Who asked: the peer, or whom trusted proxies name. */
+static struct span read_client(const struct exchange *exchange, const struct head *head, char text[ENDPOINT_TEXT_SIZE])
+{
+	const struct client *client = exchange->client;
+	const struct table_globals *globals = &exchange->table->globals;
+	if (!client->trusted || !head)
+		return (struct span){client->address, client->address_length};
+	struct endpoint origin;
+	origin_find(&client->peer, globals->trusted, globals->trusted_count, head, &origin);
+	return (struct span){text, endpoint_format_host(&origin, text)};
+}
+
 static void write_json(struct exchange *exchange, const struct head *head, struct line *line)
 {
-	char time[CLOCK_TEXT_SIZE];
+	char time[CLOCK_TEXT_SIZE], client[ENDPOINT_TEXT_SIZE];
 	uint64_t now_us = worker_now_us(exchange->worker);
 	clock_format(worker_wall_us(exchange->worker) / 1000u, time);
 	add(line, "{\"time\":\"%s\"", time);
-	add_json(line, "client", (struct span){exchange->client->address, exchange->client->address_length});
+	add_json(line, "client", read_client(exchange, head, client));
+	if (exchange->client->trusted)
+		add_json(line, "peer", (struct span){exchange->client->address, exchange->client->address_length});
 	if (head) {
 		add_json(line, "method", head->method_text);
 		add_json(line, "host", head_value(head, FIELD_host));
@@ -110,12 +125,13 @@ static void add_quoted(struct line *line, struct span value)
 /* The combined log format that Apache and nginx write. */
 static void write_combined(struct exchange *exchange, const struct head *head, struct line *line)
 {
-	char when[40];
+	char when[40], client[ENDPOINT_TEXT_SIZE];
 	time_t now = (time_t)(worker_wall_us(exchange->worker) / 1000000u);
 	struct tm utc;
 	gmtime_r(&now, &utc);
 	strftime(when, sizeof(when), "%d/%b/%Y:%H:%M:%S +0000", &utc);
-	add(line, "%.*s - - [%s] \"", (int)exchange->client->address_length, exchange->client->address, when);
+	add_escaped(line, read_client(exchange, head, client), text_escape_log);
+	add(line, " - - [%s] \"", when);
 	if (head) {
 		add_escaped(line, head->method_text, text_escape_log);
 		add(line, " ");

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "proxy/answer.h"
 #include "proxy/client.h"
 #include "proxy/fields.h"
 #include "proxy/held.h"
+#include "proxy/origin.h"
 #include "proxy/pool.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
@@ -98,12 +100,24 @@ static void read_intentions(struct exchange *exchange, const struct head *head)
 			    !head_has_token(head, FIELD_upgrade, "h2c");
 }
 
+/* The same for every connection of a client, and never 0. */
+static uint64_t client_key(const struct exchange *exchange, const struct head *head)
+{
+	const struct table_globals *globals = &exchange->table->globals;
+	struct endpoint origin = exchange->client->peer;
+	if (exchange->client->trusted)
+		origin_find(&exchange->client->peer, globals->trusted, globals->trusted_count, head, &origin);
+	return text_hash(origin.bytes, sizeof(origin.bytes), TEXT_HASH_SEED) | 1u;
+}
+
 /* From here on the exchange counts as in flight on its color. */
-static void assign(struct exchange *exchange, struct table_service *service)
+static void assign(struct exchange *exchange, const struct head *head, struct table_service *service)
 {
 	struct worker *worker = exchange->worker;
 	exchange->service = service;
 	exchange->totals = service->totals;
+	if (service->balance == TABLE_CLIENT_ADDRESS)
+		exchange->client_key = client_key(exchange, head);
 	uint32_t *turn = &totals_lane(service->totals, worker->index, COLOR_BLUE)->split_turn;
 	exchange->color = table_choose_color(service, turn, NULL, 0);
 	exchange->lane = totals_lane(service->totals, worker->index, exchange->color);
@@ -121,7 +135,7 @@ static enum fail route(struct exchange *exchange, const struct head *head)
 		worker_count(&exchange->worker->counters.unrouted, 1);
 		return FAIL_no_service;
 	}
-	assign(exchange, service);
+	assign(exchange, head, service);
 	return FAIL_none;
 }
 
@@ -192,10 +206,11 @@ static struct backend *choose(struct exchange *exchange)
 {
 	struct worker *worker = exchange->worker;
 	uint64_t now_ms = worker_now_ms(worker);
-	struct backend *backend = table_choose_backend(
-		exchange->service, exchange->color, worker->index, &exchange->lane->balance_turn, 0, now_ms, exchange->tried, exchange->tried_count);
+	struct backend *backend = table_choose_backend(exchange->service, exchange->color, worker->index, &exchange->lane->balance_turn, exchange->client_key,
+		now_ms, exchange->tried, exchange->tried_count);
 	if (!backend && exchange->fresh_only) /* a request that may have been processed goes to the same one when there is no other */
-		backend = table_choose_backend(exchange->service, exchange->color, worker->index, &exchange->lane->balance_turn, 0, now_ms, NULL, 0);
+		backend = table_choose_backend(
+			exchange->service, exchange->color, worker->index, &exchange->lane->balance_turn, exchange->client_key, now_ms, NULL, 0);
 	return backend;
 }
 

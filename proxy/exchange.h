@@ -49,6 +49,7 @@ struct exchange {
 	enum color color;
 	enum exchange_step step;
 	uint64_t generation; /* of its table */
+	uint64_t client_key; /* of balance by the client's address; 0: not asked for */
 
 	struct backend *backend;        /* the present or last one */
 	struct backend *logged_backend; /* the last one, for the access log */
