@@ -24,6 +24,9 @@ enum fetch_outcome {
 	FETCH_BROKEN,      /* not HTTP, or another fault; the detail says */
 };
 
+/* A PROXY protocol header in front of everything, TLS too. Version 1 names the connection's own addresses (`UNKNOWN` on a unix socket), version 2 is a LOCAL header. */
+enum fetch_announce { FETCH_ANNOUNCE_NOTHING, FETCH_ANNOUNCE_V1, FETCH_ANNOUNCE_V2 };
+
 struct fetch_request {
 	const char *method;         /* NULL is GET */
 	const char *url;            /* http:// or https://; host and port in it are for Host and SNI */
@@ -34,8 +37,9 @@ struct fetch_request {
 	uint64_t timeout_ms; /* total */
 	size_t body_limit;   /* bytes of the answer's body to keep; more is FETCH_TOO_LARGE unless body_cut */
 	bool body_cut;       /* stop quietly at the limit */
-	bool connect_only;   /* TCP (and unix) connect, nothing sent */
-	bool insecure;       /* https without verification */
+	bool connect_only;   /* TCP (and unix) connect, nothing sent but what `announce` says */
+	enum fetch_announce announce;
+	bool insecure; /* https without verification */
 };
 
 struct fetch_header {

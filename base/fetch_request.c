@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* What libcurl would do by itself and we don't want: look names up, follow, reuse, obey the environment. */
 static void set_restraints(CURL *easy)
@@ -43,6 +44,58 @@ static void set_request(struct fetch_job *job, const struct fetch_request *reque
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request->insecure ? 0L : 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request->insecure ? 0L : 2L);
 }
+
+/* ---- version 2 of the PROXY protocol, which libcurl does not send: past it, on its socket, as soon as that is connected ---- */
+
+static curl_socket_t on_socket_wanted(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
+{
+	(void)purpose;
+	struct fetch_job *job = arg;
+	job->socket = socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
+	return job->socket;
+}
+
+/* The buffer of a new connection always has room for it. */
+static bool send_announcement(struct fetch_job *job)
+{
+	static const char local[16] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0";
+	if (job->announcement_due && send(job->socket, local, sizeof(local), MSG_NOSIGNAL) != (ssize_t)sizeof(local))
+		return false;
+	job->announcement_due = false;
+	return true;
+}
+
+/* Connected, and a TLS handshake, if any, is over. */
+static int on_request_due(void *arg, char *peer, char *own, int peer_port, int own_port)
+{
+	(void)peer, (void)own, (void)peer_port, (void)own_port;
+	return send_announcement(arg) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+/* Connected, and the TLS handshake is to begin. */
+static CURLcode on_handshake_due(CURL *easy, void *context, void *arg)
+{
+	(void)easy, (void)context;
+	return send_announcement(arg) ? CURLE_OK : CURLE_SEND_ERROR;
+}
+
+static void set_announcement(struct fetch_job *job, enum fetch_announce announce)
+{
+	CURL *easy = job->easy;
+	if (announce == FETCH_ANNOUNCE_V1)
+		curl_easy_setopt(easy, CURLOPT_HAPROXYPROTOCOL, 1L);
+	if (announce != FETCH_ANNOUNCE_V2)
+		return;
+	job->announcement_due = true;
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket_wanted);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, job);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request_due);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, job);
+	curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_handshake_due);
+	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, job);
+}
+
+/* ---- the peer ---- */
 
 /* True when the host of the URL, in libcurl's form (IPv6 in brackets), is an address and so never looked up. */
 static bool host_is_address(const char *host)
@@ -119,5 +172,6 @@ bool fetch_request_apply(struct fetch_job *job, const struct fetch_request *requ
 {
 	set_restraints(job->easy);
 	set_request(job, request);
+	set_announcement(job, request->announce);
 	return choose_peer(job, request);
 }

@@ -66,6 +66,7 @@ static void fire(struct shot *shot, const struct addr *addr)
 		.version = service->colors[shot->color].version,
 		.host = probe_host(service),
 		.start = HEALTH_UNKNOWN,
+		.announce = service->colors[shot->color].proxy_protocol,
 	};
 	probe_once(shot->round->prober, &target, on_result, shot);
 }

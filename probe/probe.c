@@ -38,6 +38,7 @@ struct probe {
 	struct addr addr;
 	uint64_t interval_ms, timeout_ms;
 	unsigned rise, fall;
+	enum fetch_announce announce;
 	struct expect *expect;
 
 	struct verdict verdict;
@@ -124,6 +125,7 @@ static void ask(struct probe *probe)
 		.body_cut = true,
 		.connect_only = !probe->http,
 		.insecure = true,
+		.announce = probe->announce,
 	};
 	probe->job = fetch_start(probe->prober->fetch, &request, on_answer, probe);
 }
@@ -170,6 +172,11 @@ static void link_probe(struct prober *prober, struct probe *probe)
 
 struct probe *probe_start(struct prober *prober, const struct probe_target *target, probe_on_result *on_result, void *arg)
 {
+	static const enum fetch_announce announces[] = {
+		[CONF_PROXY_PROTOCOL_OFF] = FETCH_ANNOUNCE_NOTHING,
+		[CONF_PROXY_PROTOCOL_V1] = FETCH_ANNOUNCE_V1,
+		[CONF_PROXY_PROTOCOL_V2] = FETCH_ANNOUNCE_V2,
+	};
 	const struct conf_probe *check = target->check;
 	struct probe *probe = memory_new(sizeof(*probe));
 	probe->on_result = on_result;
@@ -181,6 +188,7 @@ struct probe *probe_start(struct prober *prober, const struct probe_target *targ
 	probe->timeout_ms = check->timeout_ms;
 	probe->rise = check->rise;
 	probe->fall = check->fall;
+	probe->announce = announces[target->announce];
 	probe->expect = expect_new(check, target->version);
 	verdict_init(&probe->verdict, target->start);
 	probe->timer = evtimer_new(prober->loop, on_due, probe);

@@ -29,11 +29,12 @@ struct probe_result {
 /* What to check. Everything is copied. */
 struct probe_target {
 	const struct conf_probe *check;
-	const char *backend;     /* the name, for sentences */
-	const struct addr *addr; /* where to connect; ADDR_NAME (not resolved yet) fails each probe with a sentence */
-	const char *version;     /* expands {version} */
-	const char *host;        /* for Host; NULL: the backend's address */
-	enum health start;       /* the health to start from */
+	const char *backend;               /* the name, for sentences */
+	const struct addr *addr;           /* where to connect; ADDR_NAME (not resolved yet) fails each probe with a sentence */
+	const char *version;               /* expands {version} */
+	const char *host;                  /* for Host; NULL: the backend's address */
+	enum health start;                 /* the health to start from */
+	enum conf_proxy_protocol announce; /* the header that the backend's connections begin with; a TCP connect sends it too */
 };
 
 typedef void probe_on_result(void *arg, const struct probe_result *result);

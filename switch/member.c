@@ -33,6 +33,7 @@ struct probe_target member_probe_target(const struct member *member)
 		.version = member->version,
 		.host = member->host,
 		.start = member->health,
+		.announce = member->owner->announce,
 	};
 }
 

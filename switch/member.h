@@ -27,6 +27,7 @@ struct member_owner {
 	void (*on_resolved)(void *arg, struct member *member, const char *fault);
 	void *arg;
 	enum color color;
+	enum conf_proxy_protocol announce; /* what probes begin with; a change holds for probes that start after it */
 };
 
 struct member {

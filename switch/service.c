@@ -176,10 +176,21 @@ static void follow_file(struct service *service, enum color color)
 	service_set_release(service, color, &half->file, false, false);
 }
 
+/* Whether probes ask what they asked before, and begin as before. */
+static bool same_checks(const struct conf_service *a, const struct conf_service *b)
+{
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		if (a->colors[color].proxy_protocol != b->colors[color].proxy_protocol)
+			return false;
+	return differ_same_probe(&a->probe, &b->probe) && differ_same_text(probe_host(a), probe_host(b));
+}
+
 void service_set_conf(struct service *service, const struct conf_service *conf)
 {
-	bool same_check = differ_same_probe(&service->conf->probe, &conf->probe) && differ_same_text(probe_host(service->conf), probe_host(conf));
+	bool same_check = same_checks(service->conf, conf);
 	service->conf = conf;
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		service->colors[color].member_owner.announce = conf->colors[color].proxy_protocol;
 	if (same_check)
 		point_at_check(service);
 	else
@@ -202,6 +213,7 @@ static void start_color(struct service *service, enum color color, enum health h
 		.on_resolved = on_member_resolved,
 		.arg = service,
 		.color = color,
+		.announce = service->conf->colors[color].proxy_protocol,
 	};
 	half->measures = measures_new();
 	replace_members(service, color, false, true, health);

@@ -29,7 +29,8 @@ struct peer {
 	bool impatient; /* answers without waiting for a request */
 	enum peer_end end;
 	unsigned accepted;
-	char request[4096]; /* the last one */
+	char request[4096]; /* the last one, or what came of it */
+	size_t request_length;
 };
 
 static inline void peer_drop(struct peer *peer, struct bufferevent *connection)
@@ -66,21 +67,35 @@ static inline void peer_answer(struct peer *peer, struct bufferevent *connection
 	bufferevent_write(connection, peer->answer, peer->answer_length ? peer->answer_length : strlen(peer->answer));
 }
 
+static inline void peer_keep(struct peer *peer, struct evbuffer *input)
+{
+	int length = evbuffer_remove(input, peer->request, sizeof(peer->request) - 1);
+	peer->request_length = length > 0 ? (size_t)length : 0;
+	peer->request[peer->request_length] = '\0';
+}
+
 static inline void peer_on_read(struct bufferevent *connection, void *arg)
 {
 	struct peer *peer = arg;
 	struct evbuffer *input = bufferevent_get_input(connection);
-	if (evbuffer_search(input, "\r\n\r\n", 4, NULL).pos < 0)
+	unsigned char *first = evbuffer_pullup(input, 16);
+	struct evbuffer_ptr start;
+	/* A PROXY protocol header of version 2 begins with an empty line. */
+	if (!first || evbuffer_ptr_set(input, &start, first[0] == '\r' ? 16 : 0, EVBUFFER_PTR_SET) != 0 ||
+		evbuffer_search(input, "\r\n\r\n", 4, &start).pos < 0)
 		return;
-	int length = evbuffer_remove(input, peer->request, sizeof(peer->request) - 1);
-	peer->request[length > 0 ? length : 0] = '\0';
+	peer_keep(peer, input);
 	peer_answer(peer, connection);
 }
 
 static inline void peer_on_event(struct bufferevent *connection, short what, void *arg)
 {
-	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
-		peer_drop(arg, connection);
+	struct evbuffer *input = bufferevent_get_input(connection);
+	if (!(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)))
+		return;
+	if (evbuffer_get_length(input) > 0)
+		peer_keep(arg, input);
+	peer_drop(arg, connection);
 }
 
 static inline void peer_on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int length, void *arg)

@@ -271,6 +271,66 @@ static void test_connect_only(void **state)
 	peer_close(&peer);
 }
 
+/* What the peer got behind the announcement, which must be there and right. */
+static const char *skip_announcement(const struct peer *peer, enum fetch_announce announce)
+{
+	static const char local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0";
+	unsigned own, port;
+	int length = 0;
+	if (announce == FETCH_ANNOUNCE_V2)
+		return peer->request_length >= 16 && memcmp(peer->request, local, 16) == 0 ? peer->request + 16 : "no header";
+	if (announce == FETCH_ANNOUNCE_V1 && peer->addr.kind == ADDR_UNIX)
+		return strncmp(peer->request, "PROXY UNKNOWN\r\n", 15) == 0 ? peer->request + 15 : "no header";
+	if (announce == FETCH_ANNOUNCE_V1) {
+		bool read = sscanf(peer->request, "PROXY TCP4 127.0.0.1 127.0.0.1 %u %u%n", &own, &port, &length) == 2;
+		return read && port == peer->addr.port && memcmp(peer->request + length, "\r\n", 2) == 0 ? peer->request + length + 2 : "no header";
+	}
+	return peer->request;
+}
+
+/* What the peer gets behind the announcement when it never answers. */
+static void test_announcements(void **state)
+{
+	static const struct {
+		const char *url, *begin;
+		bool connect_only;
+	} kinds[] = {
+		{"http://a/", "GET / HTTP/1.1\r\n", false},
+		{"https://a/", "\x16\x03", false},
+		{"http://a/", "", true},
+	};
+	struct world *world = *state;
+	char folder[] = "/tmp/test_fetch.XXXXXX", path[64];
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/socket", folder);
+	for (unsigned i = 0; i < 18; i++) {
+		enum fetch_announce announce = (enum fetch_announce)(i % 3);
+		unsigned kind = i / 3 % 3;
+		struct peer peer = {.end = PEER_STAYS};
+		if (i < 9)
+			peer_open(&peer, world->loop);
+		else
+			peer_open_unix(&peer, world->loop, path);
+		struct fetch_request request = {.url = kinds[kind].url,
+			.connect = &peer.addr,
+			.timeout_ms = kinds[kind].connect_only ? PATIENCE_MS : 100,
+			.connect_only = kinds[kind].connect_only,
+			.insecure = true,
+			.announce = announce};
+		fetch_and_wait(world, &request);
+		assert_int_equal(world->outcome, kinds[kind].connect_only ? FETCH_CONNECTED : FETCH_TIMED_OUT);
+		while (peer.accepted == 0 || peer.open[0])
+			event_base_loop(world->loop, EVLOOP_ONCE);
+		const char *rest = skip_announcement(&peer, announce);
+		if (strncmp(rest, kinds[kind].begin, strlen(kinds[kind].begin)) != 0 ||
+			(kinds[kind].connect_only && rest != peer.request + peer.request_length))
+			fail_msg("%u: version %d to %s: %s", i, announce, kinds[kind].url, rest);
+		peer_close(&peer);
+		unlink(path);
+	}
+	rmdir(folder);
+}
+
 /* A port that was bound a moment ago and listens no more. */
 static void test_refused(void **state)
 {
@@ -548,6 +608,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unusable, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_connect_only, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_refused, open_world, close_world),
+		cmocka_unit_test_setup_teardown(test_announcements, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_unix_socket, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_timeouts, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_connect_timeout, open_world, close_world),

@@ -367,6 +367,27 @@ static void test_start_health(void **state)
 	assert_int_equal(world->result.health, HEALTH_DOWN);
 }
 
+static void test_announcement(void **state)
+{
+	static const struct {
+		enum conf_proxy_protocol announce;
+		const char *begin;
+	} cases[] = {
+		{CONF_PROXY_PROTOCOL_OFF, "GET "},
+		{CONF_PROXY_PROTOCOL_V1, "PROXY TCP4 127.0.0.1 127.0.0.1 "},
+		{CONF_PROXY_PROTOCOL_V2, "\r\n\r\n"},
+	};
+	struct world *world = *state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct probe_target target = make_target(world);
+		target.announce = cases[i].announce;
+		probe_once(world->prober, &target, on_result, world);
+		wait_for_results(world, 1);
+		assert_true(world->result.ok);
+		assert_memory_equal(world->peer.request, cases[i].begin, strlen(cases[i].begin));
+	}
+}
+
 static void test_stop_in_callback(void **state)
 {
 	struct world *world = *state;
@@ -415,6 +436,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_interval, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_never_two_at_a_time, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_start_health, open_world, close_world),
+		cmocka_unit_test_setup_teardown(test_announcement, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_stop_in_callback, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_free_while_busy, open_world, close_world),
 	};
