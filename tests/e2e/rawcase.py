@@ -127,6 +127,6 @@ def answered(name, script, *answers, send=GET, requests=None, after=OPEN):
     return case(name, send, script, list(answers), requests, after=after)
 
 
-def broken(name, script, status=502, send=GET, after=OPEN):
+def broken(name, script, send=GET, after=OPEN, to_head=False):
     """The backend's answer is no answer."""
-    return case(name, send, script, [Says(status)], None, after=after)
+    return case(name, send, script, [Says(502, to_head=to_head)], None, after=after)

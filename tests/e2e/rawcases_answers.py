@@ -191,8 +191,8 @@ LENGTHS = Topic("answer-lengths", "Lengths of answers", [
         broken("answer-length-list", lengths("5, 6")),
         broken("answer-length-list-empty-member", lengths("5,")),
         broken("answer-length-twice-one-invalid", lengths(5, "x")),
-        broken("answer-length-differs-to-head", lengths(5, 6)[:-5], send=HEAD_),
-        broken("answer-length-invalid-to-head", lengths("x")[:-5], send=HEAD_),
+        broken("answer-length-differs-to-head", lengths(5, 6)[:-5], send=HEAD_, to_head=True),
+        broken("answer-length-invalid-to-head", lengths("x")[:-5], send=HEAD_, to_head=True),
         broken("answer-length-invalid-304", head("HTTP/1.1 304 Not Modified", "Content-Length: -1")),
     ]),
     Rule("lengths that agree become one", "9110 8.6", MUST, "one Content-Length", [

@@ -90,11 +90,11 @@ TOPIC = Topic("forwarding", "Max-Forwards, Via, Date, forwarding fields", [
         passed("forwarded-for-lines-replaced", get("X-Forwarded-For: 192.0.2.1", "x-forwarded-FOR: 192.0.2.2"), has={"X-Forwarded-For": "127.0.0.1"}),
         passed("forwarded-removed", get("Forwarded: for=192.0.2.1"), lacks=("Forwarded",)),
     ], why="HAProxy and nginx pass on what they were not told to replace."),
-    Rule("what a trusted proxy says of it is", "7239 4", OURS, "X-Forwarded-For appended to, the others kept", [
+    Rule("what a trusted proxy says of it is", "7239 4", OURS, "X-Forwarded-For and Forwarded appended to, the others kept", [
         passed("forwarded-for-appended", get("X-Forwarded-For: 192.0.2.1"), has={"X-Forwarded-For": "192.0.2.1, 127.0.0.2"}, source=TRUSTED),
         passed("forwarded-for-lines-joined", get("X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.2"), has={"X-Forwarded-For": "192.0.2.1, 192.0.2.2, 127.0.0.2"}, source=TRUSTED),
         passed("forwarded-proto-kept", get("X-Forwarded-Proto: https", "X-Forwarded-Host: b"), has={"X-Forwarded-Proto": "https", "X-Forwarded-Host": "b"}, source=TRUSTED),
-        passed("forwarded-kept", get("Forwarded: for=192.0.2.1"), has={"Forwarded": "for=192.0.2.1"}, source=TRUSTED),
+        passed("forwarded-appended", get("Forwarded: for=192.0.2.1"), has={"Forwarded": "for=192.0.2.1, for=127.0.0.2"}, source=TRUSTED),
     ], why="HAProxy and nginx add nothing that they were not told to add."),
     Rule("every request has an id", "9110 5.1", OURS, "X-Request-Id: a valid one is kept, else one is made", [
         passed("request-id", get(), has={"X-Request-Id": re.compile(r"[0-9a-f]{16,}")}),

@@ -1,5 +1,5 @@
 """Raw-bytes cases: how long a request's body is (RFC 9112 section 6, RFC 9110 section 8.6)."""
-from rawcase import CLOSED, MUST, OURS, SHOULD, Got, Rule, Says, Topic, case, chunked, get, head, passed, post, refused
+from rawcase import CLOSED, MUST, OURS, SHOULD, UNFINISHED, Rule, Says, Topic, case, chunked, get, head, passed, post, refused
 from rawpeer import FIN
 
 NEXT = get(target="/smuggled")
@@ -130,11 +130,11 @@ TOPIC = Topic("lengths", "Length of a request's body", [
         passed("coding-named-in-connection", coding("chunked", "Connection: transfer-encoding") + BODY, body="hi"),
     ]),
     Rule("a request that ends before its body does is incomplete, and never passes as complete", "9112 8", MUST, "the backend sees it cut; 400 to a client that still reads", [
-        case("incomplete-length", [length("10") + "hello", FIN], answers=[Says(400)], requests=[Got(body="hello", cut=True)], after=CLOSED),
-        case("incomplete-length-no-byte", [length("10"), FIN], answers=[Says(400)], requests=[Got(body="", cut=True)], after=CLOSED),
-        case("incomplete-chunk", [coding("chunked") + "5\r\nhe", FIN], answers=[Says(400)], requests=[Got(cut=True)], after=CLOSED),
-        case("incomplete-without-last-chunk", [coding("chunked") + "5\r\nhello\r\n", FIN], answers=[Says(400)], requests=[Got(cut=True)], after=CLOSED),
-        case("incomplete-trailers", [coding("chunked") + "5\r\nhello\r\n0\r\nX: y\r\n", FIN], answers=[Says(400)], requests=[Got(cut=True)], after=CLOSED),
+        case("incomplete-length", [length("10") + "hello", FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),
+        case("incomplete-length-no-byte", [length("10"), FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),
+        case("incomplete-chunk", [coding("chunked") + "5\r\nhe", FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),
+        case("incomplete-without-last-chunk", [coding("chunked") + "5\r\nhello\r\n", FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),
+        case("incomplete-trailers", [coding("chunked") + "5\r\nhello\r\n0\r\nX: y\r\n", FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),
         refused("incomplete-head", [head("GET /x HTTP/1.1", "Host: a")[:-2], FIN]),
         refused("incomplete-request-line", ["GET /x HT", FIN]),
     ]),

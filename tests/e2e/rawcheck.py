@@ -146,7 +146,7 @@ def check_requests(case, backend):
         check_request(request, wanted)
 
 
-def check_end(client, case):
+def check_end(client, case, backend):
     keeps = not any(answer.has_token("Connection", b"close") for answer in client.answers)
     if case.after == TUNNEL:
         check_tunnel(client, case)
@@ -155,6 +155,7 @@ def check_end(client, case):
     elif case.after == OPEN and not keeps:
         raise Differs("Connection: close")
     elif keeps:
+        backend.settle()
         check_open(client)
 
 
@@ -165,7 +166,7 @@ def run(case, port, backend, cut_request=rawpeer.whole, cut_answer=rawpeer.whole
     try:
         client.play(case.send, cut_request)
         read_answers(client, case)
-        check_end(client, case)
+        check_end(client, case, backend)
     except rawpeer.Malformed as malformed:
         raise Differs(f"a malformed answer: {malformed}") from None
     except TimeoutError:

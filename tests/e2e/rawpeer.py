@@ -12,6 +12,7 @@ import time
 
 PATIENCE_S = 10.0  # until something that must come is given up; long, as machines are busy
 SHORT_S = 0.002  # between two pieces that are to arrive apart
+LEFT_S = 0.5  # for what an earlier case left
 
 # ---- steps ----
 
@@ -167,12 +168,14 @@ class Reader:
             if size == 0:
                 trailers = self.field_lines()
                 message.complete, message.trailers = trailers is not None, trailers or []
-                return
+                break
             data = self.take(size)
             message.body += data
             end = self.take(2) if len(data) == size else b""
             if end not in (b"", b"\r", b"\r\n"):
                 raise Malformed(f"chunk end {end!r}")
+        if not message.complete:
+            self.buffer = b""
 
 
 # ---- sending ----
@@ -278,30 +281,36 @@ class Backend:
         self.port = self.listener.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
         self.changed = threading.Condition()
-        self.connections = []
+        self.connections, self.busy = [], 0
         self.begin([], whole)
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()
 
     def begin(self, scripts, cut):
-        """A new case."""
+        """A new case. What is left of one that failed is cut."""
+        if self.busy and not self.settle(LEFT_S):
+            self.cut_all()
+            self.settle()
         with self.changed:
             self.scripts, self.cut = scripts, cut
-            self.requests, self.faults, self.busy = [], [], 0
+            self.requests, self.faults = [], []
 
-    def settle(self):
+    def settle(self, seconds=PATIENCE_S):
         """Waits until no request is half read and no script half played."""
         with self.changed:
-            return self.changed.wait_for(lambda: self.busy == 0, PATIENCE_S)
+            return self.changed.wait_for(lambda: self.busy == 0, seconds)
 
-    def stop(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+    def cut_all(self):
         for sock in self.connections:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.cut_all()
         self.thread.join(PATIENCE_S)
 
     def _accept(self):
@@ -312,6 +321,7 @@ class Backend:
                 return
             no_delay(sock)
             self.connections = [one for one in self.connections if one.fileno() >= 0] + [sock]
+            self._note(1)  # until its first request is over: whoever connects has something to say
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock):
@@ -319,9 +329,20 @@ class Backend:
         try:
             with sock:
                 while self._exchange(sock, reader):
-                    pass
-        except (OSError, ValueError):
-            pass
+                    if not reader.buffer:
+                        self._await_next(reader)
+        finally:
+            self._note(-1)
+
+    def _await_next(self, reader):
+        """Between two requests the connection is idle."""
+        self._note(-1)
+        reader.more()
+        self._note(1)
+
+    def _fault(self, text):
+        with self.changed:
+            self.faults.append(f"the backend got {text}")
 
     def _note(self, change):
         with self.changed:
@@ -330,22 +351,18 @@ class Backend:
 
     def _exchange(self, sock, reader):
         """One request and what the script says to it. False when the connection is over."""
-        if not reader.buffer and not reader.more():
-            return False
-        self._note(1)
         try:
             request = reader.head(Request)
             if request is None:
-                with self.changed:
-                    self.faults.append(f"the backend got a part of a head: {reader.buffer!r}")
+                if reader.buffer:
+                    self._fault(f"a part of a head: {reader.buffer!r}")
                 return False
             return self._mark(sock, request) if request.target.startswith("/after/") else self._play(sock, reader, request)
         except Malformed as malformed:
-            with self.changed:
-                self.faults.append(f"the backend got a malformed {malformed}")
+            self._fault(f"a malformed {malformed}")
             return False
-        finally:
-            self._note(-1)
+        except OSError:
+            return False
 
     def _mark(self, sock, request):
         name = request.target.removeprefix("/after/").encode()
@@ -370,13 +387,12 @@ class Backend:
                 return False
             elif not say(sock, step, self.cut) or step in (CLOSE, RESET):
                 return False
+        if not has_body:
+            reader.body(request)
         if FIN in steps:
             while reader.more():
                 pass
-            return False
-        if not has_body:
-            reader.body(request)
-        return request.complete
+        return request.complete and FIN not in steps
 
     def _echo(self, sock, reader):
         while reader.buffer or reader.more():
