@@ -206,9 +206,9 @@ static void explain_receipt(const json_t *deployment)
 	int64_t inflight = document_count(receipt, "inflight_at_switch"), cut = document_count(receipt, "cut"), drained = document_count(receipt, "drained");
 	screen_write("At the switch %s had %" PRId64 " request%s in flight", document_text_or(deployment, "from", "?"), inflight, inflight == 1 ? "" : "s");
 	if (inflight > 0 && drained >= inflight)
-		screen_line("; all of it ended there by itself.");
+		screen_line("; all of it ended there.");
 	else if (cut > 0)
-		screen_line("; %" PRId64 " of them ended there by themselves, for %" PRId64 " the drain's deadline passed first.", drained, cut);
+		screen_line("; %" PRId64 " of them ended there as they should, %" PRId64 " were cut off when their time was over.", drained, cut);
 	else if (inflight > 0)
 		screen_line("; %" PRId64 " of them had ended there when the drain did.", drained);
 	else
