@@ -49,6 +49,42 @@ static void learn_from(struct exchange *exchange, const struct head *head)
 		pool_learn_timeout(upstream->lane, strtoul(keep_alive.at + 8, NULL, 10));
 }
 
+static bool lists(const struct head *head, enum field_id id, struct span wanted)
+{
+	for (unsigned i = head->first[id]; i > 0 && i <= head->field_count; i++) {
+		if (head->fields[i - 1].id != id)
+			continue;
+		struct span list = {head->fields[i - 1].value, head->fields[i - 1].value_length}, member;
+		while (span_take_member(&list, &member)) {
+			if (span_same(member, wanted))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whether a 101 names its protocols, each of which the client asked for (RFC 9110 section 7.8), when the request was sent to its end. */
+static bool may_switch(const struct exchange *exchange, const struct head *head)
+{
+	struct head asked;
+	struct head_limits limits = {exchange->held_head, HEAD_FIELDS_MAX};
+	enum fail fail;
+	if (!exchange->upgrade || !exchange->request.done || head->first[FIELD_upgrade] == 0)
+		return false;
+	if (head_parse_request(exchange->held, exchange->held_head, 0, &limits, &asked, &fail) != HEAD_DONE)
+		return false;
+	for (unsigned i = head->first[FIELD_upgrade] - 1; i < head->field_count; i++) {
+		if (head->fields[i].id != FIELD_upgrade)
+			continue;
+		struct span list = {head->fields[i].value, head->fields[i].value_length}, member;
+		while (span_take_member(&list, &member)) {
+			if (!lists(&asked, FIELD_upgrade, member))
+				return false;
+		}
+	}
+	return true;
+}
+
 /* Whether this can be the answer to our request; reads how its body is framed. */
 static enum fail check_head(struct exchange *exchange, const struct head *head)
 {
@@ -56,7 +92,7 @@ static enum fail check_head(struct exchange *exchange, const struct head *head)
 	enum fail fail = framing_of_answer(head, exchange->method, &framing);
 	if (fail != FAIL_none)
 		return fail;
-	if (framing.kind == FRAMING_tunnel && !exchange->upgrade)
+	if (framing.kind == FRAMING_tunnel && !may_switch(exchange, head))
 		return FAIL_answer_upgrade;
 	body_begin(&exchange->answer, &framing);
 	exchange->answer.drops_trailers = framing.kind == FRAMING_chunked && fields_names_others(head);

@@ -1,29 +1,16 @@
 /* The set of field lines to leave out. Any thread. */
 #include "proxy/removal.h"
 
-#include "proxy/octet.h"
-
 enum {
 	/* What a Connection member can't take away: without these a request would mean another thing to the backend than to us. Upgrade has its own rule. */
 	NEVER_NAMED = REMOVAL_FORWARDING | FIELD_BIT(FIELD_host) | FIELD_BIT(FIELD_content_length) | FIELD_BIT(FIELD_transfer_encoding) |
-		      FIELD_BIT(FIELD_x_request_id) | FIELD_BIT(FIELD_via) | FIELD_BIT(FIELD_cookie) | FIELD_BIT(FIELD_upgrade) | FIELD_BIT(FIELD_other),
+		      FIELD_BIT(FIELD_x_request_id) | FIELD_BIT(FIELD_via) | FIELD_BIT(FIELD_upgrade) | FIELD_BIT(FIELD_other),
 };
-
-static bool same_name(struct span a, struct span b)
-{
-	if (a.length != b.length)
-		return false;
-	for (size_t i = 0; i < a.length; i++) {
-		if (octet_lower(a.at[i]) != octet_lower(b.at[i]))
-			return false;
-	}
-	return true;
-}
 
 bool removal_has_name(const struct removal *removal, struct span name)
 {
 	for (unsigned i = 0; i < removal->named_count; i++) {
-		if (same_name(removal->named[i], name))
+		if (span_same(removal->named[i], name))
 			return true;
 	}
 	return false;
@@ -34,7 +21,7 @@ static bool add_member(struct removal *removal, struct span member)
 {
 	enum field_id id = head_field_id(member.at, member.length);
 	removal->ids |= FIELD_BIT(id) & ~(uint32_t)NEVER_NAMED;
-	if (id != FIELD_other || span_is(member, "close") || span_is(member, "authorization"))
+	if (id != FIELD_other || span_is(member, "close"))
 		return true;
 	if (removal_has_name(removal, member))
 		return true;

@@ -14,6 +14,17 @@ bool span_is(struct span span, const char *lower)
 	return lower[span.length] == '\0';
 }
 
+bool span_same(struct span a, struct span b)
+{
+	if (a.length != b.length)
+		return false;
+	for (size_t i = 0; i < a.length; i++) {
+		if (octet_lower(a.at[i]) != octet_lower(b.at[i]))
+			return false;
+	}
+	return true;
+}
+
 bool span_take_member(struct span *list, struct span *member)
 {
 	const char *at = list->at, *end = list->at + list->length;

@@ -13,6 +13,9 @@ struct span {
 /* Case-insensitive comparison of a span with a NUL-terminated lower-case text. */
 bool span_is(struct span span, const char *lower);
 
+/* Case-insensitive comparison of two spans. */
+bool span_same(struct span a, struct span b);
+
 /* Cuts the next member off a comma-separated list: without white space around it, empty ones skipped. False when none is left. */
 bool span_take_member(struct span *list, struct span *member);
 
