@@ -357,7 +357,8 @@ size_t fields_write_answer(const struct head *head, const struct fields_to_clien
 		put_length(&out, head);
 	if (with->framing == FRAMING_chunked && with->client_minor > 0)
 		put_text(&out, "Transfer-Encoding: chunked\r\n");
-	if (with->date.length > 0 && head->status >= 200 && !has(head, FIELD_date))
+	bool has_date = has(head, FIELD_date) && !(removal.ids & FIELD_BIT(FIELD_date));
+	if (with->date.length > 0 && head->status >= 200 && !has_date)
 		put_line(&out, "Date: ", with->date);
 	put_answer_connection(&out, head, with);
 	put_via(&out, head);
