@@ -292,6 +292,8 @@ static bool everybody_listens(const struct scene *scene)
 static void judge_delivery(const struct scene *scene)
 {
 	struct oracle_case that = describe(scene);
+	if (getenv("TEAL_FUZZ_SHOW"))
+		scene_show(scene);
 	if (everybody_listens(scene))
 		oracle_check_delivered(&that);
 }
@@ -410,8 +412,6 @@ void scene_close(struct scene *scene, bool abrupt)
 	worker_close_all(worker);
 	oracle_demand(count_open(scene) == 0 && count_calls(scene) == 0, "something is left after the worker's end");
 	pump_all(scene);
-	if (getenv("TEAL_FUZZ_SHOW"))
-		scene_show(scene);
 	scene_judge(scene);
 	check_quota(scene);
 	worker->spare_exchange_count = worker->spare_block_count = 0;

@@ -36,6 +36,7 @@ static struct {
 	void *arg;
 	bool *watched[WATCHED_MAX];
 	int listener_fd;
+	int queue_fd; /* the same event counter, for as long as the world goes on: the worker may have closed its own */
 	struct {
 		int near;
 		uint32_t address;
@@ -48,7 +49,7 @@ void world_begin(world_on_call *on_call, void *arg)
 	memset(&world, 0, sizeof(world));
 	world.now_us = BEGIN_US;
 	world.timer_at_us = UINT64_MAX;
-	world.timer_fd = world.listener_fd = -1;
+	world.timer_fd = world.listener_fd = world.queue_fd = -1;
 	world.on_call = on_call;
 	world.arg = arg;
 }
@@ -131,7 +132,8 @@ static int fail_with(int error)
 
 int world_listen(void)
 {
-	world.listener_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	world.queue_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	world.listener_fd = fcntl(world.queue_fd, F_DUPFD_CLOEXEC, 0);
 	return world.listener_fd;
 }
 
@@ -141,7 +143,7 @@ void world_offer(int near, uint32_t address)
 		abort();
 	world.offers[world.offered].near = near;
 	world.offers[world.offered++].address = address;
-	eventfd_write(world.listener_fd, 1); /* fails once the worker has closed it, and nobody comes in any more */
+	eventfd_write(world.queue_fd, 1);
 }
 
 /* The listener's descriptor is an event counter; it is readable for as long as somebody waits. */
@@ -165,6 +167,9 @@ void world_end(void)
 {
 	while (world.accepted < world.offered)
 		close(world.offers[world.accepted++].near);
+	if (world.queue_fd >= 0)
+		close(world.queue_fd);
+	world.queue_fd = -1;
 }
 
 /* ---- backends ---- */
