@@ -115,6 +115,22 @@ static bool take_digit(struct chunk *chunk, char byte)
 	return true;
 }
 
+/* In lower case. At most 16, since chunk->misplaced has a bit for each. */
+static const char misplaced_names[16][18] = {"content-length", "transfer-encoding", "host", "connection", "keep-alive", "proxy-connection", "te", "trailer",
+	"upgrade", "expect", "max-forwards", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id"};
+
+/* One more byte of a trailer's name, the colon included. False when the name is a refused one. */
+static bool follow_name(struct chunk *chunk, char byte)
+{
+	char wanted = byte == ':' ? '\0' : octet_lower(byte);
+	for (unsigned i = 0; i < 16; i++) {
+		if (chunk->name_length >= sizeof(misplaced_names[i]) || misplaced_names[i][chunk->name_length] != wanted)
+			chunk->misplaced &= (uint16_t) ~(1u << i);
+	}
+	chunk->name_length++;
+	return byte != ':' || chunk->misplaced == 0;
+}
+
 static void end_line(struct chunk *chunk, enum state state)
 {
 	chunk->state = (uint8_t)state;
@@ -137,8 +153,15 @@ static inline bool take_byte(struct chunk *chunk, char byte)
 		end_line(chunk, STATE_start);
 		return true;
 	}
-	chunk->state = next_states[chunk->state][kind_of(byte)];
-	return chunk->state != 0;
+	enum state before = (enum state)chunk->state;
+	chunk->state = next_states[before][kind_of(byte)];
+	if (before == STATE_trailer && chunk->state == STATE_trailer_name) {
+		chunk->misplaced = UINT16_MAX;
+		chunk->name_length = 0;
+	} else if (before != STATE_trailer_name) {
+		return chunk->state != 0;
+	}
+	return chunk->state != 0 && follow_name(chunk, byte);
 }
 
 /* As much of the present chunk's data as is there; its length. */
