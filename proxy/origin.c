@@ -178,19 +178,39 @@ static void collect(const struct head *head, enum field_id id, struct tail *tail
 	}
 }
 
-void origin_find(const struct endpoint *peer, const struct addr_block *trusted, size_t trusted_count, const struct head *head, struct endpoint *client)
+static bool is_same_host(const struct endpoint *one, const struct endpoint *other)
+{
+	return one->family == other->family && memcmp(one->bytes, other->bytes, sizeof(one->bytes)) == 0;
+}
+
+static bool read_member(struct span member, enum field_id id, struct endpoint *found)
+{
+	return id == FIELD_x_forwarded_for ? read_plain(member, found) : read_element(member, found);
+}
+
+/* *client is the peer at first. False when the list names nobody else. */
+static bool search(const struct addr_block *trusted, size_t trusted_count, const struct head *head, enum field_id id, struct endpoint *client)
 {
 	struct tail tail = {.count = 0};
-	bool plain = head->first[FIELD_x_forwarded_for] > 0;
-	collect(head, plain ? FIELD_x_forwarded_for : FIELD_forwarded, &tail);
-	*client = *peer;
+	struct endpoint peer = *client, found;
+	bool named = false;
+	collect(head, id, &tail);
 	for (size_t left = tail.count, looked = 0; left > 0 && looked < ORIGIN_HOPS_MAX; left--, looked++) {
-		struct span member = tail.members[(left - 1) % ORIGIN_HOPS_MAX];
-		struct endpoint found;
-		if (plain ? !read_plain(member, &found) : !read_element(member, &found))
-			return;
+		if (!read_member(tail.members[(left - 1) % ORIGIN_HOPS_MAX], id, &found))
+			return true;
+		if (!named && is_same_host(&found, &peer))
+			continue;
+		named = true;
 		*client = found;
 		if (!endpoint_is_in(&found, trusted, trusted_count))
-			return;
+			return true;
 	}
+	return named;
+}
+
+void origin_find(const struct endpoint *peer, const struct addr_block *trusted, size_t trusted_count, const struct head *head, struct endpoint *client)
+{
+	*client = *peer;
+	if (!search(trusted, trusted_count, head, FIELD_x_forwarded_for, client))
+		search(trusted, trusted_count, head, FIELD_forwarded, client);
 }

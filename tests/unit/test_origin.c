@@ -56,6 +56,13 @@ static const struct origin_case cases[] = {
 	{"empty brackets", XFF "[]\r\n", PEER},
 	{"two addresses without a comma", XFF "192.0.2.1 192.0.2.2\r\n", PEER},
 	{"quotes are none of it", XFF "\"192.0.2.1\"\r\n", PEER},
+	{"the peer at the end, as the backend gets it", XFF "192.0.2.1, 10.0.0.1\r\n", "192.0.2.1 0"},
+	{"the peer alone is nobody", XFF "10.0.0.1\r\n", PEER},
+	{"the peer alone, and Forwarded", XFF "10.0.0.1\r\n" FWD "for=192.0.2.2, for=10.0.0.1\r\n", "192.0.2.2 0"},
+	{"the peer alone in both", XFF "10.0.0.1\r\n" FWD "for=10.0.0.1\r\n", PEER},
+	{"the peer behind others that are trusted", XFF "10.0.0.1, 10.0.0.2, 10.0.0.1\r\n" FWD "for=192.0.2.2\r\n", "10.0.0.1 0"},
+	{"a fault behind the peer", XFF "unknown, 10.0.0.1\r\n" FWD "for=192.0.2.2\r\n", PEER},
+	{"X-Forwarded-For of nothing, and Forwarded", XFF "\r\n" FWD "for=192.0.2.2\r\n", "192.0.2.2 0"},
 	{"X-Forwarded-For goes before Forwarded", FWD "for=192.0.2.2\r\n" XFF "192.0.2.1\r\n", "192.0.2.1 0"},
 	{"as far as looked",
 		XFF "192.0.2.1,10.0.1.1,10.0.1.2,10.0.1.3,10.0.1.4,10.0.1.5,10.0.1.6,10.0.1.7,10.0.1.8,10.0.1.9,10.0.1.10,10.0.1.11,10.0.1.12,"
