@@ -6,6 +6,7 @@ connection, which the proxy is free to send over the backend's connection of bef
 import itertools
 import re
 
+import daemon as rig
 import rawpeer
 from rawcase import ANY, CLOSED, OPEN, TUNNEL, UNFINISHED
 
@@ -157,6 +158,12 @@ def check_end(client, case, backend):
     elif keeps:
         backend.settle()
         check_open(client)
+
+
+def teal_before(backend):
+    """A daemon that is yet to be started. One worker, so that backend connections are shared as much as can be; 127.0.0.2 is a trusted proxy."""
+    services = {"raw": {"blue": {"backends": [backend.address]}, "green": {}, "probe": {"interval": "1h"}}}
+    return rig.Teal(services, workers=1, trusted_proxies=["127.0.0.2/32"])
 
 
 def run(case, port, backend, cut_request=rawpeer.whole, cut_answer=rawpeer.whole):

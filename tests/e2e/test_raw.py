@@ -4,10 +4,10 @@ Every case runs with its messages whole, and once more with those of either side
 """
 import pytest
 
-import daemon as rig
 import rawall
 import rawcheck
 import rawpeer
+import rawtable
 
 CUTS = (0.03, 0.2, 0.45, 0.7, 0.97)
 LONG = 2000  # what is longer is not sent byte by byte
@@ -15,9 +15,9 @@ LONG = 2000  # what is longer is not sent byte by byte
 
 @pytest.fixture(scope="module")
 def raw():
-    """(port, backend): a daemon with one worker, so that backend connections are shared as much as can be, in front of a scripted backend."""
+    """(port, backend): a daemon in front of a scripted backend."""
     backend = rawpeer.Backend()
-    one = rig.Teal({"raw": {"blue": {"backends": [backend.address]}, "green": {}, "probe": {"interval": "1h"}}}, workers=1, trusted_proxies=["127.0.0.2/32"])
+    one = rawcheck.teal_before(backend)
     try:
         yield one.start().port, backend
         one.end()
@@ -48,3 +48,16 @@ def test_answer_in_pieces(raw, name):
     case = rawall.CASES[name]
     for cut in pieces(step for script in case.scripts for step in script):
         rawcheck.run(case, *raw, cut_answer=cut)
+
+
+def test_table():
+    """docs/http.md is what the cases say; the peers' columns are those of script/http-table's last run."""
+    text = rawtable.PLACE.read_text()
+    assert text == rawtable.render(rawtable.read_seen(text)), "not up to date; script/http-table mends it"
+
+
+def test_table_says_why():
+    seen = rawtable.read_seen(rawtable.PLACE.read_text())
+    for rule in rawtable.rules():
+        differ = [peer for peer in rawtable.PEERS if seen[peer, rawtable.first_case(rule)] != rawtable.SAME]
+        assert rule.why or len(differ) < len(rawtable.PEERS), f"{rule.text}: both peers differ, and nothing says why"
