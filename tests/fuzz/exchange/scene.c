@@ -366,6 +366,7 @@ static void check_quota(const struct scene *scene)
 		struct endpoint client;
 		endpoint_init(&client, ENDPOINT_IPV4, bytes, 0);
 		oracle_demand(quota_take(scene->quota, &client, 1, &slot) == QUOTA_TAKEN, "a client that is gone counts against its limit");
+		quota_give(scene->quota, slot);
 	}
 }
 
