@@ -6,7 +6,7 @@ what both must get. Text stands for bytes (latin-1). Which steps there are besid
 import dataclasses
 
 MUST, SHOULD, MAY, OURS = "MUST", "SHOULD", "MAY", "ours"  # ours: the RFCs leave it open, or say nothing of it
-OPEN, CLOSED, EITHER, TUNNEL = "open", "closed", "either", "tunnel"  # the client's connection after the case
+OPEN, CLOSED, EITHER, TUNNEL, GONE = "open", "closed", "either", "tunnel", "gone"  # the client's connection after the case; GONE: it left by itself
 
 ANY = object()  # a field value that may be anything
 UNFINISHED = object()  # for requests: none, or the beginning of one
@@ -109,7 +109,7 @@ def steps(given):
 def case(name, send, script=OK, answers=None, requests=None, **more):
     """`script` is one for all requests, or a list of lists: one for each."""
     many = isinstance(script, list) and script and isinstance(script[0], list)
-    return Case(name, steps(send), [steps(one) for one in script] if many else [steps(script)], answers or [Says(200)], requests, **more)
+    return Case(name, steps(send), [steps(one) for one in script] if many else [steps(script)], [Says(200)] if answers is None else answers, requests, **more)
 
 
 def refused(name, send, status=400, after=CLOSED, **more):

@@ -25,6 +25,7 @@ TOPIC = Topic("fields", "Fields of a request", [
     ]),
     Rule("a name is a token", "9110 5.1, 5.6.2", MUST, "400, close", [
         refused("name-empty", lines(": y")),
+        refused("name-pseudo-header", lines(":method: GET")),
         refused("name-space-inside", lines("X Y: z")),
         refused("name-nul", lines("X\x00: y")),
         refused("name-control", lines("X\x01: y")),

@@ -1,5 +1,5 @@
 """Raw-bytes cases: how long a request's body is (RFC 9112 section 6, RFC 9110 section 8.6)."""
-from rawcase import CLOSED, MUST, OURS, SHOULD, UNFINISHED, Rule, Says, Topic, case, chunked, get, head, passed, post, refused
+from rawcase import CLOSED, MUST, OURS, SHOULD, UNFINISHED, Got, Rule, Says, Topic, case, chunked, get, head, passed, post, refused
 from rawpeer import FIN
 
 NEXT = get(target="/smuggled")
@@ -27,6 +27,8 @@ TOPIC = Topic("lengths", "Length of a request's body", [
         passed("length-body-like-a-request", post(NEXT), body=NEXT),
         passed("length-body-of-nul", post("\x00\r\n\x00\xff"), body="\x00\r\n\x00\xff"),
         passed("length-long", post("b" * 70000), body="b" * 70000),
+        case("length-shorter-than-body", length("3") + "hello\r\n\r\n", answers=[Says(200), Says(400)], requests=[Got(body="hel")], after=CLOSED),
+        case("length-zero-with-body", length("0") + "hello\r\n\r\n", answers=[Says(200), Says(400)], requests=[Got(body="")], after=CLOSED),
         passed("length-in-1.0", head("POST /x HTTP/1.0", "Content-Length: 2") + "hi", body="hi", after=CLOSED),
     ]),
     Rule("a request with neither length has no body", "9112 6.3", MUST, "what follows the head is the next request", [
@@ -121,8 +123,8 @@ TOPIC = Topic("lengths", "Length of a request's body", [
         refused("coding-in-1.0-with-length", coding("chunked", "Content-Length: 2", version="HTTP/1.0") + BODY),
     ]),
     Rule("chunked in any case, among empty members of its list", "9112 7, 9110 5.6.1", MUST, "passed on in chunks", [
-        passed("coding-chunked", coding("chunked") + BODY, body="hi"),
-        passed("coding-case", coding("ChUnKeD") + BODY, body="hi"),
+        passed("coding-chunked", coding("chunked") + BODY, body="hi", has={"Transfer-Encoding": "chunked"}, lacks=("Content-Length",)),
+        passed("coding-case", coding("ChUnKeD") + BODY, body="hi", has={"Transfer-Encoding": "chunked"}),
         passed("coding-white-space-around", coding(" \tchunked\t ") + BODY, body="hi"),
         passed("coding-empty-members", coding(", ,chunked ,") + BODY, body="hi"),
         passed("coding-later-version", coding("chunked", version="HTTP/1.3") + BODY, body="hi"),

@@ -36,6 +36,7 @@ TOPIC = Topic("request-line", "Request line and target", [
         refused("no-version", f"GET /x\r\n{H}\r\n\r\n"),
         refused("no-target", f"GET HTTP/1.1\r\n{H}\r\n\r\n"),
         refused("method-alone", f"GET\r\n{H}\r\n\r\n"),
+        refused("smtp", "EHLO a\r\nMAIL FROM:<a@b>\r\n\r\n"),
         refused("answer-as-request", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
     ]),
     Rule("single spaces divide the request line; more may be taken leniently", "9112 3", MAY, "400, close", [
@@ -114,6 +115,7 @@ TOPIC = Topic("request-line", "Request line and target", [
         passed("absolute-without-path", get(target="http://b"), "GET / HTTP/1.1", has={"Host": "b"}),
         passed("absolute-query-without-path", get(target="http://b?q=1"), "GET /?q=1 HTTP/1.1", has={"Host": "b"}),
         passed("absolute-options-without-path", get(target="http://b", method="OPTIONS"), "OPTIONS * HTTP/1.1", has={"Host": "b"}),
+        passed("absolute-options-with-query", get(target="http://b?q", method="OPTIONS"), "OPTIONS /?q HTTP/1.1", has={"Host": "b"}),
         passed("absolute-options-with-path", get(target="http://b/", method="OPTIONS"), "OPTIONS / HTTP/1.1", has={"Host": "b"}),
     ]),
     Rule("an http target has a host, and names no user", "9110 4.2.1, 4.2.4", MUST, "400, close", [

@@ -1,5 +1,5 @@
 """Raw-bytes cases: answers before the request is over, half-closed clients, pipelining, messages in pieces (RFC 9112 section 9)."""
-from rawcase import CLOSED, MUST, OPEN, OURS, SHOULD, UNFINISHED, Got, Rule, Says, Topic, case, chunked, get, head, ok, ok_chunked, post
+from rawcase import CLOSED, EITHER, GONE, MUST, OPEN, OURS, SHOULD, UNFINISHED, Got, Rule, Says, Topic, case, chunked, get, head, ok, ok_chunked, post
 from rawpeer import AWAIT, BODY, CLOSE, FIN, HEAD, PAUSE, RESET
 
 LONG = "b" * 5000
@@ -26,13 +26,13 @@ EARLY = Topic("early", "Answers before the request's end", [
         case("answer-while-body-comes", [head("POST /x HTTP/1.1", "Host: a", "Content-Length: 5") + "he", AWAIT], [HEAD, head("HTTP/1.1 103 Early Hints"), PAUSE, ok()],
              [Says(103), Says(200, "ok")], [Got(cut=True)], after=CLOSED),
         case("answer-begins-before-body-ends", [head("POST /x HTTP/1.1", "Host: a", "Content-Length: 5") + "he", PAUSE, PAUSE, "llo"],
-             [HEAD, head("HTTP/1.1 200 OK", "Content-Length: 5") + "ab", BODY, "cde"], [Says(200, "abcde")], [Got(body="hello")], after="either"),
+             [HEAD, head("HTTP/1.1 200 OK", "Content-Length: 5") + "ab", BODY, "cde"], [Says(200, "abcde")], [Got(body="hello")], after=EITHER),
         case("answer-begins-before-chunks-end", [chunked("2\r\nhe\r\n"), PAUSE, PAUSE, "3\r\nllo\r\n0\r\n\r\n"], [HEAD, ok_chunked("2\r\nab\r\n"), BODY, "0\r\n\r\n"], [Says(200, "ab")],
-             [Got(body="hello")], after="either"),
+             [Got(body="hello")], after=EITHER),
     ]),
     Rule("a backend that ends in the middle of a request gave no answer", "9110 15.6.3", MUST, "502", [
-        case("backend-closes-during-body", [head("POST /x HTTP/1.1", "Host: a", "Content-Length: 5") + "he", PAUSE, PAUSE, "llo"], [HEAD, CLOSE], [Says(502)], None, after="either"),
-        case("backend-resets-during-body", [head("POST /x HTTP/1.1", "Host: a", "Content-Length: 5") + "he", PAUSE, PAUSE, "llo"], [HEAD, RESET], [Says(502)], None, after="either"),
+        case("backend-closes-during-body", [head("POST /x HTTP/1.1", "Host: a", "Content-Length: 5") + "he", PAUSE, PAUSE, "llo"], [HEAD, CLOSE], [Says(502)], None, after=EITHER),
+        case("backend-resets-during-body", [head("POST /x HTTP/1.1", "Host: a", "Content-Length: 5") + "he", PAUSE, PAUSE, "llo"], [HEAD, RESET], [Says(502)], None, after=EITHER),
         case("backend-cuts-answer-during-body", [head("POST /x HTTP/1.1", "Host: a", "Content-Length: 100") + "he", AWAIT], [HEAD, head("HTTP/1.1 200 OK", "Content-Length: 10") + "he", CLOSE],
              [Says(200, cut=True)], None, after=CLOSED),
     ]),
@@ -56,6 +56,17 @@ HALF = Topic("half-close", "Half-closed connections", [
         case("half-close-refused", [head("GET /x HTTP/1.1"), FIN], ok(), [Says(400)], [], after=CLOSED),
         case("half-close-long-answer", [get(), FIN], ok(body="b" * 300000), [Says(200, "b" * 300000)], [Got()], after=CLOSED),
         case("half-close-close", [get("Connection: close"), FIN], ok(), [Says(200, "ok")], [Got()], after=CLOSED),
+    ]),
+    Rule("a client that ends without a request is owed nothing", "9112 9.6", OURS, "closed", [
+        case("end-without-a-byte", [FIN], answers=[], requests=[], after=CLOSED),
+        case("end-after-empty-line", ["\r\n", FIN], answers=[], requests=[], after=CLOSED),
+        case("end-between-requests", [get(), AWAIT, FIN], answers=[Says(200)], requests=[Got()], after=CLOSED),
+    ]),
+    Rule("a client that resets wants nothing more", "9112 9.6", OURS, "its request is given up, the backend's connection closed", [
+        case("reset-after-request", [get(), PAUSE, RESET], [PAUSE, ok()], [], None, after=GONE),
+        case("reset-in-body", [head("POST /x HTTP/1.1", "Host: a", "Content-Length: 10") + "hello", PAUSE, RESET], answers=[], requests=UNFINISHED, after=GONE),
+        case("reset-in-head", ["GET /x HTTP/1.1\r\nHos", PAUSE, RESET], answers=[], requests=[], after=GONE),
+        case("reset-in-answer", [get(), AWAIT, RESET], [head("HTTP/1.1 103 Early Hints"), PAUSE, ok(body="b" * 100000)], [Says(103)], None, after=GONE),
     ]),
     Rule("a backend that has sent its FIN behind its answer has answered", "9112 9.6", MUST, "passed on", [
         case("backend-half-close", get(), [ok(), FIN], [Says(200, "ok")], [Got()]),
@@ -94,6 +105,16 @@ PIPELINE = Topic("pipelining", "Pipelining", [
              [Got(body="1"), Got(body="2"), Got(body="3")]),
         case("pipeline-backend-closes-each", get() * 3, [[ok("Connection: close"), CLOSE]], [Says(200, "ok")] * 3, [Got()] * 3),
         case("pipeline-backend-closes-unsaid", get() * 3, [[ok(), CLOSE]], [Says(200, "ok")] * 3, [Got()] * 3),
+    ]),
+    Rule("a request that is not safe is never sent twice", "9110 9.2.2", MUST, "502 to the one that the backend may have seen; GET, HEAD, OPTIONS and TRACE go once more", [
+        case("repeat-not-post", post("1"), [CLOSE], [Says(502)], [Got(body="1")]),
+        case("repeat-not-post-reset", post("1"), [RESET], [Says(502)], [Got(body="1")]),
+        case("repeat-not-put", post("1", method="PUT"), [CLOSE], [Says(502)], [Got(body="1")]),
+        case("repeat-not-unknown", get(method="BREW"), [CLOSE], [Says(502)], [Got()]),
+        case("repeat-not-part-of-answer", get(), ["HTTP/1.1 200", CLOSE], [Says(502)], [Got()]),
+        case("repeat-get", get(), [[CLOSE], [ok()]], [Says(200, "ok")], [Got(), Got()]),
+        case("repeat-get-once", get(), [CLOSE], [Says(502)], [Got(), Got()]),
+        case("repeat-get-after-interim", get(), [[head("HTTP/1.1 103 Early Hints"), CLOSE], [ok()]], [Says(103), Says(502)], [Got()]),
     ]),
     Rule("what we refuse without losing the thread leaves the connection open", "9112 9.3", OURS, "answered, and the next request read", [
         case("pipeline-behind-417", get("Expect: x") + get(target="/2"), ok(), [Says(417), Says(200, "ok")], [Got("GET /2 HTTP/1.1")], after=OPEN),

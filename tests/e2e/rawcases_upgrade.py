@@ -1,7 +1,7 @@
 """Raw-bytes cases: Upgrade and 101 (RFC 9110 section 7.8)."""
 import re
 
-from rawcase import ANY, CLOSED, MUST, OPEN, OURS, SHOULD, TUNNEL, Got, Rule, Says, Topic, answered, broken, case, get, head, ok, passed, post
+from rawcase import ANY, CLOSED, MUST, OPEN, OURS, SHOULD, TUNNEL, Got, Rule, Says, Topic, broken, case, chunked, get, head, ok, passed, post
 from rawpeer import CLOSE, ECHO
 
 ASKS = get("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13")
@@ -25,6 +25,14 @@ TOPIC = Topic("upgrade", "Upgrade", [
         tunnel("upgrade-bytes-with-the-request", ASKS + "early", [SWITCHES, ECHO], ("", "early"), ("ping", "ping")),
         tunnel("upgrade-after-interim", ASKS, [head("HTTP/1.1 103 Early Hints") + SWITCHES, ECHO], ("ping", "ping"), answers=[Says(103), SWITCHED]),
         tunnel("upgrade-post", post("hello", "Connection: upgrade", "Upgrade: websocket"), [SWITCHES, ECHO], ("ping", "ping"), body="hello"),
+        tunnel("upgrade-chunked", chunked("2\r\nhi\r\n0\r\n\r\n", "Connection: upgrade", "Upgrade: websocket"), [SWITCHES, ECHO], ("ping", "ping"), body="hi"),
+        tunnel("upgrade-101-with-length", ASKS, [head("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: upgrade", "Content-Length: 5"), ECHO], ("longer than five", "longer than five"),
+               answers=[Says(101, lacks=("Content-Length",))]),
+        tunnel("upgrade-101-with-coding", ASKS, [head("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: upgrade", "Transfer-Encoding: chunked"), ECHO], ("ping", "ping"),
+               answers=[Says(101, lacks=("Transfer-Encoding",))]),
+        tunnel("upgrade-protocol-in-other-case", get("Connection: upgrade", "Upgrade: WebSocket"), [SWITCHES, ECHO], ("ping", "ping")),
+        tunnel("upgrade-one-of-several", get("Connection: upgrade", "Upgrade: foo/1, websocket"), [SWITCHES, ECHO], ("ping", "ping"), has={"Upgrade": "foo/1, websocket"}),
+        tunnel("upgrade-in-two-lines", get("Connection: upgrade", "Upgrade: foo/1", "Upgrade: websocket"), [SWITCHES, ECHO], ("ping", "ping"), has={"Upgrade": ["foo/1", "websocket"]}),
         case("upgrade-backend-closes", ASKS, [SWITCHES + "bye", CLOSE], [SWITCHED], [Got()], after=TUNNEL, talk=[("", "bye")]),
     ]),
     Rule("an Upgrade that is not taken is an ordinary request", "9110 7.8", MUST, "answered as any", [

@@ -8,7 +8,7 @@ import re
 
 import daemon as rig
 import rawpeer
-from rawcase import ANY, CLOSED, OPEN, TUNNEL, UNFINISHED
+from rawcase import ANY, CLOSED, GONE, OPEN, TUNNEL, UNFINISHED
 
 counter = itertools.count(1)
 
@@ -148,6 +148,9 @@ def check_requests(case, backend):
 
 
 def check_end(client, case, backend):
+    if case.after == GONE:
+        client.close()
+        return
     keeps = not any(answer.has_token("Connection", b"close") for answer in client.answers)
     if case.after == TUNNEL:
         check_tunnel(client, case)
@@ -175,7 +178,7 @@ def run(case, port, backend, cut_request=rawpeer.whole, cut_answer=rawpeer.whole
         read_answers(client, case)
         check_end(client, case, backend)
     except rawpeer.Malformed as malformed:
-        raise Differs(f"a malformed answer: {malformed}") from None
+        raise Differs(f"malformed: {malformed}") from None
     except TimeoutError:
         raise Differs("nothing comes") from None
     finally:

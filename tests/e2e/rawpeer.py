@@ -43,6 +43,13 @@ class Malformed(Exception):
 
 # ---- messages ----
 
+
+def visible(data):
+    """Bytes as text that a table can hold."""
+    return repr(data.decode("latin-1"))[1:-1] or "nothing"
+
+
+
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
 REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP/1\.([01])\Z")
@@ -69,7 +76,7 @@ class Request(Message):
         super().__init__(line, fields, raw)
         matched = REQUEST_LINE.match(line)
         if not matched:
-            raise Malformed(f"request line {line!r}")
+            raise Malformed(visible(line))
         self.method, self.target = matched[1].decode(), matched[2].decode()
 
 
@@ -78,7 +85,7 @@ class Answer(Message):
         super().__init__(line, fields, raw)
         matched = STATUS_LINE.match(line)
         if not matched:
-            raise Malformed(f"status line {line!r}")
+            raise Malformed(visible(line))
         self.minor, self.status, self.reason = int(matched[1]), int(matched[2]), matched[3].decode("latin-1")
 
 
@@ -107,7 +114,7 @@ class Reader:
                 return None
         line, self.buffer = self.buffer.split(b"\n", 1)
         if not line.endswith(b"\r") or b"\r" in line[:-1]:
-            raise Malformed(f"line end in {line!r}")
+            raise Malformed(visible(line))
         return line[:-1]
 
     def field_lines(self):
@@ -118,7 +125,7 @@ class Reader:
                 return None
             name, colon, value = line.partition(b":")
             if not colon or not TOKEN.match(name) or not VALUE.match(value):
-                raise Malformed(f"field line {line!r}")
+                raise Malformed(visible(line))
             fields.append((name, value.strip(b" \t")))
         return fields
 
@@ -136,7 +143,7 @@ class Reader:
         """Reads the body into the message. `to_the_end`: without a length it ends with the connection."""
         codings, lengths = message.values("Transfer-Encoding"), message.values("Content-Length")
         if len(codings) + len(lengths) > 1 or (codings and codings[0].lower() != b"chunked") or (lengths and not lengths[0].isdigit()):
-            raise Malformed(f"lengths {codings + lengths!r}")
+            raise Malformed(visible(b", ".join(codings + lengths)) + " as length")
         if codings:
             message.framing = "chunked"
             self.chunks(message)
@@ -163,7 +170,7 @@ class Reader:
         while (line := self.line()) is not None:
             matched = CHUNK_LINE.match(line)
             if not matched:
-                raise Malformed(f"chunk line {line!r}")
+                raise Malformed(visible(line))
             size = int(matched[1], 16)
             if size == 0:
                 trailers = self.field_lines()
@@ -173,7 +180,7 @@ class Reader:
             message.body += data
             end = self.take(2) if len(data) == size else b""
             if end not in (b"", b"\r", b"\r\n"):
-                raise Malformed(f"chunk end {end!r}")
+                raise Malformed(visible(end))
         if not message.complete:
             self.buffer = b""
 
@@ -355,11 +362,11 @@ class Backend:
             request = reader.head(Request)
             if request is None:
                 if reader.buffer:
-                    self._fault(f"a part of a head: {reader.buffer!r}")
+                    self._fault(f"a part of a head: {visible(reader.buffer)}")
                 return False
             return self._mark(sock, request) if request.target.startswith("/after/") else self._play(sock, reader, request)
         except Malformed as malformed:
-            self._fault(f"a malformed {malformed}")
+            self._fault(f"malformed {malformed}")
             return False
         except OSError:
             return False
