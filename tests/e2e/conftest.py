@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def built():
-    missing = [path for path in (rig.BINARY, rig.BUILD / "tools" / "strict", rig.BUILD / "tools" / "backend") if not os.access(path, os.X_OK)]
+    missing = [path for path in (rig.BINARY, *(rig.BUILD / "tools" / name for name in ("strict", "sockets", "backend"))) if not os.access(path, os.X_OK)]
     if missing:
         pytest.exit(f"not built: {', '.join(map(str, missing))}; run script/build {rig.BUILD.name} all tests", 2)
 

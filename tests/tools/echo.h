@@ -1,6 +1,6 @@
 /* The small backend of the tests: says which color it is, echoes ids, proves bodies by their hash. One thread, libevent's buffered sockets.
  *
- * echo.c reads the options and listens; echo_request reads requests (pure); echo_conn is one connection and its answers. */
+ * echo.c reads the options and listens; echo_request reads requests (pure); echo_conn is one connection and its answers; echo_socket is a WebSocket (pure). */
 #ifndef TEAL_TESTS_ECHO_H
 #define TEAL_TESTS_ECHO_H
 
@@ -26,11 +26,23 @@ struct echo_options {
 	int log_ids;              /* where to write the id of each POST read; -1: nowhere */
 };
 
+#define ECHO_CLOSE_FIRST 1000u
+#define ECHO_CLOSE_CODES 16u /* 1000 to 1015 */
+
+/* How WebSockets ended. */
+struct echo_closes {
+	unsigned open;                      /* those that have not ended */
+	unsigned by_code[ECHO_CLOSE_CODES]; /* by the code in the peer's Close */
+	unsigned cut;                       /* without one */
+	unsigned faulty;                    /* by a frame that must not be */
+};
+
 struct echo {
 	struct echo_options options;
 	struct event_base *loop;
 	bool sick; /* /health answers 503 */
 	uint64_t served;
+	struct echo_closes closes;
 	char block[ECHO_BLOCK];
 };
 
@@ -38,10 +50,14 @@ struct echo {
 
 enum echo_step { ECHO_HEAD, ECHO_LENGTH, ECHO_CHUNK_LINE, ECHO_CHUNK_DATA, ECHO_CHUNK_END, ECHO_TRAILER, ECHO_WHOLE };
 
+#define ECHO_KEY_SIZE 64
+#define ECHO_ACCEPT_SIZE 32
+
 struct echo_request {
 	enum echo_step step;
 	char method[16], path[512], id[140];
-	bool closes, upgrade, expect;
+	char key[ECHO_KEY_SIZE]; /* Sec-WebSocket-Key */
+	bool closes, upgrade, websocket, expect;
 	uint64_t left;
 	uint64_t hash, length; /* of the body so far */
 	void *sha;             /* EVP_MD_CTX of the body, for /sha256; else NULL */
@@ -55,6 +71,22 @@ void echo_request_fini(struct echo_request *request);
 bool echo_request_read(struct echo_request *request, struct evbuffer *input);
 /* The number behind `name=` in the path's query, or `otherwise`. */
 uint64_t echo_request_number(const struct echo_request *request, const char *name, uint64_t otherwise);
+
+/* ---- echo_socket ---- */
+
+struct echo_socket {
+	bool in_frame; /* of the frame that is passing: */
+	uint8_t first, opcode, mask[4];
+	uint64_t left; /* bytes of the payload to come */
+	size_t at;     /* bytes of the payload that passed */
+};
+
+/* Sec-WebSocket-Accept for a key. */
+void echo_socket_accept(const char *key, char text[ECHO_ACCEPT_SIZE]);
+/* Sends back what came. False when the WebSocket has ended, by a Close that is answered or by a fault. */
+bool echo_socket_read(struct echo_socket *socket, struct evbuffer *input, struct evbuffer *output, struct echo_closes *closes);
+/* The figures as JSON. The length. */
+size_t echo_socket_report(const struct echo_closes *closes, char *text, size_t size);
 
 /* ---- echo_conn ---- */
 

@@ -4,7 +4,8 @@
  *   /bytes?n=N&rate=R       N bytes of the pattern, R bytes a second (0: at once)
  *   /wait?ms=N              an answer after N milliseconds
  *   /sha256                 the SHA-256 of the request's body, in hexadecimal
- *   with an Upgrade field   101, then every byte comes back
+ *   with an Upgrade field   101, then every byte comes back; of a websocket, every frame
+ *   /sockets                how many WebSockets there are, and how others ended, in JSON
  *   anything else           --body bytes; for POST the FNV-1a of the request's body */
 #include "tests/tools/echo.h"
 
@@ -29,8 +30,9 @@ struct echo_conn {
 	struct event *timer;   /* a delayed answer, or the next piece of a slow body */
 	struct event *parting; /* the end that --close-within-ms gave this connection */
 	struct echo_request request;
+	struct echo_socket socket;
 	uint64_t slow_left, slow_done, slow_rate;
-	bool answering, continued, closing, tunnel;
+	bool answering, continued, closing, tunnel, websocket;
 	bool announced; /* the answer says that the connection ends */
 };
 
@@ -135,6 +137,12 @@ static void answer_sha256(struct echo_conn *conn)
 	answer(conn, 200, text, 2 * (size_t)size, false);
 }
 
+static void answer_sockets(struct echo_conn *conn)
+{
+	char text[512];
+	answer(conn, 200, text, echo_socket_report(&conn->echo->closes, text, sizeof(text)), false);
+}
+
 static void answer_plainly(struct echo_conn *conn)
 {
 	const struct echo_options *options = &conn->echo->options;
@@ -190,13 +198,39 @@ static void begin_slow(struct echo_conn *conn)
 	send_piece(conn);
 }
 
+static void end_socket(struct echo_conn *conn)
+{
+	conn->websocket = false;
+	conn->closing = true;
+	conn->echo->closes.open--;
+	bufferevent_disable(conn->bytes, EV_READ);
+}
+
+static void pass_tunnel(struct echo_conn *conn)
+{
+	struct evbuffer *in = bufferevent_get_input(conn->bytes), *out = output_of(conn);
+	if (!conn->websocket)
+		evbuffer_add_buffer(out, in);
+	else if (!echo_socket_read(&conn->socket, in, out, &conn->echo->closes))
+		end_socket(conn);
+}
+
 static void begin_tunnel(struct echo_conn *conn)
 {
+	struct evbuffer *out = output_of(conn);
+	char accept[ECHO_ACCEPT_SIZE];
 	conn->tunnel = true;
-	evbuffer_add_printf(output_of(conn), "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\nX-Color: %s\r\nX-Version: %s\r\n\r\n",
-		conn->echo->options.color, conn->echo->options.version);
-	evbuffer_add_buffer(output_of(conn), bufferevent_get_input(conn->bytes));
+	conn->websocket = conn->request.websocket;
+	evbuffer_add_printf(out, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: %s\r\nX-Color: %s\r\nX-Version: %s\r\n",
+		conn->websocket ? "websocket" : "echo", conn->echo->options.color, conn->echo->options.version);
+	if (conn->websocket) {
+		conn->echo->closes.open++;
+		echo_socket_accept(conn->request.key, accept);
+		evbuffer_add_printf(out, "Sec-WebSocket-Accept: %s\r\n", accept);
+	}
+	evbuffer_add(out, "\r\n", 2);
 	bufferevent_enable(conn->bytes, EV_READ);
+	pass_tunnel(conn);
 }
 
 /* ---- requests ---- */
@@ -237,6 +271,8 @@ static void begin_answer(struct echo_conn *conn)
 		answer(conn, conn->echo->sick ? 503 : 200, conn->echo->sick ? "sick\n" : "ok\n", conn->echo->sick ? 5 : 3, false);
 	else if (conn->request.upgrade)
 		begin_tunnel(conn);
+	else if (strcmp(path, "/sockets") == 0)
+		answer_sockets(conn);
 	else if (strncmp(path, "/bytes", 6) == 0)
 		begin_slow(conn);
 	else if (delay_ms > 0)
@@ -276,10 +312,13 @@ static void on_parting(evutil_socket_t fd, short what, void *arg)
 static void on_conn_read(struct bufferevent *bytes, void *arg)
 {
 	struct echo_conn *conn = arg;
+	(void)bytes;
 	if (conn->tunnel)
-		evbuffer_add_buffer(output_of(conn), bufferevent_get_input(bytes));
+		pass_tunnel(conn);
 	else
 		serve(conn);
+	if (conn->tunnel && conn->closing && evbuffer_get_length(output_of(conn)) == 0)
+		conn_free(conn);
 }
 
 static void on_conn_written(struct bufferevent *bytes, void *arg)
@@ -295,6 +334,10 @@ static void on_conn_event(struct bufferevent *bytes, short what, void *arg)
 	struct echo_conn *conn = arg;
 	(void)bytes;
 	(void)what;
+	if (conn->websocket) {
+		conn->echo->closes.cut++;
+		end_socket(conn);
+	}
 	conn_free(conn);
 }
 

@@ -36,7 +36,9 @@ static void read_field(struct echo_request *request, const char *name, const cha
 	else if (strcasecmp(name, "connection") == 0)
 		request->closes = strcasecmp(value, "close") == 0;
 	else if (strcasecmp(name, "upgrade") == 0)
-		request->upgrade = true;
+		request->upgrade = true, request->websocket = strcasecmp(value, "websocket") == 0;
+	else if (strcasecmp(name, "sec-websocket-key") == 0)
+		snprintf(request->key, sizeof(request->key), "%s", value);
 	else if (strcasecmp(name, "expect") == 0)
 		request->expect = true;
 }
