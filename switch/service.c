@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -17,7 +16,7 @@
 
 /* ---- what members tell ---- */
 
-static void change(struct service *service)
+void service_change(struct service *service)
 {
 	if (service->table)
 		table_service_release(service->table);
@@ -51,7 +50,7 @@ static void on_member_probed(void *arg, struct member *member)
 	if (member->last.changed) {
 		emit_member(service, member, member->health == HEALTH_UP ? "backend_up" : "backend_down", member->last.detail);
 		lift_if_revived(service, member->owner->color);
-		change(service);
+		service_change(service);
 	}
 	if (switcher_current(service->switcher))
 		service->owner->on_news(service->owner->arg);
@@ -67,7 +66,7 @@ static void on_member_resolved(void *arg, struct member *member, const char *fau
 	}
 	addr_format(&member->backend->addr, address, sizeof(address));
 	emit_member(service, member, "backend_resolved", address);
-	change(service);
+	service_change(service);
 }
 
 /* ---- releases ---- */
@@ -142,7 +141,7 @@ void service_set_release(struct service *service, enum color color, const struct
 	half->deployed = deployed;
 	/* Under users' feet a backend keeps its health; an idle one has to show that it is the new version. */
 	replace_members(service, color, !afresh && (same_version || color == service->live), same_version, HEALTH_UNKNOWN);
-	change(service);
+	service_change(service);
 	service->owner->on_truth(service->owner->arg);
 }
 
@@ -197,7 +196,7 @@ void service_set_conf(struct service *service, const struct conf_service *conf)
 		set_checks(service);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		follow_file(service, (enum color)color);
-	change(service);
+	service_change(service);
 }
 
 /* ---- making one ---- */
@@ -258,59 +257,6 @@ void service_free(struct service *service)
 }
 
 /* ---- the table ---- */
-
-#define EVERY_GENERATION UINT64_MAX
-
-static void forget_orders(struct service *service)
-{
-	for (unsigned color = 0; color < COLOR_COUNT; color++) {
-		struct service_color *half = &service->colors[color];
-		if (half->closing.before != EVERY_GENERATION)
-			half->closing = (struct table_closing){0};
-		half->cut_requests_before = half->cut_tunnels_before = 0;
-	}
-}
-
-void service_set_live(struct service *service, enum color live)
-{
-	service->live = live;
-	forget_orders(service);
-	service->colors[live].pooling = BACKEND_POOLED;
-	service->colors[color_other(live)].pooling = BACKEND_WARM;
-	change(service);
-}
-
-void service_settle(struct service *service)
-{
-	service->colors[color_other(service->live)].pooling = BACKEND_COLD;
-	forget_orders(service);
-	change(service);
-}
-
-void service_close_tunnels(struct service *service, enum color color, uint64_t before, uint64_t by_ms)
-{
-	if (service->colors[color].closing.before == EVERY_GENERATION)
-		return;
-	service->colors[color].closing = (struct table_closing){before, by_ms};
-	change(service);
-}
-
-void service_close_all_tunnels(struct service *service)
-{
-	uint64_t requests_ms = service->conf->drain_requests_ms, tunnels_ms = service->conf->drain_tunnels_ms;
-	uint64_t over_ms = requests_ms < tunnels_ms ? requests_ms : tunnels_ms;
-	over_ms -= over_ms / 2 < ACTUATOR_FAREWELL_MS ? over_ms / 2 : ACTUATOR_FAREWELL_MS;
-	for (unsigned color = 0; color < COLOR_COUNT; color++)
-		service_close_tunnels(service, (enum color)color, EVERY_GENERATION, clock_mono_ms() + over_ms);
-}
-
-void service_set_cut(struct service *service, enum color color, uint64_t before, bool tunnels)
-{
-	service->colors[color].cut_requests_before = before;
-	if (tunnels)
-		service->colors[color].cut_tunnels_before = before;
-	change(service);
-}
 
 static uint32_t replay_bits(const struct conf_service *conf)
 {

@@ -106,6 +106,8 @@ void service_lift_quarantine(struct service *service, enum color color);
 /* The quarantine of what the color is now, or NULL. */
 const struct service_quarantine *service_find_quarantine(const struct service *service, enum color color);
 
+/* What workers see of it has changed: a table has to be built and published anew. */
+void service_change(struct service *service);
 /* The table's view of it, built when something changed; borrowed. */
 struct table_service *service_read_table(struct service *service);
 /* Nothing in flight on the color, nothing connected to its backends. */

@@ -444,6 +444,7 @@ static void test_a_lock_that_comes_while_it_waits(void **state)
 	world.up[COLOR_GREEN] = 1;
 	pass(20);
 	assert_ended("refused", "not_locked", 3);
+	assert_null(strstr(world.story, "settle"));
 }
 
 static void test_quarantined(void **state)
@@ -629,9 +630,11 @@ static void test_going_back_drains_the_new_color(void **state)
 	assert_non_null(strstr(world.story, "cut_requests:green"));
 	pass(5000);
 	assert_non_null(strstr(world.story, "cut_all:green"));
+	assert_null(strstr(world.story, "settle"));
 	world.inflight[COLOR_GREEN] = 0;
 	pass(20);
 	assert_ended("rolled_back", "abort", 4);
+	assert_non_null(strstr(world.story, "settle"));
 }
 
 /* ---- drain ---- */
@@ -723,8 +726,10 @@ static void test_promote(void **state)
 	start(COLOR_GREEN);
 	assert_false(switcher_confirm(world.switcher, &ada, id, &refusal));
 	assert_string_equal(refusal.code, "nothing_to_confirm");
+	assert_null(strstr(world.story, "settle"));
 	assert_true(switcher_promote(world.switcher, &ada, id, &refusal));
 	assert_ended("promoted", "promoted", 0);
+	assert_non_null(strstr(world.story, "settle promoted")); /* before anyone may be told that blue can be stopped */
 }
 
 static void test_promote_before_the_flip(void **state)

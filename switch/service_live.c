@@ -1,0 +1,57 @@
+/* Which color of a service is live, and what becomes of what the other one was given: orders to the workers, as they stand in the next table. Control thread. */
+#include "base/clock.h"
+#include "switch/actuator.h"
+#include "switch/service.h"
+
+#define EVERY_GENERATION UINT64_MAX
+
+static void forget_orders(struct service *service)
+{
+	for (unsigned color = 0; color < COLOR_COUNT; color++) {
+		struct service_color *half = &service->colors[color];
+		if (half->closing.before != EVERY_GENERATION)
+			half->closing = (struct table_closing){0};
+		half->cut_requests_before = half->cut_tunnels_before = 0;
+	}
+}
+
+void service_set_live(struct service *service, enum color live)
+{
+	service->live = live;
+	forget_orders(service);
+	service->colors[live].pooling = BACKEND_POOLED;
+	service->colors[color_other(live)].pooling = BACKEND_WARM;
+	service_change(service);
+}
+
+void service_settle(struct service *service)
+{
+	service->colors[color_other(service->live)].pooling = BACKEND_COLD;
+	forget_orders(service);
+	service_change(service);
+}
+
+void service_close_tunnels(struct service *service, enum color color, uint64_t before, uint64_t by_ms)
+{
+	if (service->colors[color].closing.before == EVERY_GENERATION)
+		return;
+	service->colors[color].closing = (struct table_closing){before, by_ms};
+	service_change(service);
+}
+
+void service_close_all_tunnels(struct service *service)
+{
+	uint64_t requests_ms = service->conf->drain_requests_ms, tunnels_ms = service->conf->drain_tunnels_ms;
+	uint64_t over_ms = requests_ms < tunnels_ms ? requests_ms : tunnels_ms;
+	over_ms -= over_ms / 2 < ACTUATOR_FAREWELL_MS ? over_ms / 2 : ACTUATOR_FAREWELL_MS;
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		service_close_tunnels(service, (enum color)color, EVERY_GENERATION, clock_mono_ms() + over_ms);
+}
+
+void service_set_cut(struct service *service, enum color color, uint64_t before, bool tunnels)
+{
+	service->colors[color].cut_requests_before = before;
+	if (tunnels)
+		service->colors[color].cut_tunnels_before = before;
+	service_change(service);
+}
