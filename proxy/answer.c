@@ -200,6 +200,7 @@ void answer_read_head(struct exchange *exchange)
 		return;
 	size_t kept = conn_restore_input(conn, worker->buffer);
 	ssize_t got = conn_read(conn, worker->buffer + kept, worker->buffer_size - kept);
+	exchange->heard |= got > 0;
 	if (got > 0)
 		take_heads(exchange, kept + (size_t)got, kept);
 	else if (got == CONN_AGAIN && !conn_keep_input(conn, worker->buffer, kept))

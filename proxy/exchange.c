@@ -192,7 +192,7 @@ void exchange_begin_bad(struct client *client, enum fail fail)
 bool exchange_may_replay(const struct exchange *exchange)
 {
 	uint32_t repeatable = SAFE_METHODS | (exchange->service ? exchange->service->replay_methods : 0);
-	return !exchange->retried && !exchange->answer_started && (repeatable & 1u << exchange->method) && exchange->method != METHOD_other;
+	return !exchange->retried && !exchange->heard && !exchange->answer_started && (repeatable & 1u << exchange->method) && exchange->method != METHOD_other;
 }
 
 void exchange_count_backend(struct exchange *exchange, uint32_t change)

@@ -71,6 +71,7 @@ struct exchange {
 	struct body answer;
 	unsigned status; /* as the client saw it; 0: none yet */
 	enum exchange_form form;
+	bool heard;          /* a byte came from a backend, an interim answer's among them */
 	bool answer_started; /* a byte of a final answer went to the client */
 	bool close_client;   /* after the answer */
 	struct tunnel tunnel;

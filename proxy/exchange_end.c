@@ -151,7 +151,7 @@ static bool prepare_replay(struct exchange *exchange, enum fail fail)
 {
 	enum fail_replay kind = fail_row(fail)->replay;
 	bool reused = exchange->upstream && exchange->upstream->used;
-	if (exchange->answer_started || !exchange->held_whole || kind == FAIL_REPLAY_NEVER)
+	if (exchange->heard || exchange->answer_started || !exchange->held_whole || kind == FAIL_REPLAY_NEVER)
 		return false;
 	if (!exchange->sent_any && kind == FAIL_REPLAY_UNSENT) {
 		if (reused) {
