@@ -95,6 +95,7 @@ static enum fail check_head(struct exchange *exchange, const struct head *head)
 	if (framing.kind == FRAMING_tunnel && !may_switch(exchange, head))
 		return FAIL_answer_upgrade;
 	body_begin(&exchange->answer, &framing);
+	exchange->answer.chunk.answer = true;
 	exchange->answer.drops_trailers = framing.kind == FRAMING_chunked && fields_names_others(head);
 	return FAIL_none;
 }

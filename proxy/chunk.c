@@ -115,9 +115,11 @@ static bool take_digit(struct chunk *chunk, char byte)
 	return true;
 }
 
-/* In lower case. At most 16, since chunk->misplaced has a bit for each. */
+/* In lower case, those that matter in answers first. At most 16, since chunk->misplaced has a bit for each. */
 static const char misplaced_names[16][18] = {"content-length", "transfer-encoding", "host", "connection", "keep-alive", "proxy-connection", "te", "trailer",
 	"upgrade", "expect", "max-forwards", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id"};
+
+#define MISPLACED_IN_ANSWERS 0x3u
 
 /* One more byte of a trailer's name, the colon included. False when the name is a refused one. */
 static bool follow_name(struct chunk *chunk, char byte)
@@ -156,7 +158,7 @@ static inline bool take_byte(struct chunk *chunk, char byte)
 	enum state before = (enum state)chunk->state;
 	chunk->state = next_states[before][kind_of(byte)];
 	if (before == STATE_trailer && chunk->state == STATE_trailer_name) {
-		chunk->misplaced = UINT16_MAX;
+		chunk->misplaced = chunk->answer ? MISPLACED_IN_ANSWERS : UINT16_MAX;
 		chunk->name_length = 0;
 	} else if (before != STATE_trailer_name) {
 		return chunk->state != 0;

@@ -213,11 +213,32 @@ static void lines_and_trailers_are_bounded(void **state)
 	assert_int_equal(scan_long("0\r\nX:y\r\nX:", 'a', 8192 - 10, "\r\n\r\n"), CHUNK_BAD);
 }
 
+static void answers_mind_framing_alone(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		enum chunk_result of_request, of_answer;
+	} cases[] = {
+		{"0\r\nX-Request-Id: 7\r\n\r\n", CHUNK_BAD, CHUNK_DONE},
+		{"0\r\nHost: a\r\nConnection: close\r\n\r\n", CHUNK_BAD, CHUNK_DONE},
+		{"0\r\nContent-Length: 7\r\n\r\n", CHUNK_BAD, CHUNK_BAD},
+		{"0\r\nTransfer-encoding: chunked\r\n\r\n", CHUNK_BAD, CHUNK_BAD},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t used, length = strlen(cases[i].text);
+		struct chunk request = {0}, answer = {.answer = true};
+		assert_int_equal(chunk_scan(&request, cases[i].text, length, &used), cases[i].of_request);
+		assert_int_equal(chunk_scan(&answer, cases[i].text, length, &used), cases[i].of_answer);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bodies_end_where_they_should),
 		cmocka_unit_test(trailers_are_left_out),
+		cmocka_unit_test(answers_mind_framing_alone),
 		cmocka_unit_test(lines_and_trailers_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
