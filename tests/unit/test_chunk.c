@@ -219,17 +219,17 @@ static void answers_mind_framing_alone(void **state)
 	static const struct {
 		const char *text;
 		enum chunk_result of_request, of_answer;
-	} cases[] = {
+	} trailers[] = {
 		{"0\r\nX-Request-Id: 7\r\n\r\n", CHUNK_BAD, CHUNK_DONE},
 		{"0\r\nHost: a\r\nConnection: close\r\n\r\n", CHUNK_BAD, CHUNK_DONE},
 		{"0\r\nContent-Length: 7\r\n\r\n", CHUNK_BAD, CHUNK_BAD},
 		{"0\r\nTransfer-encoding: chunked\r\n\r\n", CHUNK_BAD, CHUNK_BAD},
 	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		size_t used, length = strlen(cases[i].text);
+	for (size_t i = 0; i < sizeof(trailers) / sizeof(trailers[0]); i++) {
+		size_t used, length = strlen(trailers[i].text);
 		struct chunk request = {0}, answer = {.answer = true};
-		assert_int_equal(chunk_scan(&request, cases[i].text, length, &used), cases[i].of_request);
-		assert_int_equal(chunk_scan(&answer, cases[i].text, length, &used), cases[i].of_answer);
+		assert_int_equal(chunk_scan(&request, trailers[i].text, length, &used), trailers[i].of_request);
+		assert_int_equal(chunk_scan(&answer, trailers[i].text, length, &used), trailers[i].of_answer);
 	}
 }
 
