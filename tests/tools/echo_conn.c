@@ -1,7 +1,8 @@
 /* One connection of the small backend: requests one after another, and their answers. See echo.h.
  *
  *   /health                 200, or 503 after SIGUSR1
- *   /bytes?n=N&rate=R       N bytes of the pattern, R bytes a second (0: at once)
+ *   /bytes?n=N&rate=R       N bytes of the pattern, R bytes a second (0: at once); with &as=1 in chunks, with &as=2 until the end of the connection;
+ *                           with &own=1 the pattern begins at a place that depends on the color
  *   /wait?ms=N              an answer after N milliseconds
  *   /sha256                 the SHA-256 of the request's body, in hexadecimal
  *   with an Upgrade field   101, then every byte comes back; of a websocket, every frame
@@ -24,6 +25,8 @@
 
 #define TICK_MS 10 /* a slow body is sent in pieces this far apart */
 
+enum { FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE }; /* as=N */
+
 struct echo_conn {
 	struct echo *echo;
 	struct bufferevent *bytes;
@@ -31,7 +34,8 @@ struct echo_conn {
 	struct event *parting; /* the end that --close-within-ms gave this connection */
 	struct echo_request request;
 	struct echo_socket socket;
-	uint64_t slow_left, slow_done, slow_rate;
+	uint64_t slow_left, slow_done, slow_rate; /* bytes of the pattern: to come, passed; a second */
+	bool slow_chunked;
 	bool answering, continued, closing, tunnel, websocket;
 	bool announced; /* the answer says that the connection ends */
 };
@@ -91,7 +95,7 @@ static void add_head(struct echo_conn *conn, unsigned status)
 		out, "HTTP/1.1 %u %s\r\nContent-Type: text/plain\r\nX-Color: %s\r\nX-Version: %s\r\n", status, reason, options->color, options->version);
 	if (conn->request.id[0])
 		evbuffer_add_printf(out, "X-Id: %s\r\n", conn->request.id);
-	if (strcmp(conn->request.method, "POST") == 0)
+	if (strcmp(conn->request.method, "POST") == 0 || conn->request.length > 0)
 		evbuffer_add_printf(out, "X-Request-Hash: %016llx\r\n", (unsigned long long)conn->request.hash);
 	if (conn->request.closes || conn->announced)
 		evbuffer_add_printf(out, "Connection: close\r\n");
@@ -177,24 +181,40 @@ static void send_piece(struct echo_conn *conn)
 	while (piece > 0) {
 		size_t at = (size_t)(conn->slow_done % ECHO_BLOCK);
 		size_t length = ECHO_BLOCK - at < piece ? ECHO_BLOCK - at : (size_t)piece;
+		if (conn->slow_chunked)
+			evbuffer_add_printf(output_of(conn), "%zx\r\n", length);
 		evbuffer_add_reference(output_of(conn), conn->echo->block + at, length, NULL, NULL);
+		if (conn->slow_chunked)
+			evbuffer_add(output_of(conn), "\r\n", 2);
 		conn->slow_done += length;
 		conn->slow_left -= length;
 		piece -= length;
 	}
-	if (conn->slow_left > 0)
+	if (conn->slow_left > 0) {
 		after(conn, conn->slow_rate > 0 ? TICK_MS : 1);
-	else
-		finish(conn);
+		return;
+	}
+	if (conn->slow_chunked)
+		evbuffer_add(output_of(conn), "0\r\n\r\n", 5);
+	finish(conn);
 }
 
 static void begin_slow(struct echo_conn *conn)
 {
-	conn->slow_left = echo_request_number(&conn->request, "n", 0);
+	const char *color = conn->echo->options.color;
+	bool bodiless = strcmp(conn->request.method, "HEAD") == 0;
+	uint64_t length = echo_request_number(&conn->request, "n", 0), framing = echo_request_number(&conn->request, "as", FRAMING_LENGTH);
+	conn->slow_left = bodiless ? 0 : length;
 	conn->slow_rate = echo_request_number(&conn->request, "rate", 0);
-	conn->slow_done = 0;
+	conn->slow_done = echo_request_number(&conn->request, "own", 0) ? text_hash(color, strlen(color), TEXT_HASH_SEED) % ECHO_BLOCK : 0;
+	conn->slow_chunked = framing == FRAMING_CHUNKED && !bodiless;
+	conn->request.closes = conn->request.closes || framing == FRAMING_CLOSE;
 	add_head(conn, 200);
-	evbuffer_add_printf(output_of(conn), "Content-Length: %llu\r\n\r\n", (unsigned long long)conn->slow_left);
+	if (framing == FRAMING_LENGTH)
+		evbuffer_add_printf(output_of(conn), "Content-Length: %llu\r\n", (unsigned long long)length);
+	else if (framing == FRAMING_CHUNKED)
+		evbuffer_add_printf(output_of(conn), "Transfer-Encoding: chunked\r\n");
+	evbuffer_add(output_of(conn), "\r\n", 2);
 	send_piece(conn);
 }
 
