@@ -3,6 +3,7 @@
  * Input: a byte that is the size of the pieces, then the body. */
 // links: proxy
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,28 @@ static size_t decode(const char *bytes, char *data)
 	}
 }
 
+/* The data in a coding of our own, with pieces of this size, extensions and trailers; must be data again. */
+static void check_again(const char *data, size_t length, size_t size)
+{
+	size_t at = 0, coded_length = 0, line_most = 64;
+	char *coded = malloc((length / size + 2) * (size + line_most));
+	demand(coded != NULL);
+	while (at < length) {
+		size_t here = size < length - at ? size : length - at;
+		coded_length += (size_t)sprintf(coded + coded_length, at % 2 ? "%zX;a=\"\\\"b\";c\r\n" : "000%zx\r\n", here);
+		memcpy(coded + coded_length, data + at, here);
+		coded_length += here;
+		coded_length += (size_t)sprintf(coded + coded_length, "\r\n");
+		at += here;
+	}
+	coded_length += (size_t)sprintf(coded + coded_length, "00;d\r\nX: y\r\nZ:\r\n\r\n");
+	struct fed again = feed(WAY_strip, coded, coded_length, size + 3);
+	demand(again.result == CHUNK_DONE && again.used == coded_length && again.kept_length == length);
+	demand(length == 0 || memcmp(again.kept, data, length) == 0);
+	free(again.kept);
+	free(coded);
+}
+
 static void check_good(const char *bytes, const struct fed *scanned, const struct fed *stripped, const struct fed *dropped)
 {
 	char *text = malloc(scanned->used + 1), *data = malloc(scanned->used + 1);
@@ -80,6 +103,8 @@ static void check_good(const char *bytes, const struct fed *scanned, const struc
 	demand(again.result == CHUNK_DONE && again.used == dropped->kept_length);
 	demand(again.kept_length == length && memcmp(data, again.kept, length) == 0);
 	demand(memcmp(dropped->kept + dropped->kept_length - 4, "\r\n\r\n", 4) == 0);
+	check_again(data, length, 1);
+	check_again(data, length, 7);
 	free(again.kept);
 	free(text);
 	free(data);

@@ -1,12 +1,15 @@
-/* Heads: any bytes, whole and in two pieces, must be read alike; what is read is rewritten, and must then be one head, clean and whole.
+/* Heads: any bytes, whole, in two pieces and byte by byte, must be read alike; what is read is rewritten, must then be one head, clean and whole, and say the same.
  *
  * Input: a byte of flags, a byte that says where to split, then the head. */
 // links: proxy
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "proxy/fields.h"
+
+#define BYTEWISE_MOST 400u /* longer heads do not come byte by byte */
 
 enum flag { FLAG_answer = 1, FLAG_trusted = 2, FLAG_upgrade = 4, FLAG_expect = 8, FLAG_old_client = 16, FLAG_close = 32, FLAG_small = 64 };
 
@@ -64,6 +67,96 @@ static void check_split(
 		demand(head.length == expected->length && head.field_count == expected->field_count);
 }
 
+/* Byte by byte; a head is over with its last byte, not later. */
+static void check_bytewise(bool answer, const char *bytes, size_t length, const struct head_limits *limits, enum head_result whole, const struct head *expected)
+{
+	static struct head head;
+	enum head_result result = HEAD_MORE;
+	enum fail fail;
+	size_t there = 0;
+	while (result == HEAD_MORE && there < length) {
+		char *first = copy(bytes, there + 1);
+		result = parse(answer, first, there + 1, there, limits, &head, &fail);
+		free(first);
+		there++;
+	}
+	if (result == HEAD_MORE && whole == HEAD_BAD)
+		result = parse_ended(answer, bytes, length, limits, &head);
+	demand(result == whole);
+	if (whole == HEAD_DONE)
+		demand(there == expected->length && head.length == expected->length && head.field_count == expected->field_count);
+}
+
+/* ---- what was rewritten ---- */
+
+static bool is_same(struct span a, struct span b)
+{
+	return a.length == b.length && (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
+}
+
+static bool is_alike(struct span a, struct span b)
+{
+	return a.length == b.length && strncasecmp(a.at, b.at, a.length) == 0;
+}
+
+/* Whether the head's Connection names the field. */
+static bool is_named(const struct head *head, struct span name)
+{
+	for (unsigned i = 0; i < head->field_count; i++) {
+		struct span list = {head->fields[i].value, head->fields[i].value_length}, member;
+		while (head->fields[i].id == FIELD_connection && span_take_member(&list, &member)) {
+			if (is_alike(member, name))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The next field from *index on that is neither ours to change nor named by the sender's Connection; NULL when there is none. */
+static const struct head_field *next_plain(const struct head *head, const struct head *sender, unsigned *index)
+{
+	while (*index < head->field_count) {
+		const struct head_field *field = &head->fields[(*index)++];
+		bool plain = field->id == FIELD_other || field->id == FIELD_cookie || field->id == FIELD_user_agent || field->id == FIELD_referer;
+		if (plain && !is_named(sender, (struct span){field->line, field->name_length}))
+			return field;
+	}
+	return NULL;
+}
+
+/* All others pass, in their order and as they are. */
+static void check_passed(const struct head *received, const struct head *written)
+{
+	const struct head_field *one, *other;
+	unsigned i = 0, o = 0;
+	do {
+		one = next_plain(received, received, &i);
+		other = next_plain(written, received, &o);
+		demand((one == NULL) == (other == NULL));
+		if (!one)
+			break;
+		demand(is_same((struct span){one->line, one->name_length}, (struct span){other->line, other->name_length}));
+		demand(is_same((struct span){one->value, one->value_length}, (struct span){other->value, other->value_length}));
+	} while (one);
+}
+
+static void check_request(const struct head *received, const struct head *written)
+{
+	struct span path = written->path, host = received->authority.length > 0 ? received->authority : head_value(received, FIELD_host);
+	if (received->path.at[0] == '?') {
+		demand(path.at[0] == '/');
+		path = (struct span){path.at + 1, path.length - 1};
+	}
+	demand(is_same(path, received->path) && is_same(written->method_text, received->method_text) && written->method == received->method);
+	demand(written->authority.length == 0 && !written->https && written->minor == 1);
+	demand(host.length == 0 || is_same(head_value(written, FIELD_host), host));
+}
+
+static void check_answer(const struct head *received, const struct head *written)
+{
+	demand(written->status == received->status && is_same(written->reason, received->reason) && written->minor == 1);
+}
+
 static unsigned count(const struct head *head, enum field_id id)
 {
 	unsigned fields = 0;
@@ -84,7 +177,7 @@ static void check_bytes(const char *bytes, size_t length, unsigned lines)
 	demand(ends == lines);
 }
 
-static void check_written(bool answer, char *written, size_t length)
+static void check_written(bool answer, const struct head *received, char *written, size_t length)
 {
 	static struct head head;
 	enum fail fail;
@@ -94,6 +187,11 @@ static void check_written(bool answer, char *written, size_t length)
 	unsigned codings = count(&head, FIELD_transfer_encoding), lengths = count(&head, FIELD_content_length);
 	demand(codings <= 1 && (codings == 0 || lengths == 0));
 	demand(count(&head, FIELD_connection) <= 1 && count(&head, FIELD_keep_alive) == 0 && count(&head, FIELD_proxy_connection) == 0);
+	check_passed(received, &head);
+	if (answer)
+		check_answer(received, &head);
+	else
+		check_request(received, &head);
 	demand(answer || (lengths <= 1 && count(&head, FIELD_x_forwarded_for) == 1 && count(&head, FIELD_x_request_id) == 1 && count(&head, FIELD_host) == 1));
 }
 
@@ -117,7 +215,7 @@ static void rewrite_request(const struct head *head, unsigned flags)
 	framing_keeps_open(head);
 	size_t length = fields_write_request(head, &with, out, sizeof(out));
 	if (length > 0)
-		check_written(false, out, length);
+		check_written(false, head, out, length);
 	else
 		demand(fields_names_others(head));
 }
@@ -133,7 +231,7 @@ static void rewrite_answer(const struct head *head, unsigned flags)
 	with.framing = framing.kind;
 	size_t length = fields_write_answer(head, &with, out, sizeof(out));
 	if (length > 0)
-		check_written(true, out, length);
+		check_written(true, head, out, length);
 	else
 		demand(fields_names_others(head));
 }
@@ -152,6 +250,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
 	demand((result == HEAD_BAD) == (fail != FAIL_none));
 	size_t start = input[1] * (length - 2) / 255;
 	check_split(answer, bytes, length - 2, start, limits, result, &head);
+	if (length - 2 <= BYTEWISE_MOST)
+		check_bytewise(answer, bytes, length - 2, limits, result, &head);
 	if (result == HEAD_DONE && answer)
 		rewrite_answer(&head, flags);
 	else if (result == HEAD_DONE)
