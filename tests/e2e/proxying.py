@@ -103,6 +103,7 @@ def nginx(name="nginx", announced=True):
 
 HAPROXY = """
 global
+    noreuseport  # or a port that was taken since would be shared
     stats socket {folder}/stats mode 600 level admin
 defaults
     timeout connect 5s
