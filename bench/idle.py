@@ -94,6 +94,7 @@ def parse_arguments():
     parser.add_argument("connections", nargs="?", type=int, default=10000)
     parser.add_argument("--proxies", type=peers.list_of(peers.STARTERS), default=["haproxy", "nginx", "teal"])
     parser.add_argument("--settle", type=float, default=1.0, help="seconds before each look at the memory")
+    parser.add_argument("--json", help="where the figures are written to, besides the printed table")
     parser.add_argument("--build", default=os.environ.get("TEAL_BUILD", os.path.join(root, "build/release")), help="where teal is")
     return parser.parse_args()
 
@@ -112,7 +113,9 @@ def main():
                     program.stop()
         finally:
             origin.stop()
-    print(json.dumps(rows))
+    if arguments.json:
+        with open(arguments.json, "w") as file:
+            json.dump(rows, file, indent=1)
     print_table(rows)
     sys.exit(1 if rows.get("teal", {}).get("bytes_per_connection", 0) > GOAL_BYTES else 0)
 

@@ -16,6 +16,7 @@ sys.path.insert(0, str(rig.ROOT / "bench"))
 import peers
 
 CONNECTIONS = 40
+ID_NUMBER = (1 << 40) - 1  # the part of the strict client's ids that counts
 
 # By name: what the backend does, and how long the clients rest between an answer and the next request.
 # `idle` is the worst case: all clients rest together, so that every pooled connection is about to be closed when the next requests come.
@@ -28,7 +29,7 @@ PROXIES = {"teal": peers.start_teal, "haproxy": peers.start_haproxy_safe, "hapro
 
 
 def measure(proxy, method, rests, requests, ids):
-    """The figures of so many requests through a proxy that runs."""
+    """The figures of so many requests through a proxy that runs. `last_unseen`: the number of the last POST that did not reach the backend."""
     client = rig.Strict(proxy.port, "--connections", CONNECTIONS, "--requests", requests, "--seconds", requests, "--methods", method, "--body-max", 200, *rests)
     try:
         client.process.wait(60 + requests / 100)
@@ -37,8 +38,10 @@ def measure(proxy, method, rests, requests, ids):
         client.stop()
     tally = summary["by_method"][method]
     seen = collections.Counter(ids.read_text().split())
+    numbers = {int(id, 16) & ID_NUMBER for id in seen}
+    last_unseen = next((number for number in range(tally["sent"] - 1, -1, -1) if number not in numbers), None) if method == "post" else None
     return {"requests": tally["sent"], "bad": tally["failed"] + tally["non_2xx"], "status_502": summary["statuses"].get("502", 0), "no_answer": tally["failed"],
-            "twice": sum(1 for count in seen.values() if count > 1), "bad_but_seen": max(0, len(seen) - tally["ok"]),
+            "twice": sum(1 for count in seen.values() if count > 1), "bad_but_seen": max(0, len(seen) - tally["ok"]), "last_unseen": last_unseen,
             "faults": rig.faults_of({**summary, "failed": 0, "non_2xx": 0, "closed": 0, "reset": 0}), "examples": summary["examples"]}
 
 
@@ -84,11 +87,11 @@ def faults_of(result):
 
 
 def sentence(result):
-    lines = [f"{'case':10} {'proxy':15} {'method':6} {'requests':>8} {'bad':>5} {'502':>5} {'no answer':>9} {'twice':>6} {'bad, yet seen':>13}"]
+    lines = [f"{'case':10} {'proxy':15} {'method':6} {'requests':>8} {'bad':>5} {'502':>5} {'no answer':>9} {'twice':>6} {'bad, yet seen':>13} {'last bad':>8}"]
     for case, rows in result.items():
         for name, row in rows.items():
             proxy, method = name.split()
-            lines.append(f"{case:10} {proxy:15} {method:6} {row['requests']:8} {row['bad']:5} {row['status_502']:5} {row['no_answer']:9} {row['twice']:6} {row['bad_but_seen']:13}")
+            lines.append(f"{case:10} {proxy:15} {method:6} {row['requests']:8} {row['bad']:5} {row['status_502']:5} {row['no_answer']:9} {row['twice']:6} {row['bad_but_seen']:13} {'' if row['last_unseen'] is None else row['last_unseen']:>8}")
     return "\n".join(lines)
 
 
