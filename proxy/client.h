@@ -43,6 +43,11 @@ static inline struct client *client_of(struct conn *conn)
 
 /* Takes over a socket that the worker's listener `index` accepted. `announced`: it begins with a PROXY protocol header. False when it was refused, and closed. */
 bool client_open(struct worker *worker, int fd, unsigned index, bool announced, const struct sockaddr *from, socklen_t length);
+/* Reads the PROXY protocol header in front of all; still `announced` on return: more of it has to come. *used is its length. False when the connection was closed over it. */
+bool client_take_announcement(struct client *client, const char *bytes, size_t length, size_t *used);
+/* There is none, and never will be: the end. */
+void client_refuse_announcement(struct client *client);
+extern const struct conn_handler client_handler;
 /* The address that the client connected to. */
 void client_read_destination(const struct client *client, struct endpoint *to);
 /* Puts aside what a pipelining client sent behind a request. */
