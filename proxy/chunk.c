@@ -6,7 +6,6 @@
 
 #include "proxy/octet.h"
 
-#define DIGITS_MAX 15
 #define LINE_MAX_BYTES 1024
 #define TRAILERS_MAX_BYTES 8192
 
@@ -106,11 +105,10 @@ static enum kind kind_of(char byte)
 
 static bool take_digit(struct chunk *chunk, char byte)
 {
-	if (chunk->digits == DIGITS_MAX)
+	if (chunk->left >> 56) /* leading zeros may be as many as the line has room for */
 		return false;
 	unsigned digit = octet_is(byte, OCTET_DIGIT) ? (unsigned)(byte - '0') : (unsigned)(octet_lower(byte) - 'a') + 10;
 	chunk->left = chunk->left * 16 + digit;
-	chunk->digits++;
 	chunk->state = STATE_size;
 	return true;
 }
@@ -136,7 +134,6 @@ static bool follow_name(struct chunk *chunk, char byte)
 static void end_line(struct chunk *chunk, enum state state)
 {
 	chunk->state = (uint8_t)state;
-	chunk->digits = 0;
 	chunk->line = 0;
 }
 

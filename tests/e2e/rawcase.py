@@ -78,7 +78,7 @@ class Case:
     requests: object  # a list of Got, or UNFINISHED; None: not looked at
     after: str = OPEN
     talk: tuple = ()  # of a tunnel: (what the client sends, what it gets back)
-    source: str = "127.0.0.1"  # where the client comes from; 127.0.0.2 is a trusted proxy
+    source: str | None = None  # where the client comes from; 127.0.0.2 is a trusted proxy
 
 
 @dataclasses.dataclass
@@ -117,7 +117,7 @@ def refused(name, send, status=400, after=CLOSED, **more):
     return case(name, send, answers=[Says(status, **more)], requests=[], after=after)
 
 
-def passed(name, send, line=None, body="", has=None, lacks=(), script=OK, answers=None, after=OPEN, source="127.0.0.1", **more):
+def passed(name, send, line=None, body="", has=None, lacks=(), script=OK, answers=None, after=OPEN, source=None, **more):
     """One request goes to the backend."""
     return case(name, send, script, answers, [Got(line, body, has or {}, lacks, **more)], after=after, source=source)
 

@@ -45,13 +45,13 @@ HEADS = Topic("answer-heads", "Heads of answers", [
         broken("status-nul-in-reason", line("HTTP/1.1 200 O\x00K")),
         broken("status-cr-in-reason", line("HTTP/1.1 200 O\rK")),
         broken("status-simple-answer", ["<html>no head at all</html>", CLOSE], send=post("x")),
-    ]),
+    ], why="What can't be read as HTTP must not be passed on as if it could."),
     Rule("a status outside 100 to 599 is invalid, and as good as 5xx", "9110 15", SHOULD, "502", [
         broken("status-000", line("HTTP/1.1 000 Zero")),
         broken("status-099", line("HTTP/1.1 099 Low")),
         broken("status-600", line("HTTP/1.1 600 High")),
         broken("status-999", line("HTTP/1.1 999 Highest")),
-    ]),
+    ], why="A status that no client can class is no answer."),
     Rule("valid and unknown statuses pass, with their reasons", "9110 15", MUST, "passed on", [
         answered("status-unknown-2xx", ok(status="299 Odd"), Says(299, "ok", reason="Odd")),
         answered("status-unknown-4xx", ok(status="477 Odd"), Says(477, "ok", reason="Odd")),
@@ -81,7 +81,7 @@ HEADS = Topic("answer-heads", "Heads of answers", [
         answered("answer-tab-before-colon", fields("X\t: y", "Z: z"), Says(200, "ok", has={"X": "y", "Z": "z"})),
         answered("answer-space-before-colon-of-length", head("HTTP/1.1 200 OK", "Content-Length : 2") + "ok", Says(200, "ok")),
         answered("answer-space-before-colon-of-coding", head("HTTP/1.1 200 OK", "Transfer-Encoding : chunked") + CHUNKS, Says(200, "ok")),
-    ]),
+    ], why="The one fault of an answer that the RFC wants mended, as clients would read another field."),
     Rule("a folded line in an answer is answered 502, or its fold replaced by spaces", "9112 5.2", MUST, "502", [
         broken("answer-fold", fields("X: y", " z")),
         broken("answer-fold-tab", fields("X: y", "\tz")),
@@ -95,7 +95,7 @@ HEADS = Topic("answer-heads", "Heads of answers", [
         broken("answer-cr-hides-field", fields("X: a\rSet-Cookie: b=c")),
         broken("answer-nul-in-name", fields("X\x00: b")),
         broken("answer-control", fields("X: a\x01b")),
-    ]),
+    ], why="A client may see the value end elsewhere, and a field begin there."),
     Rule("a lone LF may be taken for a line end", "9112 2.2", MAY, "502", [
         broken("answer-lf-ends-all", "HTTP/1.1 200 OK\nContent-Length: 2\n\nok"),
         broken("answer-lf-ends-status-line", "HTTP/1.1 200 OK\nContent-Length: 2\r\n\r\nok"),
@@ -169,7 +169,7 @@ LENGTHS = Topic("answer-lengths", "Lengths of answers", [
         answered("204-with-invalid-length", head("HTTP/1.1 204 No Content", "Content-Length: x"), Says(204, lacks=("Content-Length",))),
         answered("204-to-post", head("HTTP/1.1 204 No Content"), Says(204), send=post("hello")),
         answered("204-to-1.0", head("HTTP/1.1 204 No Content"), Says(204), send=OLD, after=CLOSED),
-    ]),
+    ], why="The client would take a length for that of a body that never comes."),
     Rule("304 has no body; its length is that of another answer", "9110 8.6, 15.4.5", MUST, "none; Content-Length passes", [
         answered("304-with-length-zero", head("HTTP/1.1 304 Not Modified", "Content-Length: 0"), Says(304)),
         answered("304", head("HTTP/1.1 304 Not Modified", "ETag: \"e\""), Says(304, has={"ETag": '"e"'})),
@@ -225,5 +225,5 @@ LENGTHS = Topic("answer-lengths", "Lengths of answers", [
     Rule("Transfer-Encoding in HTTP/1.0 makes the framing faulty", "9112 6.1", MUST, "502", [
         broken("answer-coding-in-1.0", [head("HTTP/1.0 200 OK", "Transfer-Encoding: chunked") + CHUNKS, CLOSE]),
         broken("answer-coding-in-1.0-keep-alive", head("HTTP/1.0 200 OK", "Transfer-Encoding: chunked", "Connection: keep-alive") + CHUNKS),
-    ]),
+    ], why="An HTTP/1.0 backend does not know what it says there."),
 ])

@@ -30,7 +30,7 @@ TOPIC = Topic("answer-bodies", "Bodies of answers", [
         answered("answer-trailers-unasked", ok_chunked("2\r\nok\r\n0\r\nX: y\r\n\r\n"), Says(200, "ok", lacks=("X",))),
         answered("answer-trailer-named-in-connection", ok_chunked("2\r\nok\r\n0\r\nX-A: b\r\n\r\n", "Connection: x-a"), Says(200, "ok", trailers={}, lacks=("X-A",))),
         answered("answer-to-post", ok_chunked("2\r\nok\r\n0\r\n\r\n"), Says(200, "ok"), send=post("hello")),
-    ]),
+    ], why="Chunks pass likewise; trailers pass too, but for those that Connection names."),
     Rule("an answer that ends before its Content-Length is incomplete, and seen to be", "9112 8", MUST, "closed before its length", [
         cut("cut-length", [head("HTTP/1.1 200 OK", "Content-Length: 10") + "hello", CLOSE]),
         cut("cut-length-no-byte", [head("HTTP/1.1 200 OK", "Content-Length: 10"), CLOSE]),
@@ -65,7 +65,7 @@ TOPIC = Topic("answer-bodies", "Bodies of answers", [
         cut("cut-until-close", [head("HTTP/1.1 200 OK") + "hello", PAUSE, RESET]),
         cut("cut-until-close-of-1.0", [head("HTTP/1.0 200 OK") + "hello", PAUSE, RESET]),
         cut("cut-until-close-to-1.0", [head("HTTP/1.1 200 OK") + "hello", PAUSE, RESET], OLD),
-    ]),
+    ], why="A reset is no end: what came is a part, and the client must be able to see that."),
     Rule("malformed chunks never pass as a complete body", "9112 7.1", MUST, "closed without the last chunk", [
         bad_chunk("answer-size-not-hexadecimal", "g\r\nhello\r\n0\r\n\r\n"),
         bad_chunk("answer-size-empty", "\r\nhello\r\n0\r\n\r\n"),
@@ -84,7 +84,7 @@ TOPIC = Topic("answer-bodies", "Bodies of answers", [
         bad_chunk("answer-trailer-nul", "5\r\nhello\r\n0\r\nX: \x00\r\n\r\n"),
         bad_chunk("answer-trailer-length", "5\r\nhello\r\n0\r\nContent-Length: 3\r\n\r\n"),
         bad_chunk("answer-trailer-coding", "5\r\nhello\r\n0\r\nTransfer-Encoding: x\r\n\r\n"),
-    ]),
+    ], why="A body whose end can't be told must not seem to have one."),
     Rule("what lies behind an answer's end belongs to nobody", "9112 6.3, 9.2", MUST, "dropped, and the backend's connection closed", [
         answered("surplus-behind-length", ok() + "surplus", Says(200, "ok"), after=OPEN),
         answered("surplus-behind-chunks", ok_chunked("2\r\nok\r\n0\r\n\r\n") + "surplus", Says(200, "ok"), after=OPEN),

@@ -19,7 +19,8 @@ TOPIC = Topic("chunks", "Chunked requests", [
         good("chunk-hex-lower", "a\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
         good("chunk-hex-upper", "A\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
         good("chunk-leading-zeros", "0005\r\nhello\r\n0\r\n\r\n", "hello"),
-        good("chunk-last-of-many-zeros", "5\r\nhello\r\n000\r\n\r\n", "hello"),
+        good("chunk-many-leading-zeros", "0" * 32 + "5\r\nhello\r\n0\r\n\r\n", "hello"),
+        good("chunk-last-of-many-zeros", "5\r\nhello\r\n" + "0" * 20 + "\r\n\r\n", "hello"),
         good("chunk-data-like-chunks", "5\r\n0\r\n\r\n\r\n0\r\n\r\n", "0\r\n\r\n"),
         good("chunk-data-like-a-request", f"{len(get()):x}\r\n{get()}\r\n0\r\n\r\n", get()),
         good("chunk-of-one-byte-each", "".join(f"1\r\n{byte}\r\n" for byte in "hello") + "0\r\n\r\n", "hello"),
@@ -31,7 +32,7 @@ TOPIC = Topic("chunks", "Chunked requests", [
         case("chunks-then-chunks", chunked("0\r\n\r\n") + chunked("2\r\nyo\r\n0\r\n\r\n"), answers=[Says(200), Says(200)], requests=[Got(body=""), Got(body="yo")]),
         case("trailers-then-get", chunked("0\r\nX: y\r\n\r\n") + get(target="/y"), answers=[Says(200), Says(200)], requests=[Got(body=""), Got("GET /y HTTP/1.1")]),
     ]),
-    Rule("a size is digits alone, and is not taken when it overflows", "9112 7.1", MUST, "400, close; at most 15 digits", [
+    Rule("a size is digits alone, and is not taken when it overflows", "9112 7.1", MUST, "400, close; also from 2^60 on", [
         bad("size-empty", "\r\nhello\r\n0\r\n\r\n"),
         bad("size-not-hexadecimal", "g\r\nhello\r\n0\r\n\r\n"),
         bad("size-0x", "0x5\r\nhello\r\n0\r\n\r\n"),
@@ -46,10 +47,9 @@ TOPIC = Topic("chunks", "Chunked requests", [
         bad("size-nul", "5\x00\r\nhello\r\n0\r\n\r\n"),
         bad("size-over-64-bits", "10000000000000005\r\nhello\r\n0\r\n\r\n"),
         bad("size-of-64-bits", "ffffffffffffffff\r\nhello\r\n0\r\n\r\n"),
-        bad("size-of-32-zeros", "0" * 32 + "5\r\nhello\r\n0\r\n\r\n"),
         bad("size-second-invalid", "5\r\nhello\r\nz\r\n\r\n"),
         bad("size-of-last-invalid", "5\r\nhello\r\n0x\r\n\r\n"),
-    ]),
+    ], why="A size that two readers may read differently ends a body at two places."),
     Rule("sizes and data end in CRLF", "9112 7.1", MUST, "400, close", [
         bad("size-ends-in-lf", "5\nhello\r\n0\r\n\r\n"),
         bad("size-ends-in-cr", "5\rhello\r\n0\r\n\r\n"),
@@ -62,7 +62,7 @@ TOPIC = Topic("chunks", "Chunked requests", [
         bad("last-ends-in-lf", "5\r\nhello\r\n0\n\n"),
         bad("last-line-ends-in-lf", "5\r\nhello\r\n0\r\n\n"),
         bad("last-line-ends-in-cr", "5\r\nhello\r\n0\r\n\rX"),
-    ]),
+    ], why="As with heads: other line ends are other lines to somebody."),
     Rule("unknown chunk extensions are ignored", "9112 7.1.1", MUST, "checked and passed on; at most 1 KiB a line", [
         good("extension", "5;a\r\nhello\r\n0\r\n\r\n", "hello"),
         good("extension-with-value", "5;a=b\r\nhello\r\n0\r\n\r\n", "hello"),
@@ -73,7 +73,7 @@ TOPIC = Topic("chunks", "Chunked requests", [
         good("extension-of-last", "5\r\nhello\r\n0;a=b\r\n\r\n", "hello"),
         good("extension-500-bytes", "5;" + "a" * 500 + "\r\nhello\r\n0\r\n\r\n", "hello"),
     ]),
-    Rule("a malformed or very long extension is refused", "9112 7.1.1", MUST, "400, close", [
+    Rule("a malformed or very long extension is refused", "9112 7.1.1", OURS, "400, close", [
         bad("extension-empty", "5;\r\nhello\r\n0\r\n\r\n"),
         bad("extension-without-name", "5;=b\r\nhello\r\n0\r\n\r\n"),
         bad("extension-without-value", "5;a=\r\nhello\r\n0\r\n\r\n"),
@@ -87,7 +87,7 @@ TOPIC = Topic("chunks", "Chunked requests", [
         bad("extension-word-behind-quotes", '5;a="b"c\r\nhello\r\n0\r\n\r\n'),
         bad("extension-too-long", "5;" + "a" * 3000 + "\r\nhello\r\n0\r\n\r\n"),
         bad("extension-lf-hides-size", "2;\nxx\r\n4c\r\n0\r\n\r\n" + get(target="/smuggled") + "\r\n0\r\n\r\n"),
-    ]),
+    ], why="Extensions are skipped by everybody and checked by few, so chunks can be hidden in them."),
     Rule("trailers are read as fields are, and never become part of the head", "9112 7.1.2, 9110 6.5.1", MUST, "passed on behind the last chunk", [
         good("trailer", "5\r\nhello\r\n0\r\nX: y\r\n\r\n", "hello", lacks=("X",), trailers={"x": "y"}),
         good("trailers", "5\r\nhello\r\n0\r\nX: y\r\nZ:\r\n\r\n", "hello", lacks=("X", "Z"), trailers={"x": "y", "z": ""}),
@@ -104,8 +104,8 @@ TOPIC = Topic("chunks", "Chunked requests", [
         bad("trailer-lf", "0\r\nX: a\n\r\n"),
         bad("trailer-request-line", "0\r\n" + get(target="/smuggled")),
         bad("trailers-too-long", "0\r\n" + "X: " + "y" * 9000 + "\r\n\r\n"),
-    ]),
-    Rule("what frames, routes or vouches for a message has no place in trailers", "9110 6.5.1", MUST, "400, close", [
+    ], why="Whoever merges trailers into the head gets only what could stand there."),
+    Rule("what frames, routes or vouches for a message has no place in trailers", "9110 6.5.1", OURS, "400, close", [
         bad("trailer-length", "0\r\nContent-Length: 5\r\n\r\n"),
         bad("trailer-coding", "0\r\nTransfer-Encoding: chunked\r\n\r\n"),
         bad("trailer-host", "0\r\nHost: b\r\n\r\n"),
@@ -119,7 +119,7 @@ TOPIC = Topic("chunks", "Chunked requests", [
         passed("trailer-named-in-connection", chunked("2\r\nhi\r\n0\r\nX-A: b\r\n\r\n", "Connection: x-a"), body="hi", lacks=("X-A",), trailers={}),
         passed("trailer-of-named-dropped", chunked("2\r\nhi\r\n0\r\nX-A: b\r\nX-C: d\r\n\r\n", "Connection: close, x-a"), body="hi", trailers={}, after=CLOSED),
         passed("trailer-kept-beside-close", chunked("2\r\nhi\r\n0\r\nX-A: b\r\n\r\n", "Connection: close"), body="hi", trailers={"x-a": "b"}, after=CLOSED),
-    ]),
+    ], why="A name may come in the trailers though Connection took it away; others pass."),
     Rule("a body without chunks is not ended by chunks", "9112 6.3", OURS, "Content-Length alone counts", [
         passed("length-with-chunks-inside", "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", body="0\r\n\r\n"),
     ]),

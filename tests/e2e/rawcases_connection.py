@@ -43,7 +43,7 @@ TOPIC = Topic("connection", "Connection and hop-by-hop fields", [
         dropped("named-prefix-only", "Connection: x-a", "X-AB: 1", "X: 2", gone=(), has={"X-AB": "1", "X": "2"}),
         dropped("named-content-type", "Connection: content-type", "Content-Type: a/b", gone=("Content-Type",)),
         dropped("named-32", "Connection: " + ", ".join(f"x-{i}" for i in range(32)), *(f"X-{i}: y" for i in range(32)), gone=tuple(f"X-{i}" for i in range(32))),
-    ]),
+    ], why="The neighbour said that these fields are for us alone."),
     Rule("but never what the message can't do without, nor what we vouch for", "9110 7.6.1", OURS, "kept", [
         passed("named-host", get("Connection: host"), has={"Host": "a"}),
         passed("named-length", post("hello", "Connection: content-length"), body="hello", has={"Content-Length": "5"}),
@@ -59,12 +59,12 @@ TOPIC = Topic("connection", "Connection and hop-by-hop fields", [
         dropped("te-other", "TE: gzip, deflate;q=0.5", gone=("TE", "Connection")),
         dropped("upgrade-unnamed", "Upgrade: websocket", gone=("Upgrade", "Connection")),
         dropped("all-hop-by-hop", "Keep-Alive: 1", "Proxy-Connection: x", "TE: deflate", "Upgrade: x", "Connection: y", gone=("Keep-Alive", "Proxy-Connection", "TE", "Upgrade", "Connection")),
-    ]),
+    ], why="They speak of the client's connection, which the backend has no part in."),
     Rule("TE says what we take ourselves, and is named in Connection", "9110 10.1.4", MUST, "`TE: trailers` where the client sent it, nothing else", [
         passed("te-trailers", get("TE: trailers", "Connection: TE"), has={"TE": "trailers", "Connection": re.compile("(?i)te")}),
         passed("te-trailers-among-others", get("TE: gzip, trailers", "Connection: te"), has={"TE": "trailers"}),
         passed("te-trailers-in-1.0", head("GET /x HTTP/1.0", "Host: a", "TE: trailers"), lacks=("TE",), after=CLOSED),
-    ]),
+    ], why="A backend may send trailers only to who takes them, and teal passes them to who asked."),
     Rule("Connection and what it names are removed from an answer", "9110 7.6.1", MUST, "removed", [
         answered("answer-named", ok("Connection: x-a", "X-A: b", "X-C: d"), Says(200, "ok", has={"X-C": "d"}, lacks=("X-A", "Connection"))),
         answered("answer-named-list", ok("X-A: b", "Connection: keep-alive, x-a, X-B", "x-b: c"), Says(200, "ok", lacks=("X-A", "X-B", "Connection"))),
@@ -77,7 +77,7 @@ TOPIC = Topic("connection", "Connection and hop-by-hop fields", [
         answered("answer-proxy-connection", ok("Proxy-Connection: close"), Says(200, "ok", lacks=("Proxy-Connection", "Connection"))),
         answered("answer-upgrade-offered", ok("Upgrade: h2c", "Connection: upgrade"), Says(200, "ok", lacks=("Upgrade", "Connection"))),
         answered("answer-te", ok("TE: trailers"), Says(200, "ok", lacks=("TE",))),
-    ]),
+    ], why="The backend said that these fields are for us alone."),
     Rule("a backend that closes closes its own connection, not the client's", "9110 7.6.1, 9112 9.3", MUST, "the client's stays open", [
         answered("backend-close", [ok("Connection: close"), CLOSE], Says(200, "ok", lacks=("Connection",))),
         answered("backend-close-said-late", [ok("Connection: close"), PAUSE, CLOSE], Says(200, "ok", lacks=("Connection",))),
@@ -87,7 +87,7 @@ TOPIC = Topic("connection", "Connection and hop-by-hop fields", [
         answered("backend-1.0", [head("HTTP/1.0 200 OK", "Content-Length: 2") + "ok", CLOSE], Says(200, "ok", lacks=("Connection",))),
         answered("backend-1.0-keep-alive", head("HTTP/1.0 200 OK", "Content-Length: 2", "Connection: keep-alive", "Keep-Alive: 5") + "ok", Says(200, "ok", lacks=("Keep-Alive",))),
         answered("backend-1.0-not-closed", head("HTTP/1.0 200 OK", "Content-Length: 2") + "ok", Says(200, "ok")),
-    ]),
+    ], why="The client's connection and the backend's have nothing to do with each other."),
     Rule("a connection persists in HTTP/1.1", "9112 9.3", SHOULD, "kept open", [
         passed("persists", get(), answers=[Says(200, "ok", lacks=("Connection",))]),
         passed("persists-keep-alive", get("Connection: keep-alive"), answers=[Says(200, "ok")]),

@@ -30,7 +30,7 @@ TOPIC = Topic("expect", "Expect and interim answers", [
         case("expect-redirected", EXPECTING, [HEAD, ok("Location: /y", status="307 Temporary Redirect")], [Says(307, "ok", has={"Location": "/y"})], [Got(cut=True)], after=CLOSED),
         case("expect-unauthorized", EXPECTING, [HEAD, ok("Connection: close", status="401 Unauthorized"), CLOSE], [Says(401, "ok")], None, after=CLOSED),
         case("expect-200-at-once", EXPECTING, [HEAD, ok()], [Says(200, "ok")], [Got(cut=True)], after=CLOSED),
-    ]),
+    ], why="The body was never sent, or is still to come: the connection can't carry another request, and the client should know."),
     Rule("an expectation without a body to wait for is no hindrance", "9110 10.1.1", MAY, "passed on", [
         case("expect-on-get", get("Expect: 100-continue"), ok(), [Says(200, "ok")], [Got("GET /x HTTP/1.1")]),
         case("expect-on-get-with-100", get("Expect: 100-continue"), CONTINUE + ok(), [Says(100), Says(200, "ok")], [Got("GET /x HTTP/1.1")]),
@@ -40,7 +40,7 @@ TOPIC = Topic("expect", "Expect and interim answers", [
         passed("expect-in-1.0", head("POST /x HTTP/1.0", "Host: a", "Content-Length: 5", "Expect: 100-continue") + "hello", body="hello", lacks=("Expect",), after=CLOSED,
                script=[HEAD, CONTINUE, BODY, ok()], answers=[Says(200, "ok")]),
         passed("expect-unknown-in-1.0", head("GET /x HTTP/1.0", "Host: a", "Expect: x"), lacks=("Expect",), after=CLOSED),
-    ]),
+    ], why="HTTP/1.0 clients take a 100 for the answer."),
     Rule("another expectation is answered 417", "9110 10.1.1", MAY, "417", [
         refused("expect-unknown", get("Expect: the-best"), 417, after=OPEN),
         refused("expect-parameter", get("Expect: 100-continue;x=y"), 417, after=OPEN),
@@ -74,18 +74,18 @@ TOPIC = Topic("expect", "Expect and interim answers", [
                  Says(200, "ok")),
         answered("interim-connection-close", head("HTTP/1.1 100 Continue", "Connection: close") + ok(), Says(100, lacks=("Connection",)), Says(200, "ok")),
         answered("interim-keep-alive", head("HTTP/1.1 103 Early Hints", "Keep-Alive: timeout=1") + ok(), Says(103, lacks=("Keep-Alive",)), Says(200, "ok")),
-    ]),
+    ], why="An interim answer crosses the same two connections as a final one."),
     Rule("HTTP/1.0 knows no interim answers", "9110 15.2", MUST, "not passed on", [
         answered("interim-to-1.0", CONTINUE + HINTS + ok(), Says(200, "ok"), send=OLD, after=CLOSED),
         answered("interim-to-1.0-keep-alive", HINTS + ok(), Says(200, "ok"), send=head("GET /x HTTP/1.0", "Host: a", "Connection: keep-alive")),
-    ]),
+    ], why="HTTP/1.0 clients take it for the answer."),
     Rule("what follows an interim answer must be an answer", "9110 15.2", MUST, "502 to the request, after the interim answer", [
         answered("interim-then-close", [HINTS, CLOSE], Says(103), Says(502), send=post("x")),
         answered("interim-then-garbage", HINTS + "garbage\r\n\r\n", Says(103), Says(502)),
         answered("interim-then-part-of-head", [HINTS + "HTTP/1.1 200 OK\r\nConte", CLOSE], Says(103), Says(502), send=post("x")),
-    ]),
+    ], why="The client can still be told; an interim answer is not the beginning of a final one."),
     Rule("interim answers that are malformed are faulty answers", "9112 4, 5", MUST, "502", [
         answered("interim-malformed-field", "HTTP/1.1 103 Early Hints\r\nLink\r\n\r\n" + ok(), Says(502)),
         answered("interim-bare-lf", "HTTP/1.1 103 Early Hints\nLink: x\n\n" + ok(), Says(502)),
-    ]),
+    ], why="Nothing that is malformed passes, early or late."),
 ])

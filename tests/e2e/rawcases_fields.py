@@ -59,7 +59,7 @@ TOPIC = Topic("fields", "Fields of a request", [
         refused("value-lf", lines("X: a\nb")),
         refused("value-lf-hides-field", lines("X: a\nTransfer-Encoding: chunked")),
         refused("value-cr-hides-field", lines("X: a\rTransfer-Encoding: chunked")),
-    ]),
+    ], why="Two readers may see the value end at different places."),
     Rule("other control characters are invalid, though they may be kept", "9110 5.5", MAY, "400, close", [
         refused("value-bell", lines("X: a\x07b")),
         refused("value-vertical-tab", lines("X: a\x0bb")),
@@ -88,7 +88,7 @@ TOPIC = Topic("fields", "Fields of a request", [
         passed("unknown-long-name", lines("N" * 300 + ": v"), has={"N" * 300: "v"}),
         passed("unknown-like-length", lines("Content_Length: 5"), has={"Content_Length": "5"}, lacks=("Content-Length",)),
         passed("many-fields", lines(*(f"X-{i}: {i}" for i in range(100))), has={f"X-{i}": str(i) for i in range(100)}),
-    ]),
+    ], why="A gateway that drops fields it does not know breaks what is built on them."),
     Rule("lines of the same name keep their order and stay apart", "9110 5.3", MUST, "passed on", [
         passed("order-kept", lines("X: 1", "Y: a", "X: 2", "x: 3"), has={"X": ["1", "2", "3"]}),
         passed("order-of-cookies", lines("Cookie: a=1", "Cookie: b=2"), has={"Cookie": ["a=1", "b=2"]}),
@@ -101,7 +101,7 @@ TOPIC = Topic("fields", "Fields of a request", [
         passed("case-of-coding", head("POST /x HTTP/1.1", "Host: a", "TRANSFER-ENCODING: CHUNKED") + "2\r\nhi\r\n0\r\n\r\n", body="hi"),
         passed("case-of-connection", lines("CONNECTION: x-a", "X-A: b"), lacks=("X-A",)),
         answered("case-of-answer-length", head("HTTP/1.1 200 OK", "content-LENGTH: 2") + "ok", Says(200, "ok")),
-    ]),
+    ], why="The peers read names in any case too, but leave what Connection names."),
     Rule("request and answer fields that say who is asked for what pass unchanged", "9110 5.1", MUST, "passed on", [
         passed("end-to-end-fields", lines("Authorization: Basic YQ==", "Cookie: s=1", "If-None-Match: \"e\"", "Range: bytes=0-1", "Accept-Encoding: br",
                                           "Cache-Control: no-transform", "Pragma: no-cache", "Referer: http://b/", "User-Agent: u", "From: f@b"),

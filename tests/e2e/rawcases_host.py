@@ -70,7 +70,7 @@ TOPIC = Topic("host", "Host", [
         refused("host-ipv6-port-not-a-number", host("[::1]:x")),
         refused("host-invalid-in-1.0", head("GET /x HTTP/1.0", "Host: a b")),
         refused("host-invalid-with-absolute-form", head("GET http://a/x HTTP/1.1", "Host: a/b")),
-    ]),
+    ], why="Routing and caches key on Host: what is no host must not choose either."),
     Rule("a list of hosts is not taken, though the grammar has commas", "9110 5.3", OURS, "400, close", [
         refused("host-list", host("a, b")),
         refused("host-comma", host("a,b")),

@@ -30,7 +30,7 @@ TOPIC = Topic("lengths", "Length of a request's body", [
         case("length-shorter-than-body", length("3") + "hello\r\n\r\n", answers=[Says(200), Says(400)], requests=[Got(body="hel")], after=CLOSED),
         case("length-zero-with-body", length("0") + "hello\r\n\r\n", answers=[Says(200), Says(400)], requests=[Got(body="")], after=CLOSED),
         passed("length-in-1.0", head("POST /x HTTP/1.0", "Content-Length: 2") + "hi", body="hi", after=CLOSED),
-    ]),
+    ], why="The peers read lengths so too, but pass HTTP/1.0 on as such, or want a Host in it."),
     Rule("a request with neither length has no body", "9112 6.3", MUST, "what follows the head is the next request", [
         passed("no-length-post", head("POST /x HTTP/1.1", "Host: a"), "POST /x HTTP/1.1"),
         passed("no-length-put", head("PUT /x HTTP/1.1", "Host: a"), "PUT /x HTTP/1.1"),
@@ -85,7 +85,7 @@ TOPIC = Topic("lengths", "Length of a request's body", [
         refused("both-lengths-on-get", get("Transfer-Encoding: chunked", "Content-Length: 5") + "0\r\n\r\n"),
         refused("both-lengths-invalid-coding", head("POST /x HTTP/1.1", "Host: a", "Content-Length: 5", "Transfer-Encoding: x") + "hello"),
         refused("both-lengths-empty-coding", head("POST /x HTTP/1.1", "Host: a", "Content-Length: 5", "Transfer-Encoding:") + "hello"),
-    ]),
+    ], why="It is what request smuggling is made of; no honest client sends it."),
     Rule("chunked is the last coding, or the end can't be told", "9112 6.3", MUST, "400, close", [
         refused("coding-identity", coding("identity") + BODY),
         refused("coding-gzip", coding("gzip") + BODY),
@@ -116,7 +116,7 @@ TOPIC = Topic("lengths", "Length of a request's body", [
         refused("coding-gzip-chunked-in-lines", coding("gzip", "Transfer-Encoding: chunked") + BODY, 501),
         refused("coding-unknown-chunked", coding("x-new, chunked") + BODY, 501),
         refused("coding-identity-chunked", coding("identity, chunked") + BODY, 501),
-    ]),
+    ], why="501 says that the coding is the fault, and that the request is otherwise well."),
     Rule("Transfer-Encoding in HTTP/1.0 makes the framing faulty", "9112 6.1", MUST, "400, close", [
         refused("coding-in-1.0", coding("chunked", version="HTTP/1.0") + BODY),
         refused("coding-in-1.0-keep-alive", coding("chunked", "Connection: keep-alive", version="HTTP/1.0") + BODY),
@@ -130,7 +130,7 @@ TOPIC = Topic("lengths", "Length of a request's body", [
         passed("coding-later-version", coding("chunked", version="HTTP/1.3") + BODY, body="hi"),
         passed("coding-on-get", get("Transfer-Encoding: chunked") + BODY, body="hi"),
         passed("coding-named-in-connection", coding("chunked", "Connection: transfer-encoding") + BODY, body="hi"),
-    ]),
+    ], why="Empty members of a list mean nothing and are to be skipped."),
     Rule("a request that ends before its body does is incomplete, and never passes as complete", "9112 8", MUST, "the backend sees it cut; 400 to a client that still reads", [
         case("incomplete-length", [length("10") + "hello", FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),
         case("incomplete-length-no-byte", [length("10"), FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),
@@ -139,5 +139,5 @@ TOPIC = Topic("lengths", "Length of a request's body", [
         case("incomplete-trailers", [coding("chunked") + "5\r\nhello\r\n0\r\nX: y\r\n", FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),
         refused("incomplete-head", [head("GET /x HTTP/1.1", "Host: a")[:-2], FIN]),
         refused("incomplete-request-line", ["GET /x HT", FIN]),
-    ]),
+    ], why="A client that half-closed can still read why nothing came of its request."),
 ])

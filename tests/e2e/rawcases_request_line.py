@@ -10,7 +10,7 @@ TOPIC = Topic("request-line", "Request line and target", [
         passed("empty-line-before", "\r\n" + get(), "GET /x HTTP/1.1"),
         passed("four-empty-lines-before", "\r\n" * 4 + get(), "GET /x HTTP/1.1"),
         refused("five-empty-lines-before", "\r\n" * 5 + get()),
-    ]),
+    ], why="A stray CRLF behind a body is common; more than a few empty lines are noise or a probe."),
     Rule("lines end in CRLF; a lone LF may be taken for one", "9112 2.2", MAY, "400, close", [
         refused("lf-ends-all", f"GET /x HTTP/1.1\n{H}\n\n"),
         refused("lf-ends-request-line", f"GET /x HTTP/1.1\n{H}\r\n\r\n"),
@@ -83,7 +83,7 @@ TOPIC = Topic("request-line", "Request line and target", [
         passed("target-query-of-root", get(target="/?q"), "GET /?q HTTP/1.1"),
         passed("target-semicolon-colon-at", get(target="/a;b=c:d@e!$&'()*,"), "GET /a;b=c:d@e!$&'()*, HTTP/1.1"),
         passed("target-odd-visible", get(target="/a|b{c}<d>^`\"\\"), "GET /a|b{c}<d>^`\"\\ HTTP/1.1"),
-        passed("target-long", get(target="/" + "l" * 4000), "GET /" + "l" * 4000 + " HTTP/1.1"),
+        passed("target-of-8000-bytes", get(target="/" + "l" * 7999), "GET /" + "l" * 7999 + " HTTP/1.1"),
     ]),
     Rule("control and 8-bit bytes and fragments are no part of a target", "9112 3.2", SHOULD, "400, close", [
         refused("target-nul", f"GET /\x00 HTTP/1.1\r\n{H}\r\n\r\n"),
@@ -100,7 +100,7 @@ TOPIC = Topic("request-line", "Request line and target", [
         refused("target-one-slash", f"GET http:/x HTTP/1.1\r\n{H}\r\n\r\n"),
         refused("target-backslash", f"GET \\x HTTP/1.1\r\n{H}\r\n\r\n"),
         refused("target-dot", f"GET .. HTTP/1.1\r\n{H}\r\n\r\n"),
-    ]),
+    ], why="Only http and https are routed here; another scheme's path is no path of ours."),
     Rule("the absolute form is accepted, and its authority is the Host", "9112 3.2.2", MUST, "sent on in origin form, Host from the target, the one received ignored", [
         passed("absolute", get(target="http://b/y?z"), "GET /y?z HTTP/1.1", has={"Host": "b"}),
         passed("absolute-same-host", get(target="http://a/y"), "GET /y HTTP/1.1", has={"Host": "a"}),
@@ -110,14 +110,14 @@ TOPIC = Topic("request-line", "Request line and target", [
         passed("absolute-host-empty", head("GET http://b/y HTTP/1.1", "Host:"), "GET /y HTTP/1.1", has={"Host": "b"}),
         passed("absolute-in-1.0-without-host", head("GET http://b/y HTTP/1.0"), "GET /y HTTP/1.1", has={"Host": "b"}, after=CLOSED),
         passed("absolute-host-last", head("GET http://b/y HTTP/1.1", "X: y", H), "GET /y HTTP/1.1", has={"Host": "b", "X": "y"}),
-    ]),
+    ], why="Else the request is routed by one name and read by the backend under another."),
     Rule("an empty path is sent as /, and as * for OPTIONS", "9110 7.7, 9112 3.2.4", MUST, "/ and * are put in", [
         passed("absolute-without-path", get(target="http://b"), "GET / HTTP/1.1", has={"Host": "b"}),
         passed("absolute-query-without-path", get(target="http://b?q=1"), "GET /?q=1 HTTP/1.1", has={"Host": "b"}),
         passed("absolute-options-without-path", get(target="http://b", method="OPTIONS"), "OPTIONS * HTTP/1.1", has={"Host": "b"}),
         passed("absolute-options-with-query", get(target="http://b?q", method="OPTIONS"), "OPTIONS /?q HTTP/1.1", has={"Host": "b"}),
         passed("absolute-options-with-path", get(target="http://b/", method="OPTIONS"), "OPTIONS / HTTP/1.1", has={"Host": "b"}),
-    ]),
+    ], why="The backend must see the path and the name that the client meant."),
     Rule("an http target has a host, and names no user", "9110 4.2.1, 4.2.4", MUST, "400, close", [
         refused("absolute-empty-host", get(target="http:///x")),
         refused("absolute-port-alone", get(target="http://:80/x")),
@@ -128,7 +128,7 @@ TOPIC = Topic("request-line", "Request line and target", [
         refused("absolute-broken-ipv6", get(target="http://[::1/x")),
         refused("absolute-no-ipv6", get(target="http://[b]/x")),
         refused("absolute-backslash-in-host", get(target="http://b\\c/x")),
-    ]),
+    ], why="A target without a host, or with a user in front of it, is an error or a trick."),
     Rule("an https target that came without TLS is misdirected", "9110 7.4", SHOULD, "421, unless a trusted proxy sent it", [
         refused("absolute-https", get(target="https://b/x"), 421, after=OPEN),
         passed("absolute-https-from-trusted", get(target="https://b/x"), "GET /x HTTP/1.1", has={"Host": "b"}, source="127.0.0.2"),
@@ -137,8 +137,8 @@ TOPIC = Topic("request-line", "Request line and target", [
         passed("asterisk-options", get(target="*", method="OPTIONS"), "OPTIONS * HTTP/1.1"),
         refused("asterisk-get", get(target="*")),
         refused("asterisk-path", get(target="*/x", method="OPTIONS")),
-    ]),
-    Rule("the authority form is for CONNECT alone", "9112 3.2.3", MUST, "400, close", [
+    ], why="The asterisk stands for the server as a whole, which is the backend; no other method has such a target."),
+    Rule("the authority form is for CONNECT alone", "9112 3.2.3", SHOULD, "400, close", [
         refused("authority-get", get(target="a:80")),
         refused("authority-get-name", get(target="a")),
         refused("authority-options", get(target="a:80", method="OPTIONS")),
@@ -152,7 +152,7 @@ TOPIC = Topic("request-line", "Request line and target", [
         refused("connect-empty-port", head("CONNECT a: HTTP/1.1", "Host: a")),
         refused("connect-origin-form", head("CONNECT /x HTTP/1.1", "Host: a")),
         refused("connect-absolute-form", head("CONNECT http://a/ HTTP/1.1", "Host: a")),
-    ]),
+    ], why="Passed on, it would open the backend's network to whoever asks."),
     Rule("the version is HTTP/DIGIT.DIGIT, in capitals", "9112 2.3", MUST, "400, close", [
         refused("version-lower-case", f"GET /x http/1.1\r\n{H}\r\n\r\n"),
         refused("version-two-digits", f"GET /x HTTP/1.10\r\n{H}\r\n\r\n"),
@@ -170,15 +170,15 @@ TOPIC = Topic("request-line", "Request line and target", [
         refused("version-0.9", f"GET /x HTTP/0.9\r\n{H}\r\n\r\n", 505),
         refused("version-3.1", f"GET /x HTTP/3.1\r\n{H}\r\n\r\n", 505),
         refused("http2-preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
-    ]),
+    ], why="A client that speaks another version is told so, rather than answered in one it did not ask for."),
     Rule("a later minor version is read as the latest that is known", "9110 2.5", MUST, "as HTTP/1.1", [
-        passed("version-1.2", get(version="HTTP/1.2"), "GET /x HTTP/1.1", has={"Via": "1.1 teal"}),
+        passed("version-1.2", get(version="HTTP/1.2"), "GET /x HTTP/1.1"),
         passed("version-1.9", get(version="HTTP/1.9"), "GET /x HTTP/1.1"),
     ]),
     Rule("an intermediary sends its own version", "9110 2.5", MUST, "HTTP/1.1 both ways; the answer to HTTP/1.0 closes", [
         passed("version-1.0", get(version="HTTP/1.0"), "GET /x HTTP/1.1", after=CLOSED),
         passed("version-1.0-without-host", head("GET /x HTTP/1.0"), "GET /x HTTP/1.1", has={"Host": re.compile(r"127\.0\.0\.1:\d+")}, after=CLOSED),
-    ]),
+    ], why="The backend learns what its neighbour speaks, not what a client two hops away does, and HTTP/1.1 needs a Host."),
     Rule("HTTP/0.9 is spoken no more", "9112 2.3", OURS, "400, close", [
         refused("simple-request", "GET /x\r\n\r\n"),
         refused("simple-request-of-root", "GET /\r\n\r\n"),
@@ -187,5 +187,5 @@ TOPIC = Topic("request-line", "Request line and target", [
         refused("target-too-long", "GET /" + "x" * 70000, 414),
         refused("field-too-long", f"GET /x HTTP/1.1\r\n{H}\r\nX: " + "y" * 70000, 431),
         refused("fields-too-many", get(*(f"X-{i}: y" for i in range(200))), 431),
-    ]),
+    ], why="The exact status tells the client what to shorten."),
 ])

@@ -2,7 +2,7 @@
 import re
 
 from rawcase import ANY, CLOSED, MUST, OPEN, OURS, SHOULD, TUNNEL, Got, Rule, Says, Topic, broken, case, chunked, get, head, ok, passed, post
-from rawpeer import CLOSE, ECHO
+from rawpeer import AWAIT, CLOSE, ECHO, FIN, PAUSE
 
 ASKS = get("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13")
 SWITCHES = head("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
@@ -33,8 +33,10 @@ TOPIC = Topic("upgrade", "Upgrade", [
         tunnel("upgrade-protocol-in-other-case", get("Connection: upgrade", "Upgrade: WebSocket"), [SWITCHES, ECHO], ("ping", "ping")),
         tunnel("upgrade-one-of-several", get("Connection: upgrade", "Upgrade: foo/1, websocket"), [SWITCHES, ECHO], ("ping", "ping"), has={"Upgrade": "foo/1, websocket"}),
         tunnel("upgrade-in-two-lines", get("Connection: upgrade", "Upgrade: foo/1", "Upgrade: websocket"), [SWITCHES, ECHO], ("ping", "ping"), has={"Upgrade": ["foo/1", "websocket"]}),
+        case("upgrade-client-half-closes", [ASKS, AWAIT, "last", FIN], [SWITCHES, PAUSE, "words", CLOSE], [SWITCHED], [Got()], after=TUNNEL, talk=[("", "words")]),
+        case("upgrade-backend-half-closes", ASKS, [SWITCHES + "that is all", FIN, ECHO], [SWITCHED], [Got()], after=TUNNEL, talk=[("", "that is all"), ("and more", "")]),
         case("upgrade-backend-closes", ASKS, [SWITCHES + "bye", CLOSE], [SWITCHED], [Got()], after=TUNNEL, talk=[("", "bye")]),
-    ]),
+    ], why="The peers refuse a body beside Upgrade or an interim answer before 101; both are allowed."),
     Rule("an Upgrade that is not taken is an ordinary request", "9110 7.8", MUST, "answered as any", [
         passed("upgrade-not-taken", ASKS, answers=[Says(200, "ok", lacks=("Upgrade", "Connection"))]),
         passed("upgrade-refused", ASKS, script=ok(status="403 Forbidden"), answers=[Says(403, "ok")]),
@@ -46,11 +48,11 @@ TOPIC = Topic("upgrade", "Upgrade", [
         passed("upgrade-not-named", get("Upgrade: websocket"), lacks=("Upgrade", "Connection")),
         passed("upgrade-named-but-missing", get("Connection: upgrade"), lacks=("Upgrade", "Connection")),
         passed("upgrade-other-named", get("Upgrade: websocket", "Connection: keep-alive"), lacks=("Upgrade", "Connection")),
-    ]),
+    ], why="Upgrade is meant for the next neighbour only where Connection says so."),
     Rule("Upgrade in HTTP/1.0 is ignored", "9110 7.8", MUST, "removed", [
         passed("upgrade-in-1.0", head("GET /x HTTP/1.0", "Host: a", "Connection: upgrade", "Upgrade: websocket"), lacks=("Upgrade", "Connection"), after=CLOSED),
         passed("upgrade-in-1.0-keep-alive", head("GET /x HTTP/1.0", "Host: a", "Connection: keep-alive, upgrade", "Upgrade: websocket"), lacks=("Upgrade", "Connection"), after=OPEN),
-    ]),
+    ], why="An HTTP/1.0 client does not know what it would be getting."),
     Rule("Upgrade: h2c is not passed on", "9113 3.1", OURS, "removed, and HTTP2-Settings with it", [
         passed("upgrade-h2c", get("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"), lacks=("Upgrade", "Connection", "HTTP2-Settings")),
         passed("upgrade-h2c-among-others", get("Connection: Upgrade", "Upgrade: websocket, h2c"), lacks=("Upgrade", "Connection")),
@@ -63,7 +65,7 @@ TOPIC = Topic("upgrade", "Upgrade", [
         broken("switch-h2c", [head("HTTP/1.1 101 Switching Protocols", "Upgrade: h2c", "Connection: upgrade"), ECHO], send=get("Connection: Upgrade", "Upgrade: h2c")),
         broken("switch-without-upgrade", [head("HTTP/1.1 101 Switching Protocols", "Connection: upgrade"), ECHO], send=ASKS),
         broken("switch-to-another-protocol", [head("HTTP/1.1 101 Switching Protocols", "Upgrade: foo", "Connection: upgrade"), ECHO], send=ASKS),
-    ]),
+    ], why="A client that did not ask would read the new protocol as HTTP."),
     Rule("a switched connection is never used again", "9110 7.8", SHOULD, "closed, both", [
         case("upgrade-then-next", ASKS, [SWITCHES, ECHO], [SWITCHED], [Got()], after=TUNNEL, talk=[("a", "a")]),
     ]),

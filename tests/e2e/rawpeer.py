@@ -54,7 +54,7 @@ TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
 REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP/1\.([01])\Z")
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9]) ([\t\x20-\x7e\x80-\xff]*)\Z")
-CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})([ \t]*;.*)?\Z")
+CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]+)([ \t]*;.*)?\Z")
 
 
 class Message:
@@ -238,8 +238,9 @@ def at(share):
 class Client:
     """One client connection."""
 
-    def __init__(self, port, source="127.0.0.1"):
-        self.sock = socket.create_connection(("127.0.0.1", port), PATIENCE_S, (source, 0))
+    def __init__(self, port, source=None):
+        """`source` is an address to come from; without one, ports may be used again while their last use is not forgotten."""
+        self.sock = socket.create_connection(("127.0.0.1", port), PATIENCE_S, (source, 0) if source else None)
         no_delay(self.sock)
         self.reader = Reader(self.sock)
         self.answers = []  # in the order in which they came, interim ones too

@@ -37,7 +37,7 @@ def shown(cases):
 
 
 def row(rule, seen):
-    why = f" *{cell(rule.why)}*" if rule.why else ""
+    why = f". *{cell(rule.why)}*" if rule.why else ""
     cells = [cell(rule.text), rule.section, rule.level, cell(rule.does) + why, shown(rule.cases), *(cell(seen.get((peer, first_case(rule)), "")) for peer in PEERS)]
     return "| " + " | ".join(cells) + " |"
 
