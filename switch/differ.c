@@ -161,7 +161,8 @@ static void list_globals(const struct conf *a, const struct conf *b, json_t *sen
 		a->limits.rate != b->limits.rate)
 		say(sentences, "other limits");
 	if (a->timeouts.header_ms != b->timeouts.header_ms || a->timeouts.idle_ms != b->timeouts.idle_ms || a->timeouts.connect_ms != b->timeouts.connect_ms ||
-		a->timeouts.response_ms != b->timeouts.response_ms || a->timeouts.stall_ms != b->timeouts.stall_ms || a->timeouts.total_ms != b->timeouts.total_ms)
+		a->timeouts.response_ms != b->timeouts.response_ms || a->timeouts.stall_ms != b->timeouts.stall_ms ||
+		a->timeouts.total_ms != b->timeouts.total_ms)
 		say(sentences, "other timeouts");
 	if (!same_trusted(a, b))
 		say(sentences, "other trusted proxies");
