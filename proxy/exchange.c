@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "proxy/answer.h"
 #include "proxy/client.h"
 #include "proxy/fields.h"
@@ -100,14 +99,14 @@ static void read_intentions(struct exchange *exchange, const struct head *head)
 			    !head_has_token(head, FIELD_upgrade, "h2c");
 }
 
-/* The same for every connection of a client, and never 0. */
+/* The same for every connection of a client, an IPv6 one being its /64; 0 for unix peers, who can't be told apart. */
 static uint64_t client_key(const struct exchange *exchange, const struct head *head)
 {
 	const struct table_globals *globals = &exchange->table->globals;
 	struct endpoint origin = exchange->client->peer;
 	if (exchange->client->trusted)
 		origin_find(&exchange->client->peer, globals->trusted, globals->trusted_count, head, &origin);
-	return text_hash(origin.bytes, sizeof(origin.bytes), TEXT_HASH_SEED) | 1u;
+	return endpoint_number(&origin);
 }
 
 /* From here on the exchange counts as in flight on its color. */
