@@ -28,12 +28,12 @@ void echo_socket_accept(const char *key, char text[ECHO_ACCEPT_SIZE])
 static bool read_head(struct echo_socket *socket, struct evbuffer *input, bool *good)
 {
 	uint8_t head[14];
-	ev_ssize_t got = evbuffer_copyout(input, head, sizeof(head));
-	unsigned long_form = got < 2 ? 0 : (head[1] & 127u) == 126 ? 2 : (head[1] & 127u) == 127 ? 8 : 0;
-	if (got < (ev_ssize_t)(6 + long_form))
+	size_t got = (size_t)evbuffer_copyout(input, head, sizeof(head));
+	size_t long_form = got < 2 ? 0 : (head[1] & 127u) == 126 ? 2 : (head[1] & 127u) == 127 ? 8 : 0;
+	if (got < 6 + long_form)
 		return false;
 	socket->left = long_form ? 0 : head[1] & 127u;
-	for (unsigned i = 0; i < long_form; i++)
+	for (size_t i = 0; i < long_form; i++)
 		socket->left = socket->left << 8 | head[2 + i];
 	memcpy(socket->mask, head + 2 + long_form, 4);
 	socket->opcode = head[0] & 15u;

@@ -73,7 +73,7 @@ static void read_options(struct sockets_run *run, int argc, char **argv)
 		else
 			refuse_usage();
 	}
-	if (run->target.sin_port == 0 || optind < argc)
+	if (run->target.sin_port == 0 || run->count == 0 || optind < argc)
 		refuse_usage();
 	if (run->rate <= 0)
 		run->rate = run->count;
@@ -142,7 +142,7 @@ static void check_all(struct sockets_run *run, struct sockets_conn *conns)
 static void run_all(struct sockets_run *run, struct sockets_conn *conns)
 {
 	uint64_t given = 0, since_us = 0;
-	unsigned next = 0;
+	unsigned next = 0, turn_of = 0;
 	while (!run->ending && run->now_us - run->started_us < run->most_us) {
 		turn(run);
 		while (next < run->count && run->opening < OPENING_MAX)
@@ -153,8 +153,10 @@ static void run_all(struct sockets_run *run, struct sockets_conn *conns)
 			fflush(stdout);
 		}
 		uint64_t due = since_us ? (uint64_t)((double)(run->now_us - since_us) * run->rate / 1e6) : 0;
-		for (; given < due; given++)
-			sockets_conn_send(&conns[given % run->count]);
+		for (; given < due; given++) {
+			sockets_conn_send(&conns[turn_of]);
+			turn_of = turn_of + 1 < run->count ? turn_of + 1 : 0;
+		}
 		check_all(run, conns);
 	}
 }

@@ -1,7 +1,7 @@
 /* The strict load client: every request carries an id and every answer must prove that it is the answer to that very request.
  *
- * One thread, one epoll loop. strict.c reads the options, runs the loop and sums up; strict_conn is one connection; strict_request writes requests; strict_answer
- * reads answers (pure); strict_mark knows which color an answer may come from (pure). */
+ * One thread, one epoll loop. strict.c runs the loop and sums up; strict_options reads the options; strict_conn is one connection; strict_request writes requests;
+ * strict_answer reads answers (pure); strict_mark knows which color an answer may come from (pure). */
 #ifndef TEAL_TESTS_STRICT_H
 #define TEAL_TESTS_STRICT_H
 
@@ -20,6 +20,7 @@ struct strict_options {
 	struct sockaddr_storage target;
 	socklen_t target_length;
 	const char *host, *path;
+	const char *mark_path; /* a FIFO to read control lines from; NULL: standard input */
 	unsigned connections;
 	double seconds;                         /* 0: until `requests` */
 	uint64_t requests;                      /* 0: until `seconds` */
@@ -34,6 +35,11 @@ struct strict_options {
 	bool fresh;     /* a new connection for each request */
 	bool no_reopen; /* a connection that the peer announced to close is not opened again */
 };
+
+/* ---- strict_options ---- */
+
+/* Ends the process with 2 and the usage when it is told nonsense. */
+void strict_options_read(struct strict_options *options, int argc, char **argv);
 
 /* ---- strict_answer: bytes to answer ---- */
 
