@@ -108,6 +108,17 @@ static size_t read_announcement(const struct bytes *heard, unsigned version, cha
 	return header.length;
 }
 
+/* Whether the connection had become useless before this request: it stood idle, and something lay in it that was no answer. */
+static bool was_spoilt(const struct party *backend, size_t heard, size_t said)
+{
+	for (unsigned i = 0; i < backend->rest_count; i++) {
+		const struct party_rest *rest = &backend->rests[i];
+		if (rest->heard == heard && (rest->said > said || rest->said_fin))
+			return true;
+	}
+	return false;
+}
+
 static void read_backend(const struct oracle_case *that, const struct party *backend, char address[ENDPOINT_TEXT_SIZE])
 {
 	size_t heard = 0, said = 0;
@@ -125,6 +136,7 @@ static void read_backend(const struct oracle_case *that, const struct party *bac
 		bool fine = stream_read_request(backend->heard.at + heard, backend->heard.length - heard, &deal->request);
 		oracle_demand(fine, "a backend heard what is no request");
 		oracle_demand(over, "a backend heard a request before the last answer was over");
+		oracle_demand(!was_spoilt(backend, heard, said), "a backend heard a request on a connection that it had spoilt");
 		if (!deal->request.has_head)
 			return;
 		deal_count++;
@@ -339,6 +351,8 @@ static void check_delivered(const struct oracle_case *that, unsigned client)
 
 void oracle_check_delivered(const struct oracle_case *that)
 {
+	for (unsigned i = 0; i < that->backend_count; i++)
+		oracle_demand(that->backends[i]->waiting.length == 0 || that->backends[i]->fd < 0, "a backend speaks and nobody listens");
 	read_all(that);
 	for (unsigned i = 0; i < that->client_count; i++) {
 		if (that->clients[i]->fd >= 0)

@@ -48,7 +48,6 @@ static bool flush(struct party *party)
 		if (taken < 0 && errno == EAGAIN)
 			break;
 		if (taken < 0) {
-			party->cut_off = true;
 			party->waiting.length = 0;
 			return false;
 		}
@@ -98,6 +97,15 @@ bool party_pump(struct party *party)
 	return (!party->deaf && listen_on(party)) || moved;
 }
 
+void party_note_rest(struct party *party)
+{
+	struct party_rest rest = {party->heard.length, party->said.length, party->said_fin && party->waiting.length == 0};
+	const struct party_rest *last = party->rest_count > 0 ? &party->rests[party->rest_count - 1] : NULL;
+	bool same = last && last->heard == rest.heard && last->said == rest.said && last->said_fin == rest.said_fin;
+	if (party->fd >= 0 && !party->deaf && !party->slow && !same && party->rest_count < PARTY_RESTS_MAX)
+		party->rests[party->rest_count++] = rest;
+}
+
 void party_finish(struct party *party)
 {
 	if (party->fd < 0 || party->said_fin)
@@ -116,8 +124,6 @@ void party_leave(struct party *party, bool reset)
 	else if (!party->slow && !party->heard_fin)
 		listen_on(party);
 	party->said_reset |= reset || party->slow;
-	if (party->waiting.length > 0)
-		party->cut_off = true;
 	close(party->fd);
 	party->fd = -1;
 }

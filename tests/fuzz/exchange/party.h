@@ -13,6 +13,14 @@ struct bytes {
 
 void bytes_add(struct bytes *bytes, const char *more, size_t length);
 
+#define PARTY_RESTS_MAX 64u
+
+/* How much had been heard and said at a moment when nothing moved any more. */
+struct party_rest {
+	size_t heard, said;
+	bool said_fin;
+};
+
 struct party {
 	int fd;          /* -1 once closed by us */
 	int near;        /* the worker's descriptor */
@@ -24,8 +32,9 @@ struct party {
 	bool deaf;            /* reads nothing for now */
 	bool slow;            /* not let in yet */
 	bool said_fin, said_reset;
-	bool heard_fin, heard_reset; /* the end that the worker made; a reset may come with a FIN */
-	bool cut_off;                /* something was not said because the worker had closed */
+	bool heard_fin, heard_reset;              /* the end that the worker made; a reset may come with a FIN */
+	struct party_rest rests[PARTY_RESTS_MAX]; /* the first ones, each unlike the one before it */
+	unsigned rest_count;
 };
 
 /* Takes one end over; the other one is the worker's. */
@@ -33,6 +42,8 @@ void party_open(struct party *party, int fd, int near, unsigned number);
 void party_say(struct party *party, const char *bytes, size_t length);
 /* Moves what can be moved both ways. Whether anything was. */
 bool party_pump(struct party *party);
+/* Nothing moves now: a rest. */
+void party_note_rest(struct party *party);
 /* FIN, behind what was said. */
 void party_finish(struct party *party);
 /* Closes, with a reset when asked. */

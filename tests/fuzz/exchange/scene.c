@@ -213,6 +213,8 @@ void scene_settle(struct scene *scene)
 		bytes = now;
 		oracle_demand(idle < IDLE_TURNS_MAX, "the worker goes round and round and moves nothing");
 	}
+	for (unsigned i = 0; i < scene->call_count; i++)
+		party_note_rest(scene->calls[i]);
 }
 
 /* ---- the beginning ---- */
