@@ -19,6 +19,8 @@
 #include "proxy/orders.h"
 #include "proxy/pool.h"
 
+#define ID_OWN_DIGITS 12u
+
 void worker_queue(struct worker *worker, struct conn *conn)
 {
 	if (conn->queued)
@@ -246,6 +248,23 @@ static void *run(void *arg)
 	return NULL;
 }
 
+static void write_hex(char *out, uint64_t value, unsigned digits)
+{
+	static const char hex[] = "0123456789abcdef";
+	for (unsigned i = 0; i < digits; i++)
+		out[i] = hex[(value >> (4 * (digits - 1 - i))) & 15u];
+}
+
+/* Twelve digits that are the run's own, and as many that count up from 0. */
+static void init_id(struct worker *worker)
+{
+	uint64_t prefix;
+	if (getrandom(&prefix, sizeof(prefix), 0) != (ssize_t)sizeof(prefix))
+		prefix = clock_wall_us() * 0x9e3779b97f4a7c15u + worker->index;
+	write_hex(worker->id, prefix, ID_OWN_DIGITS);
+	write_hex(worker->id + ID_OWN_DIGITS, 0, WORKER_ID_LENGTH - ID_OWN_DIGITS);
+}
+
 bool worker_init(struct worker *worker, unsigned index, _Atomic(struct table *) *newest, int progress_fd, struct err *err)
 {
 	worker->index = index;
@@ -268,8 +287,7 @@ bool worker_init(struct worker *worker, unsigned index, _Atomic(struct table *) 
 	event_assign(&worker->timer_event, worker->base, worker->timer_fd, EV_READ | EV_PERSIST, on_timer, worker);
 	event_add(&worker->wake_event, NULL);
 	event_add(&worker->timer_event, NULL);
-	if (getrandom(&worker->id_prefix, sizeof(worker->id_prefix), 0) != (ssize_t)sizeof(worker->id_prefix))
-		worker->id_prefix = clock_wall_us() * 0x9e3779b97f4a7c15u + index;
+	init_id(worker);
 	if (!fit_buffers(worker, &worker->table->globals))
 		return err_set(err, "out of memory for the buffers of worker %u", index);
 	atomic_store(&worker->acknowledged, worker->table->generation);
@@ -348,15 +366,15 @@ void worker_give_block(struct worker *worker, char *block)
 	worker->spare_block_count++;
 }
 
-static void write_hex(char *out, uint64_t value, unsigned digits)
+static void count_up(char *last)
 {
-	static const char hex[] = "0123456789abcdef";
-	for (unsigned i = 0; i < digits; i++)
-		out[i] = hex[(value >> (4 * (digits - 1 - i))) & 15u];
+	while (*last == 'f')
+		*last-- = '0';
+	*last = *last == '9' ? 'a' : (char)(*last + 1);
 }
 
 void worker_make_id(struct worker *worker, char id[WORKER_ID_LENGTH])
 {
-	write_hex(id, worker->id_prefix, 12);
-	write_hex(id + 12, worker->id_count++, 12);
+	memcpy(id, worker->id, WORKER_ID_LENGTH);
+	count_up(worker->id + WORKER_ID_LENGTH - 1);
 }

@@ -28,6 +28,7 @@ struct quota;
 #define WORKER_BLOCK_SIZE 4096u       /* what most requests fit into while they are held */
 #define WORKER_HEAD_SLACK 2048u       /* what our own fields may add to a head */
 
+#define WORKER_ID_LENGTH 24u
 #define WORKER_DATE_LENGTH 29u
 
 /* The access log as one worker sees it. */
@@ -70,8 +71,8 @@ struct worker {
 	unsigned listener_count;
 	struct worker_access access;
 	struct worker_counters counters;
-	uint64_t id_prefix, id_count;           /* of request ids */
 	uint64_t client_count;                  /* ever opened */
+	char id[WORKER_ID_LENGTH];              /* of the next request */
 	uint64_t wall_offset_us, wall_known_us; /* wall clock minus monotonic; when it was read */
 	uint64_t date_s;                        /* the second that `date` tells */
 	char date[WORKER_DATE_LENGTH + 1];
@@ -132,7 +133,6 @@ void worker_give_block(struct worker *worker, char *block);
 	atomic_store_explicit((counter), atomic_load_explicit((counter), memory_order_relaxed) + (uint64_t)(value), memory_order_relaxed)
 
 /* Hexadecimal digits, never the same twice in one run of the program. */
-#define WORKER_ID_LENGTH 24u
 void worker_make_id(struct worker *worker, char id[WORKER_ID_LENGTH]);
 
 #endif

@@ -238,7 +238,7 @@ static void make_worker(struct scene *scene)
 	oracle_demand(worker_init(worker, 0, &scene->newest, scene->progress_fd, &err), "a worker can't be made");
 	/* Neither requests nor blocks are kept for later use, so that a sanitizer sees a use after their end. */
 	worker->spare_exchange_count = worker->spare_block_count = UINT32_MAX;
-	worker->id_prefix = 1;
+	memset(worker->id, '0', WORKER_ID_LENGTH);
 	worker->quota = scene->quota;
 	oracle_demand(listener_add(worker, world_listen(), &listen, &err) && listener_start_all(worker, &err), "a listener can't be made");
 }
