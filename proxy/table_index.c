@@ -30,6 +30,7 @@ struct group {
 
 struct table_index {
 	unsigned references;
+	size_t hosts; /* named by entries */
 	size_t mask;
 	struct group *groups; /* mask + 1 */
 	struct group any;     /* rules of entries without hosts */
@@ -93,7 +94,7 @@ static const struct group *find_wildcard(const struct table_index *index, const 
 static const struct group *find_group(const struct table_index *index, const char *host, size_t host_length)
 {
 	char name[HOST_MAX];
-	size_t length = normalise_host(host, host_length, name);
+	size_t length = index->hosts > 0 ? normalise_host(host, host_length, name) : 0;
 	if (length == 0)
 		return &index->any;
 	const struct group *exact = name[0] == '.' ? NULL : find_place(index, name, length);
@@ -240,6 +241,7 @@ struct table_index *table_index_new(const struct table_index_entry *entries, siz
 		places *= 2;
 	struct table_index *index = memory_new(sizeof(*index));
 	index->references = 1;
+	index->hosts = hosts;
 	index->mask = places - 1;
 	index->groups = memory_array(places, sizeof(*index->groups));
 	for (size_t i = 0; i < count; i++) {
