@@ -10,6 +10,8 @@
 #include "switch/daemon.h"
 #include "switch/reload.h"
 
+#define DRAIN_HURRY_MS 1000u
+
 static bool is_drained(const struct control *control)
 {
 	struct proxy_counters counters;
@@ -25,12 +27,19 @@ static void look_at_drain(struct control *control)
 		event_base_loopexit(control->loop, NULL);
 }
 
-/* A drain is over from one request to the next; a bake takes minutes. */
+/* A drain is over from one request to the next, unless long work or tunnels are left after its first second; a bake takes minutes. */
+static bool is_hurried(const struct deployment *deployment)
+{
+	if (deployment->step == STEP_GATE || deployment->step == STEP_BAKE)
+		return false;
+	return deployment->step != STEP_DRAIN || clock_wall_ms() < deployment->switched_at + DRAIN_HURRY_MS;
+}
+
 static bool is_in_a_hurry(const struct control *control)
 {
 	for (size_t i = 0; i < control->service_count; i++) {
 		const struct deployment *current = switcher_current(control->services[i]->switcher);
-		if (current && current->step != STEP_GATE && current->step != STEP_BAKE)
+		if (current && is_hurried(current))
 			return true;
 	}
 	return false;
