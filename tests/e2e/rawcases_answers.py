@@ -125,7 +125,8 @@ HEADS = Topic("answer-heads", "Heads of answers", [
 ])
 
 LENGTHS = Topic("answer-lengths", "Lengths of answers", [
-    Rule("an answer ends by Content-Length, by its last chunk, or by the end of the connection", "9112 6.3", MUST, "passed on; where the connection's end delimits it, in chunks", [
+    Rule("an answer ends by Content-Length, by its last chunk, or by the end of the connection", "9112 6.3", MUST,
+         "passed on; where the connection's end delimits it, in chunks", [
         answered("answer-length", lengths(5), Says(200, "hello", has={"Content-Length": "5"})),
         answered("answer-length-zero", ok(body=""), Says(200, "", has={"Content-Length": "0"})),
         answered("answer-length-leading-zeros", lengths("0005"), Says(200, "hello")),
@@ -146,9 +147,12 @@ LENGTHS = Topic("answer-lengths", "Lengths of answers", [
         answered("answer-chunked-to-1.0", ok_chunked("5\r\nhello\r\n0\r\n\r\n"), Says(200, "hello", lacks=("Transfer-Encoding",)), send=OLD, after=CLOSED),
         answered("answer-chunked-to-1.0-keep-alive", ok_chunked(CHUNKS), Says(200, "ok", lacks=("Transfer-Encoding",), has={"Connection": "close"}),
                  send=head("GET /x HTTP/1.0", "Host: a", "Connection: keep-alive"), after=CLOSED),
-        answered("answer-chunked-extensions-to-1.0", ok_chunked("2;a=b\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\n"), Says(200, "hello", lacks=("Transfer-Encoding", "X")), send=OLD, after=CLOSED),
+        answered("answer-chunked-extensions-to-1.0", ok_chunked("2;a=b\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\n"), Says(200, "hello", lacks=("Transfer-Encoding",
+             "X")), send=OLD, after=CLOSED),
+        answered("answer-trailers-to-1.0", ok_chunked("2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n", "Trailer: X-Sum"), Says(200, "ok", lacks=("Trailer", "X-Sum")),
+             send=OLD, after=CLOSED),
         answered("answer-until-close-to-1.0", [head("HTTP/1.1 200 OK") + "hello", CLOSE], Says(200, "hello", lacks=("Transfer-Encoding",)), send=OLD, after=CLOSED),
-    ]),
+    ], why="A client that knows no chunks knows no trailers."),
     Rule("an answer to HEAD has no body, whatever its fields say", "9110 9.3.2, 9112 6.3", MUST, "none; Content-Length passes", [
         answered("head-with-length", head("HTTP/1.1 200 OK", "Content-Length: 500"), Says(200, "", to_head=True, has={"Content-Length": "500"}), send=HEAD_),
         answered("head-with-coding", head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked"), Says(200, "", to_head=True), send=HEAD_),

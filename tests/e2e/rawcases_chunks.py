@@ -91,7 +91,8 @@ TOPIC = Topic("chunks", "Chunked requests", [
     Rule("trailers are read as fields are, and never become part of the head", "9112 7.1.2, 9110 6.5.1", MUST, "passed on behind the last chunk", [
         good("trailer", "5\r\nhello\r\n0\r\nX: y\r\n\r\n", "hello", lacks=("X",), trailers={"x": "y"}),
         good("trailers", "5\r\nhello\r\n0\r\nX: y\r\nZ:\r\n\r\n", "hello", lacks=("X", "Z"), trailers={"x": "y", "z": ""}),
-        passed("trailer-announced", chunked("0\r\nX-Sum: 1\r\n\r\n", "Trailer: X-Sum"), body="", has={"Trailer": "X-Sum"}, lacks=("X-Sum",), trailers={"x-sum": "1"}),
+        passed("trailer-announced", chunked("0\r\nX-Sum: 1\r\n\r\n", "Trailer: X-Sum"), body="", has={"Trailer": "X-Sum"}, lacks=("X-Sum",),
+             trailers={"x-sum": "1"}),
     ]),
     Rule("malformed trailers are refused", "9112 7.1.2, 5", MUST, "400, close; at most 8 KiB", [
         bad("trailer-space-before-colon", "0\r\nX : y\r\n\r\n"),

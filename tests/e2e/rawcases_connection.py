@@ -1,7 +1,7 @@
 """Raw-bytes cases: Connection, hop-by-hop fields, persistence (RFC 9110 section 7.6.1, RFC 9112 section 9)."""
 import re
 
-from rawcase import ANY, CLOSED, MUST, OPEN, OURS, SHOULD, Got, Rule, Says, Topic, answered, case, get, head, ok, passed, post
+from rawcase import ANY, CLOSED, EITHER, MUST, OPEN, OURS, SHOULD, Got, Rule, Says, Topic, answered, broken, case, get, head, ok, ok_chunked, passed, post, refused
 from rawpeer import CLOSE, PAUSE
 
 CLOSES = {"Connection": "close"}
@@ -31,7 +31,8 @@ TOPIC = Topic("connection", "Connection and hop-by-hop fields", [
         dropped("named-with-close", "Connection: close, x-a", "X-A: b", gone=("X-A", "Connection"), after=CLOSED),
         dropped("named-with-keep-alive", "Connection: Keep-Alive, X-A", "X-A: b", gone=("X-A", "Connection")),
         dropped("named-with-empty-members", "Connection: ,, x-a,,", "X-A: b", gone=("X-A",)),
-        dropped("named-known-field", "Connection: referer, accept, user-agent", "Referer: r", "Accept: a", "User-Agent: u", gone=("Referer", "Accept", "User-Agent")),
+        dropped("named-known-field", "Connection: referer, accept, user-agent", "Referer: r", "Accept: a", "User-Agent: u", gone=("Referer", "Accept",
+             "User-Agent")),
         dropped("named-cookie", "Connection: cookie", "Cookie: c=1", gone=("Cookie",)),
         dropped("named-authorization", "Connection: authorization", "Authorization: Basic YQ==", gone=("Authorization",)),
         dropped("named-proxy-authorization", "Connection: proxy-authorization", "Proxy-Authorization: Basic YQ==", gone=("Proxy-Authorization",)),
@@ -42,6 +43,7 @@ TOPIC = Topic("connection", "Connection and hop-by-hop fields", [
         dropped("named-http2-settings", "Connection: HTTP2-Settings", "HTTP2-Settings: AAMAAABk", gone=("HTTP2-Settings",)),
         dropped("named-prefix-only", "Connection: x-a", "X-AB: 1", "X: 2", gone=(), has={"X-AB": "1", "X": "2"}),
         dropped("named-content-type", "Connection: content-type", "Content-Type: a/b", gone=("Content-Type",)),
+        refused("named-too-many", get("Connection: " + ", ".join(f"x-{i}" for i in range(65))), 431, after=EITHER),
         dropped("named-32", "Connection: " + ", ".join(f"x-{i}" for i in range(32)), *(f"X-{i}: y" for i in range(32)), gone=tuple(f"X-{i}" for i in range(32))),
     ], why="The neighbour said that these fields are for us alone."),
     Rule("but never what the message can't do without, nor what we vouch for", "9110 7.6.1", OURS, "kept", [
@@ -58,20 +60,23 @@ TOPIC = Topic("connection", "Connection and hop-by-hop fields", [
         dropped("proxy-connection", "Proxy-Connection: keep-alive", gone=("Proxy-Connection", "Connection")),
         dropped("te-other", "TE: gzip, deflate;q=0.5", gone=("TE", "Connection")),
         dropped("upgrade-unnamed", "Upgrade: websocket", gone=("Upgrade", "Connection")),
-        dropped("all-hop-by-hop", "Keep-Alive: 1", "Proxy-Connection: x", "TE: deflate", "Upgrade: x", "Connection: y", gone=("Keep-Alive", "Proxy-Connection", "TE", "Upgrade", "Connection")),
+        dropped("all-hop-by-hop", "Keep-Alive: 1", "Proxy-Connection: x", "TE: deflate", "Upgrade: x", "Connection: y", gone=("Keep-Alive", "Proxy-Connection",
+             "TE", "Upgrade", "Connection")),
     ], why="They speak of the client's connection, which the backend has no part in."),
     Rule("TE says what we take ourselves, and is named in Connection", "9110 10.1.4", MUST, "`TE: trailers` where the client sent it, nothing else", [
         passed("te-trailers", get("TE: trailers", "Connection: TE"), has={"TE": "trailers", "Connection": re.compile("(?i)te")}),
         passed("te-trailers-among-others", get("TE: gzip, trailers", "Connection: te"), has={"TE": "trailers"}),
         passed("te-trailers-in-1.0", head("GET /x HTTP/1.0", "Host: a", "TE: trailers"), lacks=("TE",), after=CLOSED),
     ], why="A backend may send trailers only to who takes them, and teal passes them to who asked."),
-    Rule("Connection and what it names are removed from an answer", "9110 7.6.1", MUST, "removed", [
+    Rule("Connection and what it names are removed from an answer", "9110 7.6.1", MUST, "removed; more than 64 names are answered 502", [
         answered("answer-named", ok("Connection: x-a", "X-A: b", "X-C: d"), Says(200, "ok", has={"X-C": "d"}, lacks=("X-A", "Connection"))),
         answered("answer-named-list", ok("X-A: b", "Connection: keep-alive, x-a, X-B", "x-b: c"), Says(200, "ok", lacks=("X-A", "X-B", "Connection"))),
         answered("answer-named-in-two-lines", ok("Connection: x-a", "Connection: x-b", "X-A: 1", "X-B: 2"), Says(200, "ok", lacks=("X-A", "X-B", "Connection"))),
         answered("answer-named-set-cookie", ok("Connection: set-cookie", "Set-Cookie: c=1"), Says(200, "ok", lacks=("Set-Cookie",))),
         answered("answer-named-server", ok("Connection: server", "Server: s"), Says(200, "ok", lacks=("Connection",))),
         answered("answer-named-with-close", ok("Connection: close, x-a", "X-A: b"), Says(200, "ok", lacks=("X-A", "Connection"))),
+        answered("answer-named-coding", ok_chunked("2\r\nok\r\n0\r\n\r\n", "Connection: transfer-encoding"), Says(200, "ok")),
+        broken("answer-named-too-many", ok("Connection: " + ", ".join(f"x-{i}" for i in range(65)))),
         answered("answer-named-length", ok("Connection: content-length"), Says(200, "ok")),
         answered("answer-keep-alive-field", ok("Keep-Alive: timeout=5", "Connection: keep-alive"), Says(200, "ok", lacks=("Keep-Alive", "Connection"))),
         answered("answer-proxy-connection", ok("Proxy-Connection: close"), Says(200, "ok", lacks=("Proxy-Connection", "Connection"))),
@@ -85,14 +90,17 @@ TOPIC = Topic("connection", "Connection and hop-by-hop fields", [
         answered("backend-close-unsaid", [ok(), CLOSE], Says(200, "ok", lacks=("Connection",))),
         answered("backend-close-in-upper-case", [ok("CONNECTION: CLOSE"), CLOSE], Says(200, "ok", lacks=("Connection",))),
         answered("backend-1.0", [head("HTTP/1.0 200 OK", "Content-Length: 2") + "ok", CLOSE], Says(200, "ok", lacks=("Connection",))),
-        answered("backend-1.0-keep-alive", head("HTTP/1.0 200 OK", "Content-Length: 2", "Connection: keep-alive", "Keep-Alive: 5") + "ok", Says(200, "ok", lacks=("Keep-Alive",))),
+        answered("backend-1.0-keep-alive", head("HTTP/1.0 200 OK", "Content-Length: 2", "Connection: keep-alive", "Keep-Alive: 5") + "ok", Says(200, "ok",
+             lacks=("Keep-Alive",))),
         answered("backend-1.0-not-closed", head("HTTP/1.0 200 OK", "Content-Length: 2") + "ok", Says(200, "ok")),
     ], why="The client's connection and the backend's have nothing to do with each other."),
     Rule("a connection persists in HTTP/1.1", "9112 9.3", SHOULD, "kept open", [
         passed("persists", get(), answers=[Says(200, "ok", lacks=("Connection",))]),
+        passed("persists-proxy-connection", get("Proxy-Connection: close"), answers=[Says(200, "ok")]),
         passed("persists-keep-alive", get("Connection: keep-alive"), answers=[Says(200, "ok")]),
         passed("persists-after-post", post("hello"), body="hello", answers=[Says(200, "ok")]),
-        passed("persists-after-head", head("HEAD /x HTTP/1.1", "Host: a"), script=head("HTTP/1.1 200 OK", "Content-Length: 9"), answers=[Says(200, "", to_head=True)]),
+        passed("persists-after-head", head("HEAD /x HTTP/1.1", "Host: a"), script=head("HTTP/1.1 200 OK", "Content-Length: 9"), answers=[Says(200, "",
+             to_head=True)]),
     ]),
     Rule("close ends it after the answer, and is said there", "9112 9.6", MUST, "`Connection: close`, then closed; nothing behind the request is read", [
         passed("close", get("Connection: close"), answers=[Says(200, "ok", has=CLOSES)], after=CLOSED),
@@ -117,6 +125,7 @@ TOPIC = Topic("connection", "Connection and hop-by-hop fields", [
         case("surplus-bytes-behind-answer", get(), ok() + "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong", [Says(200, "ok")], [Got("GET /x HTTP/1.1")]),
         case("surplus-answer-later", get(), [ok(), PAUSE, ok(body="wrong")], [Says(200, "ok")], [Got("GET /x HTTP/1.1")]),
         case("surplus-line", get(), ok() + "\r\n", [Says(200, "ok")], [Got("GET /x HTTP/1.1")]),
-        case("surplus-error-at-timeout", get(), [ok(), PAUSE, head("HTTP/1.1 408 Request Timeout", "Content-Length: 0", "Connection: close"), CLOSE], [Says(200, "ok")], [Got()]),
+        case("surplus-error-at-timeout", get(), [ok(), PAUSE, head("HTTP/1.1 408 Request Timeout", "Content-Length: 0", "Connection: close"), CLOSE], [Says(200,
+             "ok")], [Got()]),
     ]),
 ])

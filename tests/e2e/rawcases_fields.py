@@ -114,7 +114,8 @@ TOPIC = Topic("fields", "Fields of a request", [
                                       "WWW-Authenticate": "Basic", "Content-Encoding": "br", "Accept-Ranges": "bytes"})),
     ]),
     Rule("a name that is almost another is another", "9110 5.1", OURS, "passed on, and means nothing here", [
-        passed("almost-coding", head("POST /x HTTP/1.1", "Host: a", "Content-Length: 2", "Transfer-Encodin: chunked", "Xransfer-Encoding: chunked") + "hi", body="hi"),
+        passed("almost-coding", head("POST /x HTTP/1.1", "Host: a", "Content-Length: 2", "Transfer-Encodin: chunked", "Xransfer-Encoding: chunked") + "hi",
+             body="hi"),
         passed("almost-length", head("GET /x HTTP/1.1", "Host: a", "Content-Lengt: 5", "Content-Length2: 5")),
         passed("almost-host", head("GET /x HTTP/1.1", "Host: a", "Hos: b", "Hostt: c"), has={"Host": "a", "Hos": "b", "Hostt": "c"}),
     ]),

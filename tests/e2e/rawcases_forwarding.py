@@ -35,7 +35,8 @@ TOPIC = Topic("forwarding", "Max-Forwards, Via, Date, forwarding fields", [
     ], why="The sender asked whoever stands at this place, which is teal."),
     Rule("TRACE with Max-Forwards: 0 ends here", "9110 7.6.2, 9.3.8", MUST, "200 message/http with the request as received, without credentials and cookies", [
         refused("hops-zero-trace", hops("TRACE", "0"), 200, after=OPEN, has={"Content-Type": "message/http"}, body=hops("TRACE", "0")),
-        refused("hops-zero-trace-secrets", hops("TRACE", "0", "Authorization: Basic YQ==", "X: y", "Cookie: s=1", "Proxy-Authorization: Basic YQ=="), 200, after=OPEN,
+        refused("hops-zero-trace-secrets", hops("TRACE", "0", "Authorization: Basic YQ==", "X: y", "Cookie: s=1", "Proxy-Authorization: Basic YQ=="), 200,
+             after=OPEN,
                 body=hops("TRACE", "0", "X: y")),
     ], why="The sender asked what arrives at this place; the backend's view is another."),
     Rule("Max-Forwards of other methods may be ignored", "9110 7.6.2", MAY, "passed on unchanged", [
@@ -77,11 +78,13 @@ TOPIC = Topic("forwarding", "Max-Forwards, Via, Date, forwarding fields", [
         answered("date-kept-in-lower-case", ok("date: Thu, 01 Jan 2026 00:00:00 GMT"), Says(200, "ok", has={"Date": "Thu, 01 Jan 2026 00:00:00 GMT"})),
         answered("date-named-in-connection", ok("Date: Thu, 01 Jan 2026 00:00:00 GMT", "Connection: date"), Says(200, "ok", has={"Date": ANY})),
     ], why="An answer without a time can't be aged by caches behind us."),
-    Rule("answers of our own have a Date, say who refused and why, and are complete", "9110 6.6.1, 9209 2", MUST, "Date, Content-Length, Content-Type, Proxy-Status, X-Request-Id", [
+    Rule("answers of our own have a Date, say who refused and why, and are complete", "9110 6.6.1, 9209 2", MUST,
+         "Date, Content-Length, Content-Type, Proxy-Status, X-Request-Id", [
         refused("own-answer", head("GET /x HTTP/1.1"), has={"Date": DATE, "Content-Length": ANY, "Content-Type": ANY, "Connection": "close"}),
         refused("own-answer-says-who", head("GET /x HTTP/1.1"), has={"Proxy-Status": re.compile(r"teal; error=http_request_error; .*"), "X-Request-Id": ANY}),
         refused("own-answer-to-head", head("HEAD /x HTTP/1.1", "Host: a", "Expect: x"), 417, after=OPEN, to_head=True, body="", has={"Content-Length": ANY}),
-        case("own-answer-for-backend", get(), "garbage\r\n\r\n", [Says(502, has={"Date": DATE, "Proxy-Status": re.compile(r"teal; error=http_protocol_error; .*")})]),
+        case("own-answer-for-backend", get(), "garbage\r\n\r\n", [Says(502, has={"Date": DATE,
+             "Proxy-Status": re.compile(r"teal; error=http_protocol_error; .*")})]),
     ], why="Whoever looks for a fault needs to know which hop answered, and why."),
     Rule("what a stranger says of where a request came from is not believed", "7239 8.1", OURS, "X-Forwarded-* replaced, Forwarded removed", [
         passed("forwarded-for", get(), has={"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "a"}),
@@ -92,8 +95,10 @@ TOPIC = Topic("forwarding", "Max-Forwards, Via, Date, forwarding fields", [
     ], why="HAProxy and nginx pass on what they were not told to replace."),
     Rule("what a trusted proxy says of it is", "7239 4", OURS, "X-Forwarded-For and Forwarded appended to, the others kept", [
         passed("forwarded-for-appended", get("X-Forwarded-For: 192.0.2.1"), has={"X-Forwarded-For": "192.0.2.1, 127.0.0.2"}, source=TRUSTED),
-        passed("forwarded-for-lines-joined", get("X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.2"), has={"X-Forwarded-For": "192.0.2.1, 192.0.2.2, 127.0.0.2"}, source=TRUSTED),
-        passed("forwarded-proto-kept", get("X-Forwarded-Proto: https", "X-Forwarded-Host: b"), has={"X-Forwarded-Proto": "https", "X-Forwarded-Host": "b"}, source=TRUSTED),
+        passed("forwarded-for-lines-joined", get("X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.2"),
+             has={"X-Forwarded-For": "192.0.2.1, 192.0.2.2, 127.0.0.2"}, source=TRUSTED),
+        passed("forwarded-proto-kept", get("X-Forwarded-Proto: https", "X-Forwarded-Host: b"), has={"X-Forwarded-Proto": "https", "X-Forwarded-Host": "b"},
+             source=TRUSTED),
         passed("forwarded-appended", get("Forwarded: for=192.0.2.1"), has={"Forwarded": "for=192.0.2.1, for=127.0.0.2"}, source=TRUSTED),
     ], why="HAProxy and nginx add nothing that they were not told to add."),
     Rule("every request has an id", "9110 5.1", OURS, "X-Request-Id: a valid one is kept, else one is made", [

@@ -131,8 +131,11 @@ TOPIC = Topic("lengths", "Length of a request's body", [
         passed("coding-on-get", get("Transfer-Encoding: chunked") + BODY, body="hi"),
         passed("coding-named-in-connection", coding("chunked", "Connection: transfer-encoding") + BODY, body="hi"),
     ], why="Empty members of a list mean nothing and are to be skipped."),
-    Rule("a request that ends before its body does is incomplete, and never passes as complete", "9112 8", MUST, "the backend sees it cut; 400 to a client that still reads", [
+    Rule("a request that ends before its body does is incomplete, and never passes as complete", "9112 8", MUST,
+         "the backend sees it cut; 400 to a client that still reads", [
         case("incomplete-length", [length("10") + "hello", FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),
+        case("incomplete-length-huge", [length("4611686018427387904") + "hello", FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),
+        case("incomplete-chunk-huge", [coding("chunked") + "7ffffffffffffff\r\nhello", FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),
         case("incomplete-length-no-byte", [length("10"), FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),
         case("incomplete-chunk", [coding("chunked") + "5\r\nhe", FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),
         case("incomplete-without-last-chunk", [coding("chunked") + "5\r\nhello\r\n", FIN], answers=[Says(400)], requests=UNFINISHED, after=CLOSED),

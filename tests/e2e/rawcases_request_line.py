@@ -101,7 +101,8 @@ TOPIC = Topic("request-line", "Request line and target", [
         refused("target-backslash", f"GET \\x HTTP/1.1\r\n{H}\r\n\r\n"),
         refused("target-dot", f"GET .. HTTP/1.1\r\n{H}\r\n\r\n"),
     ], why="Only http and https are routed here; another scheme's path is no path of ours."),
-    Rule("the absolute form is accepted, and its authority is the Host", "9112 3.2.2", MUST, "sent on in origin form, Host from the target, the one received ignored", [
+    Rule("the absolute form is accepted, and its authority is the Host", "9112 3.2.2", MUST,
+         "sent on in origin form, Host from the target, the one received ignored", [
         passed("absolute", get(target="http://b/y?z"), "GET /y?z HTTP/1.1", has={"Host": "b"}),
         passed("absolute-same-host", get(target="http://a/y"), "GET /y HTTP/1.1", has={"Host": "a"}),
         passed("absolute-with-port", get(target="http://b:8080/y"), "GET /y HTTP/1.1", has={"Host": "b:8080"}),

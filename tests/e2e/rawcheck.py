@@ -173,6 +173,7 @@ def run(case, port, backend, cut_request=rawpeer.whole, cut_answer=rawpeer.whole
     """Raises Differs."""
     backend.begin(case.scripts, cut_answer)
     client = rawpeer.Client(port, case.source)
+    client.reader.heard = backend.seen.set
     try:
         client.play(case.send, cut_request)
         read_answers(client, case)

@@ -4,11 +4,12 @@ Both follow steps: bytes to send, and the marks below. Neither repairs anything:
 The backend plays the script that was set for the case; requests for /after/NAME it answers with NAME, whatever the script.
 """
 import enum
-import re
 import socket
 import struct
 import threading
 import time
+
+from rawmessage import Answer, Malformed, Reader, Request, visible
 
 PATIENCE_S = 10.0  # until something that must come is given up; long, as machines are busy
 SHORT_S = 0.002  # between two pieces that are to arrive apart
@@ -24,10 +25,11 @@ class Step(enum.Enum):
     AWAIT = "a client's: go on when an answer has come, interim or final"
     HEAD = "a backend's: begin when the request's head is there; scripts without it begin with BODY"
     BODY = "a backend's: go on when all of the request is there"
+    SEEN = "a backend's: go on when the client has got something"
     ECHO = "a backend's: send back what comes, until there is no more"
 
 
-FIN, CLOSE, RESET, AWAIT, HEAD, BODY, ECHO = Step
+FIN, CLOSE, RESET, AWAIT, HEAD, BODY, SEEN, ECHO = Step
 
 
 class Pause(float):
@@ -35,154 +37,6 @@ class Pause(float):
 
 
 PAUSE = Pause(0.03)
-
-
-class Malformed(Exception):
-    """Bytes that are no HTTP/1.1 message."""
-
-
-# ---- messages ----
-
-
-def visible(data):
-    """Bytes as text that a table can hold."""
-    return repr(data.decode("latin-1"))[1:-1] or "nothing"
-
-
-
-TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
-VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
-REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP/1\.([01])\Z")
-STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9]) ([\t\x20-\x7e\x80-\xff]*)\Z")
-CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]+)([ \t]*;.*)?\Z")
-
-
-class Message:
-    """One request or answer as it came. `complete` is false when the peer ended before the message did."""
-
-    def __init__(self, line, fields, raw):
-        self.line, self.fields, self.raw = line, fields, raw
-        self.body, self.trailers, self.complete, self.framing = b"", [], True, "none"
-
-    def values(self, name):
-        return [value for known, value in self.fields if known.lower() == name.lower().encode()]
-
-    def has_token(self, name, token):
-        return any(member.strip().lower() == token for value in self.values(name) for member in value.split(b","))
-
-
-class Request(Message):
-    def __init__(self, line, fields, raw):
-        super().__init__(line, fields, raw)
-        matched = REQUEST_LINE.match(line)
-        if not matched:
-            raise Malformed(visible(line))
-        self.method, self.target = matched[1].decode(), matched[2].decode()
-
-
-class Answer(Message):
-    def __init__(self, line, fields, raw):
-        super().__init__(line, fields, raw)
-        matched = STATUS_LINE.match(line)
-        if not matched:
-            raise Malformed(visible(line))
-        self.minor, self.status, self.reason = int(matched[1]), int(matched[2]), matched[3].decode("latin-1")
-
-
-class Reader:
-    """The bytes of one socket, cut into messages."""
-
-    def __init__(self, sock):
-        self.sock, self.buffer, self.ended, self.was_reset = sock, b"", False, False
-
-    def more(self):
-        """False at the end."""
-        if self.ended:
-            return False
-        try:
-            got = self.sock.recv(65536)
-        except ConnectionError:
-            got, self.was_reset = b"", True
-        self.buffer += got
-        self.ended = not got
-        return bool(got)
-
-    def line(self):
-        """One line without its CRLF; None when the end came before its."""
-        while b"\n" not in self.buffer:
-            if not self.more():
-                return None
-        line, self.buffer = self.buffer.split(b"\n", 1)
-        if not line.endswith(b"\r") or b"\r" in line[:-1]:
-            raise Malformed(visible(line))
-        return line[:-1]
-
-    def field_lines(self):
-        """(name, value) pairs up to the empty line; None when the end came before it."""
-        fields = []
-        while (line := self.line()) != b"":
-            if line is None:
-                return None
-            name, colon, value = line.partition(b":")
-            if not colon or not TOKEN.match(name) or not VALUE.match(value):
-                raise Malformed(visible(line))
-            fields.append((name, value.strip(b" \t")))
-        return fields
-
-    def head(self, kind):
-        """The next head; None when there is none, or only a part of one."""
-        if not self.buffer and not self.more():
-            return None
-        line = self.line()
-        fields = self.field_lines() if line is not None else None
-        if fields is None:
-            return None
-        return kind(line, fields, b"\r\n".join([line, *(name + b": " + value for name, value in fields), b"", b""]))
-
-    def body(self, message, to_the_end=False):
-        """Reads the body into the message. `to_the_end`: without a length it ends with the connection."""
-        codings, lengths = message.values("Transfer-Encoding"), message.values("Content-Length")
-        if len(codings) + len(lengths) > 1 or (codings and codings[0].lower() != b"chunked") or (lengths and not lengths[0].isdigit()):
-            raise Malformed(visible(b", ".join(codings + lengths)) + " as length")
-        if codings:
-            message.framing = "chunked"
-            self.chunks(message)
-        elif lengths:
-            message.framing = "length"
-            message.body = self.take(int(lengths[0]))
-            message.complete = len(message.body) == int(lengths[0])
-        elif to_the_end:
-            message.framing = "close"
-            while self.more():
-                pass
-            message.body, self.buffer = self.buffer, b""
-            message.complete = not self.was_reset
-        return message
-
-    def take(self, length):
-        while len(self.buffer) < length and self.more():
-            pass
-        taken, self.buffer = self.buffer[:length], self.buffer[length:]
-        return taken
-
-    def chunks(self, message):
-        message.complete = False
-        while (line := self.line()) is not None:
-            matched = CHUNK_LINE.match(line)
-            if not matched:
-                raise Malformed(visible(line))
-            size = int(matched[1], 16)
-            if size == 0:
-                trailers = self.field_lines()
-                message.complete, message.trailers = trailers is not None, trailers or []
-                break
-            data = self.take(size)
-            message.body += data
-            end = self.take(2) if len(data) == size else b""
-            if end not in (b"", b"\r", b"\r\n"):
-                raise Malformed(visible(end))
-        if not message.complete:
-            self.buffer = b""
 
 
 # ---- sending ----
@@ -278,7 +132,10 @@ class Client:
         return not self.reader.buffer
 
     def close(self):
-        self.sock.close()
+        """By a reset: thousands of connections that end by FIN would use up the machine's ports for a minute."""
+        if self.sock.fileno() >= 0:
+            end_by_reset(self.sock)
+            self.sock.close()
 
 
 class Backend:
@@ -290,6 +147,7 @@ class Backend:
         self.address = f"127.0.0.1:{self.port}"
         self.changed = threading.Condition()
         self.connections, self.busy = [], 0
+        self.seen = threading.Event()  # set by whoever plays the client
         self.begin([], whole)
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()
@@ -302,6 +160,7 @@ class Backend:
         with self.changed:
             self.scripts, self.cut = scripts, cut
             self.requests, self.faults = [], []
+        self.seen.clear()
 
     def settle(self, seconds=PATIENCE_S):
         """Waits until no request is half read and no script half played."""
@@ -390,6 +249,8 @@ class Backend:
                 reader.body(request)
                 if not request.complete:
                     return False
+            elif step == SEEN:
+                self.seen.wait(PATIENCE_S)
             elif step == ECHO:
                 self._echo(sock, reader)
                 return False
