@@ -75,8 +75,10 @@ void account_open(struct account *account, const struct party *client, bool anno
 			return;
 		set_address(account, &header.source, address);
 		at = header.length;
+		account->more = true; /* a 408 to one who says nothing more */
 	}
 	while (at < said->length && account->count < ACCOUNT_REQUESTS_MAX) {
+		account->more = false;
 		enum fail fail;
 		if (head_parse_request(said->at + at, said->length - at, 0, limits, &head, &fail) != HEAD_DONE) {
 			account->more = true;
