@@ -79,14 +79,18 @@ def by_byte(data):
     return [(data[i : i + 1], 0) for i in range(len(data))]
 
 
+def in_two(data, point):
+    return [(data[:point], SHORT_S), (data[point:], 0)] if 0 < point < len(data) else whole(data)
+
+
 def at(share):
     """Cuts in two, at this share of the bytes."""
+    return lambda data: in_two(data, max(int(len(data) * share), 1))
 
-    def cut(data):
-        point = min(max(int(len(data) * share), 1), len(data))
-        return [(data[:point], SHORT_S), (data[point:], 0)] if point < len(data) else whole(data)
 
-    return cut
+def behind(count):
+    """Cuts in two, behind so many bytes."""
+    return lambda data: in_two(data, count)
 
 
 class Client:

@@ -1,6 +1,6 @@
 """HTTP/1.1 to the letter: raw bytes from a client, raw bytes from a backend, and what each must get (rawcases_*.py; the table is docs/http.md).
 
-Every case runs with its messages whole, and once more with those of either side sent byte by byte and cut in two at several places.
+Every case runs with its messages whole, and again with those of either side sent byte by byte and cut in two at several places; some are cut behind every byte.
 """
 import pytest
 
@@ -11,6 +11,9 @@ import rawtable
 
 CUTS = (0.03, 0.2, 0.45, 0.7, 0.97)
 LONG = 2000  # what is longer is not sent byte by byte
+EVERY_BYTE = ("chunks-then-get", "trailers", "extension-quoted", "trailer-forbidden-second", "expect-and-pipelined", "named-list", "hops-zero-trace", "both-lengths", "fold-space",
+              "pipeline-posts", "pipeline-bad-third", "pipeline-mixed-lengths", "upgrade-in-list", "upgrade-bytes-with-the-request", "interim-several", "interim-with-coding",
+              "answer-trailers", "answer-chunked-extensions-to-1.0", "answer-until-close", "answer-fold", "cut-last-chunk-line", "surplus-behind-chunks")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,19 @@ def test_answer_in_pieces(raw, name):
     case = rawall.CASES[name]
     for cut in pieces(step for script in case.scripts for step in script):
         rawcheck.run(case, *raw, cut_answer=cut)
+
+
+def longest(sent):
+    return max((len(step) for step in sent if isinstance(step, bytes)), default=0)
+
+
+@pytest.mark.parametrize("name", EVERY_BYTE)
+def test_cut_behind_every_byte(raw, name):
+    case = rawall.CASES[name]
+    for count in range(1, longest(case.send)):
+        rawcheck.run(case, *raw, cut_request=rawpeer.behind(count))
+    for count in range(1, longest(step for script in case.scripts for step in script)):
+        rawcheck.run(case, *raw, cut_answer=rawpeer.behind(count))
 
 
 def test_table():
