@@ -10,21 +10,18 @@ SAME = "same"
 
 INTRO = """# HTTP/1.1
 
-How teal reads and passes messages as an HTTP/1.1 intermediary (a gateway, in the words of RFC 9110), both directions. One row is one rule: what the RFC says,
-what teal does, and the cases that show it.
-A case is raw bytes from a client and raw bytes from a backend,
-with what each must get (`tests/e2e/rawcases_*.py`). `tests/e2e/test_raw.py` runs {cases} of them: whole, byte by byte, and cut in two at several places,
-in either direction.
-After each case a normal request on the same client connection, where that is open,
-and one on another must get their own answers; so no case leaves anything out of step.
+How teal reads and passes messages as an HTTP/1.1 intermediary (a gateway, in the words of RFC 9110), in both directions.
+One row is one rule: what the RFC says, what teal does, and the cases that show it.
+A case is raw bytes from a client and raw bytes from a backend, with what each must get (`tests/e2e/rawcases_*.py`).
+`tests/e2e/test_raw.py` runs {cases} of them: whole, byte by byte, and cut in two at several places (some behind every byte), in either direction.
+After each case a normal request on the same client connection, where that is open, and one on another must get their own answers; so no case leaves anything out of step.
 
-The principle: **what is ambiguous is refused (400 or 502, and close),
-never repaired and passed on.** Where an RFC lets a recipient choose between refusing and repairing, teal refuses, but for what is common and has one meaning.
+The principle: **what is ambiguous is refused (400 or 502, and close), never repaired and passed on.**
+Where an RFC lets a recipient choose between refusing and repairing, teal refuses, but for what is common and has one meaning.
+
 Sections are of RFC 9110 and 9112 where they begin so, else of the RFC that is named. The level is that of the RFC; *ours* is where it leaves the matter open.
-
-The last two columns are what Debian 12's haproxy 2.6 and nginx 1.22 do with the same cases,
-with connections to the backend kept alive and otherwise as they come (`script/http-table`). *same* is: as teal,
-in every case of the row; else the first case in which they differ, by what was seen, and in how many.
+The last two columns are what Debian 12's haproxy 2.6 and nginx 1.22 do with the same cases, with connections to the backend kept alive and otherwise as they come (`script/http-table`).
+*same* is: as teal, in every case of the row; else the first case in which they differ, by what was seen, and in how many.
 They are not marks: much of what differs is allowed. Where both differ, the row says why teal does as it does.
 """
 
