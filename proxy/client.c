@@ -91,11 +91,20 @@ static void refuse_head(struct client *client, enum fail fail)
 	exchange_begin_bad(client, fail);
 }
 
-/* The peer's FIN, after `kept` bytes of a head: none of a request is still a good end. */
-static void on_end(struct client *client, size_t kept)
+static bool is_blank(const char *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (bytes[i] != '\r' && bytes[i] != '\n')
+			return false;
+	}
+	return true;
+}
+
+/* The peer's FIN, after these bytes of a head: none of a request is still a good end, and so are empty lines, which some send behind a body. */
+static void on_end(struct client *client, const char *bytes, size_t length)
 {
 	client->half_closed = true;
-	if (kept > 0)
+	if (!is_blank(bytes, length))
 		refuse_head(client, FAIL_request_incomplete);
 	else
 		client_close(client, false);
@@ -114,7 +123,7 @@ static void take_head(struct client *client, char *bytes, size_t length, size_t 
 	switch (head_parse_request(bytes, length, scanned, &worker->head_limits, &worker->head, &fail)) {
 	case HEAD_MORE:
 		if (client->half_closed)
-			on_end(client, length);
+			on_end(client, bytes, length);
 		else
 			keep_head(client, bytes, length);
 		break;
@@ -165,7 +174,7 @@ static void read_head(struct client *client)
 	} else if (client->announced && kept > 0) {
 		client_refuse_announcement(client);
 	} else {
-		on_end(client, kept);
+		on_end(client, worker->buffer, kept);
 	}
 }
 
@@ -296,7 +305,8 @@ static void on_free(struct conn *conn)
 	free(client_of(conn));
 }
 
-const struct conn_handler client_handler = {on_ready, on_deadline, on_free};
+/* A new request must not be given to an idle backend connection whose end, or whose stray bytes, came in the same pass. */
+const struct conn_handler client_handler = {true, on_ready, on_deadline, on_free};
 
 /* ---- the worker's end ---- */
 

@@ -23,7 +23,10 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 		conn->writable = true;
 	if (what & EV_CLOSED)
 		conn->readable = conn->hangup = true;
-	conn->handler->on_ready(conn);
+	if (conn->handler->later)
+		conn_queue(conn);
+	else
+		conn->handler->on_ready(conn);
 }
 
 bool conn_open(struct conn *conn, struct worker *worker, int fd, const struct conn_handler *handler)

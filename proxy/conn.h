@@ -18,8 +18,10 @@
 struct worker;
 struct conn;
 
-/* What the owner of a connection does. on_ready: an event came, or the connection asked for another turn by conn_queue. */
+/* What the owner of a connection does. on_ready: an event came, or the connection asked for another turn by conn_queue. `later`: events wait for the
+ * ready list, so that in each pass the others' are seen first. */
 struct conn_handler {
+	bool later;
 	void (*on_ready)(struct conn *conn);
 	void (*on_deadline)(struct conn *conn, enum deadline_kind kind);
 	void (*on_free)(struct conn *conn); /* the last act: give the memory back */

@@ -112,7 +112,7 @@ static void on_free(struct conn *conn)
 	free(upstream);
 }
 
-static const struct conn_handler handler = {on_ready, on_deadline, on_free};
+static const struct conn_handler handler = {false, on_ready, on_deadline, on_free};
 
 /* A socket that is connected or on its way; -1 with *fail. */
 static int start_connecting(const struct addr *addr, bool *connecting, enum fail *fail)
