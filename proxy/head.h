@@ -54,7 +54,7 @@ struct head_field {
 
 enum method { METHOD_other, METHOD_get, METHOD_head, METHOD_post, METHOD_put, METHOD_delete, METHOD_patch, METHOD_options, METHOD_trace, METHOD_connect };
 
-#define HEAD_FIELDS_MAX 256 /* hard upper bound of limits.headers */
+#define HEAD_FIELDS_MAX 272 /* the upper bound of limits.headers, and 16 for what fields.c adds: a head that it wrote is read again */
 
 struct head {
 	/* request */

@@ -363,6 +363,31 @@ static void test_unannounced(void **state)
 	assert_int_equal(atomic_load(&actor_heard), 0);
 }
 
+/* ---- fields ---- */
+
+static void switch_protocols(int fd)
+{
+	if (actor_hear_head(fd))
+		actor_say(fd, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+	actor_hear_all(fd);
+}
+
+/* What is added to a head of as many fields as any configuration allows must not make it unreadable when its answer comes. */
+static void test_as_many_fields_as_can_be(void **state)
+{
+	(void)state;
+	stage.globals.headers = 256;
+	actor_play(&stage, switch_protocols);
+	int fd = stage_connect(&stage);
+	stage_send(fd, "GET /a HTTP/1.1\r\nHost: shop.example\r\nConnection: upgrade\r\nUpgrade: echo\r\n");
+	for (unsigned i = 3; i < 256; i++)
+		stage_send(fd, "A: b\r\n");
+	stage_send(fd, "\r\n");
+	assert_int_equal(read_answer(fd), 101);
+	assert_int_equal(read_counters().fails[FAIL_answer_upgrade], 0);
+	stage_close_client(fd);
+}
+
 #define flow_test(name) cmocka_unit_test_setup_teardown(name, open_stage, close_stage)
 
 int main(void)
@@ -381,6 +406,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_announced_client, open_announced, close_stage),
 		cmocka_unit_test_setup_teardown(test_announced_clients_are_counted, open_announced, close_stage),
 		cmocka_unit_test_setup_teardown(test_unannounced, open_announced, close_stage),
+		flow_test(test_as_many_fields_as_can_be),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
