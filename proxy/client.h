@@ -10,6 +10,7 @@
 #include "proxy/fail.h"
 
 struct exchange;
+struct upstream;
 struct worker;
 
 enum client_step {
@@ -23,7 +24,7 @@ struct client {
 	struct conn conn;               /* first */
 	struct client *previous, *next; /* the worker's list */
 	struct exchange *exchange;
-	uint64_t id; /* never the same twice with one worker; from 1 on */
+	struct upstream *owned; /* idle backend connections that began with its address: the pool's list of them, freshest first */
 	enum client_step step;
 	bool announced;   /* a PROXY protocol header still has to come */
 	bool trusted;     /* the peer is a trusted proxy */

@@ -6,6 +6,7 @@
 
 #include "proxy/client.h"
 #include "proxy/listener.h"
+#include "proxy/pool.h"
 #include "proxy/proxyproto.h"
 #include "proxy/quota.h"
 #include "proxy/worker.h"
@@ -42,6 +43,7 @@ static void unlink_client(struct client *client)
 void client_close(struct client *client, bool reset)
 {
 	assert(!client->exchange);
+	pool_close_owned(client);
 	unlink_client(client);
 	conn_close(&client->conn, reset);
 }
@@ -99,7 +101,6 @@ bool client_open(struct worker *worker, int fd, unsigned index, bool announced, 
 		close(fd);
 		return false;
 	}
-	client->id = ++worker->client_count;
 	client->listener = (uint8_t)index;
 	client->announced = announced;
 	client->quota_slot = slot;

@@ -242,9 +242,9 @@ static enum proxyproto_version announcement_of(const struct exchange *exchange)
 }
 
 /* A connection that began with a client's address carries that client's requests alone. */
-static uint64_t owner_of(const struct exchange *exchange)
+static struct client *owner_of(const struct exchange *exchange)
 {
-	return announcement_of(exchange) == PROXYPROTO_NONE ? 0 : exchange->client->id;
+	return announcement_of(exchange) == PROXYPROTO_NONE ? NULL : exchange->client;
 }
 
 void exchange_attempt(struct exchange *exchange)
@@ -291,7 +291,7 @@ void exchange_on_connected(struct exchange *exchange)
 	struct iovec parts[2] = {{announcement, 0}, {exchange->held, exchange->held_length}};
 	size_t written;
 	exchange->step = EXCHANGE_SENDING;
-	if (exchange->upstream->owner != 0 && !exchange->upstream->used)
+	if (exchange->upstream->owner && !exchange->upstream->used)
 		parts[0].iov_len = write_announcement(exchange, announcement);
 	bool announces = parts[0].iov_len > 0;
 	enum conn_send sent = conn_send(conn, announces ? parts : parts + 1, announces ? 2 : 1, &written);

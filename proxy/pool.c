@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "proxy/client.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -57,6 +58,20 @@ static void link_freshest(struct backend_lane *lane, struct upstream *upstream)
 		lane->idle_oldest = upstream;
 	lane->idle = upstream;
 	lane->idle_count++;
+	if (!upstream->owner)
+		return;
+	upstream->next_owned = upstream->owner->owned;
+	upstream->owner->owned = upstream;
+}
+
+/* Few: one for each backend that served the client lately. */
+static void disown(struct upstream *upstream)
+{
+	struct upstream **link = &upstream->owner->owned;
+	while (*link != upstream)
+		link = &(*link)->next_owned;
+	*link = upstream->next_owned;
+	upstream->next_owned = NULL;
 }
 
 static void unlink_idle(struct backend_lane *lane, struct upstream *upstream)
@@ -71,6 +86,8 @@ static void unlink_idle(struct backend_lane *lane, struct upstream *upstream)
 		lane->idle_oldest = upstream->newer;
 	upstream->newer = upstream->older = NULL;
 	lane->idle_count--;
+	if (upstream->owner)
+		disown(upstream);
 }
 
 void pool_forget(struct upstream *upstream)
@@ -79,19 +96,16 @@ void pool_forget(struct upstream *upstream)
 		unlink_idle(upstream->lane, upstream);
 }
 
-#define OWNED_LOOKS_MAX 64u
-
-/* The freshest one that may carry the client's requests. */
-static struct upstream *find_owned(const struct backend_lane *lane, uint64_t owner)
+/* The freshest one that may carry the owner's requests, or those of anybody: where connections have owners, it is only after a reload that others lie among them. */
+static struct upstream *find_owned(const struct backend_lane *lane, const struct client *owner)
 {
-	struct upstream *upstream = lane->idle;
-	for (unsigned looks = 0; upstream && upstream->owner != owner; upstream = upstream->older)
-		if (++looks == OWNED_LOOKS_MAX)
-			return NULL;
+	struct upstream *upstream = owner ? owner->owned : lane->idle;
+	while (upstream && (upstream->owner != owner || upstream->lane != lane))
+		upstream = owner ? upstream->next_owned : upstream->older;
 	return upstream;
 }
 
-struct upstream *pool_take(struct worker *worker, struct backend *backend, struct exchange *exchange, uint64_t owner, bool repeatable)
+struct upstream *pool_take(struct worker *worker, struct backend *backend, struct exchange *exchange, struct client *owner, bool repeatable)
 {
 	struct backend_lane *lane = &backend->lanes[worker->index];
 	uint64_t now_ms = worker_now_ms(worker);
@@ -230,4 +244,10 @@ void pool_close_all(struct worker *worker)
 {
 	for (struct backend_lane *lane = worker->lanes; lane; lane = lane->next)
 		close_idle(lane);
+}
+
+void pool_close_owned(struct client *client)
+{
+	while (client->owned)
+		upstream_close(client->owned);
 }

@@ -11,14 +11,15 @@
 
 struct backend;
 struct backend_lane;
+struct client;
 struct deadline;
 struct exchange;
 struct upstream;
 struct worker;
 
-/* The freshest idle connection of this owner (0: of nobody), taken out of the pool for an exchange; NULL when there is none fit. `repeatable`: the request may be sent again if this one
+/* The freshest idle connection of this owner (NULL: of nobody), taken out of the pool for an exchange; NULL when there is none fit. `repeatable`: the request may be sent again if this one
  * proves stale. */
-struct upstream *pool_take(struct worker *worker, struct backend *backend, struct exchange *exchange, uint64_t owner, bool repeatable);
+struct upstream *pool_take(struct worker *worker, struct backend *backend, struct exchange *exchange, struct client *owner, bool repeatable);
 /* Puts a connection back after an exchange; closes it when it can't be used again. */
 void pool_give(struct upstream *upstream);
 /* The backend said `Keep-Alive: timeout=SECONDS`. */
@@ -38,5 +39,7 @@ void pool_unlist(struct worker *worker, struct backend_lane *lane);
 /* After a new table: closes the idle connections of retired and cold backends. */
 void pool_sweep(struct worker *worker);
 void pool_close_all(struct worker *worker);
+/* The client goes: nobody else may use them. */
+void pool_close_owned(struct client *client);
 
 #endif

@@ -9,6 +9,7 @@
 #include "proxy/conn.h"
 #include "proxy/fail.h"
 
+struct client;
 struct exchange;
 
 struct upstream {
@@ -18,7 +19,8 @@ struct upstream {
 	struct exchange *exchange; /* NULL: idle in the pool */
 	struct upstream *newer, *older;
 	uint64_t idle_since_ms, rested_ms; /* when it was given back; how long it was idle before the present exchange */
-	uint64_t owner;                    /* the id of the one client whose requests it may carry; 0: any */
+	struct client *owner;              /* the one whose requests it may carry, and who outlives it; NULL: any */
+	struct upstream *next_owned;       /* of the idle ones, the same owner's */
 	bool warm;                         /* was kept beyond the usual age, for traffic that may come back */
 	bool connecting;
 	bool used;     /* has carried an exchange before the present one */

@@ -71,7 +71,6 @@ struct worker {
 	unsigned listener_count;
 	struct worker_access access;
 	struct worker_counters counters;
-	uint64_t client_count;                  /* ever opened */
 	char id[WORKER_ID_LENGTH];              /* of the next request */
 	uint64_t wall_offset_us, wall_known_us; /* wall clock minus monotonic; when it was read */
 	uint64_t date_s;                        /* the second that `date` tells */

@@ -317,6 +317,7 @@ static struct table *make_table(struct stage *stage, enum color live)
 		spec.colors[color].version = color == COLOR_BLUE ? "v1" : "v2";
 		spec.colors[color].members = members[color];
 		spec.colors[color].cut_requests_before = spec.colors[color].cut_tunnels_before = stage->cut_before;
+		spec.colors[color].announce = stage->announce;
 		spec.colors[color].closing = color == COLOR_BLUE ? stage->closing : (struct table_closing){0};
 		for (unsigned i = 0; i < stage->backend_count; i++) {
 			if (strcmp(stage->backends[i].color, color_name((enum color)color)) == 0)

@@ -38,8 +38,9 @@ struct stage {
 	unsigned backend_count;
 	struct table_globals globals;
 	unsigned workers;
-	uint64_t cut_before;          /* of both colors, requests and tunnels */
-	struct table_closing closing; /* of blue */
+	uint64_t cut_before;              /* of both colors, requests and tunnels */
+	struct table_closing closing;     /* of blue */
+	enum proxyproto_version announce; /* to the backends */
 	struct addr at;
 };
 

@@ -363,6 +363,37 @@ static void test_unannounced(void **state)
 	assert_int_equal(atomic_load(&actor_heard), 0);
 }
 
+static void wait_for_visits(struct stage_backend *backend, unsigned visits)
+{
+	for (int i = 0; i < 150 && atomic_load(&backend->visits) > visits; i++)
+		actor_wait_ms(20);
+	assert_int_equal(atomic_load(&backend->visits), visits);
+}
+
+/* To backends that are told who the client is, each of many clients has a connection of its own: found again however many others were used since, and gone with the client. */
+static void test_connections_that_belong_to_clients(void **state)
+{
+	(void)state;
+	enum { COUNT = 90 };
+	int fds[COUNT];
+	stage.announce = PROXYPROTO_V1;
+	struct stage_backend *backend = actor_play(&stage, say_forwarded_for);
+	for (int i = 0; i < COUNT; i++)
+		fds[i] = stage_connect(&stage);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < COUNT; i++) {
+			stage_send(fds[i], GET);
+			assert_int_equal(read_answer(fds[i]), 200);
+		}
+	}
+	assert_int_equal(atomic_load(&backend->connections), COUNT);
+	for (int i = 1; i < COUNT; i++)
+		stage_close_client(fds[i]);
+	wait_for_visits(backend, 1);
+	stage_close_client(fds[0]);
+	wait_for_visits(backend, 0);
+}
+
 /* ---- fields ---- */
 
 static void switch_protocols(int fd)
@@ -406,6 +437,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_announced_client, open_announced, close_stage),
 		cmocka_unit_test_setup_teardown(test_announced_clients_are_counted, open_announced, close_stage),
 		cmocka_unit_test_setup_teardown(test_unannounced, open_announced, close_stage),
+		flow_test(test_connections_that_belong_to_clients),
 		flow_test(test_as_many_fields_as_can_be),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
