@@ -6,7 +6,6 @@ The clients of rough.py, and beside them the strict client: pipelined, and with 
 usage: script/mixed [SECONDS]     (with each build; default 600)
 """
 import asyncio
-import json
 import random
 import statistics
 import threading
@@ -17,6 +16,7 @@ import proof
 import rough
 
 SAMPLE_S = 5
+WARM_SWITCHES = 800  # before the run: SQLite's cache of the history grows to its limit of some 2 MiB with the first of them
 WARM_SHARE = 0.25    # of the run, in which memory may grow: pools, buffers and tables come to their size
 GROWTH_KIB = 1024    # between the medians of the first and the last fifth after that
 GROWTH_SHARE = 0.03
@@ -32,12 +32,10 @@ class Switching:
         self.thread.start()
 
     def go_on(self):
-        live = "blue"
         while not self.ended.wait(1):
-            other = {"blue": "green", "green": "blue"}[live]
-            result = self.teal.run("switch", other, "--no-wait", "--bake", "0s", "--json")
+            result = self.teal.run("switch", "--no-wait", "--bake", "0s", "--json")
             if result.code == 0:
-                self.count, live = self.count + 1, other
+                self.count += 1
             elif result.code == 3:
                 self.waited += 1  # requests of the switch before are still on their way
             else:
@@ -49,20 +47,31 @@ class Switching:
         return {"count": self.count, "refused_while_draining": self.waited, "bad": self.bad}
 
 
+def warm_up(teal, count):
+    """So many switches without load, no faster than the history is written."""
+    for number in range(count):
+        status, document = teal.api("POST", "/v1/services/shop/switch", {"to": ("green", "blue")[number % 2], "bake_s": 0})
+        if status != 202:
+            raise rig.Fault(f"a switch of the warm-up: {status} {document}")
+        teal.deployment(document["deployment"])
+        time.sleep(0.05)
+
+
 def flatness(samples):
     """What the memory did after the warm-up. KiB."""
     warm = [one for one in samples if one[0] >= samples[-1][0] * WARM_SHARE]
     fifth = max(1, len(warm) // 5)
     first, last = (statistics.median(kib for _, kib in part) for part in (warm[:fifth], warm[-fifth:]))
-    return {"samples": len(samples), "first_kib": first, "last_kib": last, "most_kib": max(kib for _, kib in samples), "kib_per_minute": round(proof.slope(warm), 1)}
+    return {"samples": [(round(at), kib) for at, kib in samples], "first_kib": first, "last_kib": last, "most_kib": max(kib for _, kib in samples), "kib_per_minute": round(proof.slope(warm), 1)}
 
 
-def run(binary, seconds, clients=24, rest_s=0.03, rate=400, seed=None, say=lambda text: None):
+def run(binary, seconds, clients=24, rest_s=0.03, rate=400, seed=None, warm_switches=0, say=lambda text: None):
     seed = random.randrange(1 << 32) if seed is None else seed
     backends = [rig.Small(color, version, "--vary", "--body", "20000") for color, version in (("blue", "1"), ("blue", "1"), ("green", "2"), ("green", "2"))]
     teal, helpers, memory, switching = rig.Teal(rig.colors(backends[:2], backends[2:]), binary=binary), list(backends), None, None
     try:
         teal.start()
+        warm_up(teal, warm_switches)
         for how in (("--pipeline", "--connections", 8, "--rate", rate), ("--fresh", "--connections", 4, "--rate", rate / 4)):
             helpers.append(rig.Strict(teal.port, *how, "--seconds", seconds + 300, "--methods", "get,post,head", "--body-max", 20000, "--timeout", 30))
         memory, switching = proof.Memory(teal.process.pid, SAMPLE_S), Switching(teal)
@@ -110,7 +119,8 @@ def main():
     arguments = parser.parse_args()
     results, faults, lines = {}, {}, []
     for name in arguments.builds.split(","):
-        results[name] = run(str(rig.BUILD.parent / name / "teal"), arguments.seconds, seed=arguments.seed, say=proof.say)
+        binary, warm_switches = str(rig.BUILD.parent / name / "teal"), WARM_SWITCHES if name == "release" else 0
+        results[name] = run(binary, arguments.seconds, seed=arguments.seed, warm_switches=warm_switches, say=proof.say)
         lines.append(sentence(name, results[name]))
         proof.say(lines[-1])
         found = faults_of(results[name], flat=name == "release")
