@@ -8,34 +8,95 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
+static void demand(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static bool is_share(double value)
+{
+	return value >= 0 && value <= 1;
+}
+
+static void check_color(const struct conf_color *color)
+{
+	demand(color->version != NULL);
+	for (size_t i = 0; i < color->backend_count; i++) {
+		demand(color->backends[i].text[0] != '\0');
+		demand(color->backends[i].address.kind == ADDR_UNIX || color->backends[i].address.port > 0);
+	}
+}
+
+static void check_probe(const struct conf_probe *probe)
+{
+	demand(probe->status_count > 0 && probe->interval_ms > 0 && probe->timeout_ms > 0 && probe->rise > 0 && probe->fall > 0);
+	for (size_t i = 0; i < probe->status_count; i++)
+		demand(probe->statuses[i].low >= 100 && probe->statuses[i].low <= probe->statuses[i].high && probe->statuses[i].high <= 599);
+	for (size_t i = 0; i < probe->header_count; i++)
+		demand(probe->headers[i].name[0] != '\0' && !strpbrk(probe->headers[i].name, " :\r\n") && !strpbrk(probe->headers[i].value, "\r\n"));
+	demand(!probe->path || probe->path[0] == '/');
+}
+
 /* What the rest of the program relies on. */
 static void check_service(const struct conf_service *service)
 {
-	if (!service->name[0] || !service->colors[COLOR_BLUE].version || !service->colors[COLOR_GREEN].version || service->probe.status_count == 0)
-		abort();
+	demand(service->name[0] != '\0' && is_share(service->gate_healthy) && service->rollback.error_rate >= 0);
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		check_color(&service->colors[color]);
+	check_probe(&service->probe);
 	for (size_t i = 0; i < service->path_count; i++)
-		if (service->paths[i][0] != '/')
-			abort();
+		demand(service->paths[i][0] == '/');
+	for (size_t i = 0; i < service->host_count; i++)
+		for (const char *at = service->hosts[i]; at == service->hosts[i] || *at; at++)
+			demand(*at > ' ' && !(*at >= 'A' && *at <= 'Z'));
 }
 
-static void check_lines(const struct conf_faults *faults)
+static void check_conf(const struct conf *conf)
 {
-	for (size_t i = 0; i < faults->count; i++)
-		if (strncmp(faults->lines[i], "a.yaml:", 7) != 0 || strchr(faults->lines[i], '\n'))
-			abort();
+	demand(conf->service_count > 0 && conf->listen_count > 0 && conf->state && conf->admin.socket);
+	demand(conf->limits.header_bytes > 0 && conf->limits.headers > 0 && conf->limits.headers <= 256 && conf->limits.connections > 0);
+	demand(conf->timeouts.header_ms > 0 && conf->timeouts.idle_ms > 0 && conf->timeouts.connect_ms > 0);
+	demand(conf->timeouts.response_ms > 0 && conf->timeouts.stall_ms > 0);
+	for (size_t i = 0; i < conf->service_count; i++) {
+		check_service(&conf->services[i]);
+		demand(conf_find_service(conf, conf->services[i].name) == &conf->services[i]); /* no name twice */
+	}
+}
+
+/* Each fault is one line that names a place inside the file; they come in the order of the file. */
+static void check_lines(const struct conf_faults *faults, unsigned long last)
+{
+	unsigned long before = 0;
+	for (size_t i = 0; i < faults->count; i++) {
+		char *end;
+		demand(strncmp(faults->lines[i], "a.yaml:", 7) == 0);
+		unsigned long line = strtoul(faults->lines[i] + 7, &end, 10);
+		demand(*end == ':' && line >= 1 && line <= last && line >= before);
+		demand(strtoul(end + 1, &end, 10) >= 1 && strncmp(end, ": ", 2) == 0 && end[2] != '\0');
+		for (const char *at = end; *at; at++)
+			demand((unsigned char)*at >= ' ' && *at != 127);
+		before = line;
+	}
+}
+
+/* Whatever ends a line in YAML. */
+static unsigned long count_lines(const uint8_t *bytes, size_t length)
+{
+	unsigned long lines = 2;
+	for (size_t i = 0; i < length; i++)
+		lines += bytes[i] == '\n' || bytes[i] == '\r' || bytes[i] == 0x85 || bytes[i] == 0xa8 || bytes[i] == 0xa9;
+	return lines;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	struct conf_faults faults = {0};
 	struct conf *conf = conf_parse((const char *)bytes, length, "a.yaml", &faults);
-	if ((conf == NULL) != (faults.count > 0))
-		abort();
-	check_lines(&faults);
-	if (conf && (conf->service_count == 0 || conf->listen_count == 0 || !conf->state || !conf->admin.socket))
-		abort();
-	for (size_t i = 0; conf && i < conf->service_count; i++)
-		check_service(&conf->services[i]);
+	demand((conf == NULL) == (faults.count > 0));
+	check_lines(&faults, count_lines(bytes, length));
+	if (conf)
+		check_conf(conf);
 	conf_free(conf);
 	conf_faults_fini(&faults);
 	return 0;

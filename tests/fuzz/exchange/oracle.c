@@ -23,6 +23,7 @@ struct deal {
 	struct text announced; /* whose connection it is, where that is said */
 };
 
+void (*oracle_on_finding)(void);
 static struct account accounts[CLIENTS_MAX];
 static char addresses[CALLS_MAX][ENDPOINT_TEXT_SIZE]; /* that were announced to backends */
 static struct deal deals[DEALS_MAX];
@@ -33,6 +34,8 @@ void oracle_demand(bool holds, const char *words)
 	if (holds)
 		return;
 	fprintf(stderr, "finding: %s\n", words);
+	if (oracle_on_finding)
+		oracle_on_finding();
 	abort();
 }
 

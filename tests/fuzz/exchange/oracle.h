@@ -30,7 +30,8 @@ void oracle_check(const struct oracle_case *that);
 /* Everybody listens and nothing moves any more: what a backend answered in full, its client has in full, and none waits to be listened to. */
 void oracle_check_delivered(const struct oracle_case *that);
 
-/* A finding in these words unless it holds. */
+/* A finding in these words unless it holds; oracle_on_finding (may be NULL) shows what there is to see. */
 void oracle_demand(bool holds, const char *words);
+extern void (*oracle_on_finding)(void);
 
 #endif

@@ -119,10 +119,10 @@ void party_leave(struct party *party, bool reset)
 {
 	if (party->fd < 0)
 		return;
+	if (!party->slow) /* what it never read was heard all the same: it must make sense, too */
+		listen_on(party);
 	if (reset && inode_of(party->near) == party->inode)
 		send(party->near, "", 1, MSG_NOSIGNAL);
-	else if (!party->slow && !party->heard_fin)
-		listen_on(party);
 	party->said_reset |= reset || party->slow;
 	close(party->fd);
 	party->fd = -1;

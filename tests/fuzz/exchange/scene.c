@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
 #include "proxy/listener.h"
 #include "proxy/proxy.h"
 #include "proxy/quota.h"
@@ -217,49 +219,7 @@ void scene_settle(struct scene *scene)
 		party_note_rest(scene->calls[i]);
 }
 
-/* ---- the beginning ---- */
-
-static void make_backends(struct scene *scene)
-{
-	for (unsigned i = 0; i < SCENE_BACKENDS; i++) {
-		struct addr addr;
-		world_address(i, &addr);
-		scene->backends[i] = backend_new(i < 2 ? "blue" : "green", &addr, 1);
-	}
-}
-
-static void make_worker(struct scene *scene)
-{
-	struct worker *worker = &scene->worker;
-	struct proxy_listen listen = {.proxy_protocol = scene->options.announced};
-	struct err err;
-	memset(worker, 0, sizeof(*worker));
-	worker->wake_fd = worker->timer_fd = -1;
-	oracle_demand(worker_init(worker, 0, &scene->newest, scene->progress_fd, &err), "a worker can't be made");
-	/* Neither requests nor blocks are kept for later use, so that a sanitizer sees a use after their end. */
-	worker->spare_exchange_count = worker->spare_block_count = UINT32_MAX;
-	memset(worker->id, '0', WORKER_ID_LENGTH);
-	worker->quota = scene->quota;
-	oracle_demand(listener_add(worker, world_listen(), &listen, &err) && listener_start_all(worker, &err), "a listener can't be made");
-}
-
-void scene_open(struct scene *scene, const struct scene_options *options)
-{
-	memset(scene, 0, sizeof(*scene));
-	look_at_descriptors(was_open);
-	world_begin(on_call, scene);
-	scene->options = *options;
-	scene->totals = totals_new(1);
-	scene->quota = quota_new(SCENE_CLIENTS_MAX);
-	struct table_index_entry any = {0};
-	scene->index = table_index_new(&any, 1);
-	scene->progress_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	make_backends(scene);
-	scene_publish(scene);
-	make_worker(scene);
-}
-
-/* ---- the end ---- */
+/* ---- judging and showing ---- */
 
 static struct oracle_case describe(const struct scene *scene)
 {
@@ -291,15 +251,6 @@ static bool everybody_listens(const struct scene *scene)
 	return listens;
 }
 
-static void judge_delivery(const struct scene *scene)
-{
-	struct oracle_case that = describe(scene);
-	if (getenv("TEAL_FUZZ_SHOW"))
-		scene_show(scene);
-	if (everybody_listens(scene))
-		oracle_check_delivered(&that);
-}
-
 static void show_bytes(const char *what, const struct bytes *bytes)
 {
 	fprintf(stderr, "  %s:", what);
@@ -321,13 +272,83 @@ static void show(const char *who, unsigned number, const struct party *party)
 	show_bytes("heard", &party->heard);
 }
 
-void scene_show(const struct scene *scene)
+/* The worker's side of it. */
+static void show_worker(const struct worker *worker)
 {
-	for (unsigned i = 0; i < scene->client_count; i++)
-		show("client", i, scene->clients[i]);
-	for (unsigned i = 0; i < scene->call_count; i++)
-		show("connection to a backend", i, scene->calls[i]);
+	for (const struct client *client = worker->clients; client; client = client->next) {
+		const struct conn *conn = &client->conn;
+		struct pollfd fd = {.fd = conn->fd, .events = POLLIN | POLLOUT | POLLRDHUP};
+		poll(&fd, 1, 0);
+		fprintf(stderr, "the worker's client %s: descriptor %d (poll says %x) step %d%s%s%s%s%s, exchange step %d, deadline %d\n", client->address,
+			conn->fd, (unsigned)fd.revents, (int)client->step, client->half_closed ? " half-closed" : "", client->unread ? " unread" : "",
+			conn->readable ? " readable" : "", conn->writable ? " writable" : "", conn->hangup ? " hangup" : "",
+			client->exchange ? (int)client->exchange->step : -1, (int)conn->deadline.kind);
+	}
 }
+
+static const struct scene *shown;
+
+static void show_all(void)
+{
+	for (unsigned i = 0; i < shown->client_count; i++)
+		show("client", i, shown->clients[i]);
+	for (unsigned i = 0; i < shown->call_count; i++)
+		show("connection to a backend", i, shown->calls[i]);
+	show_worker(&shown->worker);
+}
+
+static void judge_delivery(const struct scene *scene)
+{
+	struct oracle_case that = describe(scene);
+	if (everybody_listens(scene))
+		oracle_check_delivered(&that);
+}
+
+/* ---- the beginning ---- */
+
+static void make_backends(struct scene *scene)
+{
+	for (unsigned i = 0; i < SCENE_BACKENDS; i++) {
+		struct addr addr;
+		world_address(i, &addr);
+		scene->backends[i] = backend_new(i < 2 ? "blue" : "green", &addr, 1);
+	}
+}
+
+static void make_worker(struct scene *scene)
+{
+	struct worker *worker = &scene->worker;
+	struct proxy_listen listen = {.proxy_protocol = scene->options.announced};
+	struct err err;
+	memset(worker, 0, sizeof(*worker));
+	worker->wake_fd = worker->timer_fd = -1;
+	oracle_demand(worker_init(worker, 0, &scene->newest, scene->progress_fd, &err), "a worker can't be made");
+	/* Neither requests nor blocks are kept for later use, so that a sanitizer sees a use after their end. */
+	worker->spare_exchange_count = worker->spare_block_count = UINT32_MAX;
+	memset(worker->id, '0', WORKER_ID_LENGTH);
+	worker->quota = scene->quota;
+	oracle_demand(listener_add(worker, world_listen(), &listen, &err) && listener_start_all(worker, &err), "a listener can't be made");
+}
+
+void scene_open(struct scene *scene, const struct scene_options *options)
+{
+	memset(scene, 0, sizeof(*scene));
+	shown = scene;
+	oracle_on_finding = show_all;
+	look_at_descriptors(was_open);
+	world_begin(on_call, scene);
+	scene->options = *options;
+	scene->totals = totals_new(1);
+	scene->quota = quota_new(SCENE_CLIENTS_MAX);
+	struct table_index_entry any = {0};
+	scene->index = table_index_new(&any, 1);
+	scene->progress_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	make_backends(scene);
+	scene_publish(scene);
+	make_worker(scene);
+}
+
+/* ---- the end ---- */
 
 static void leave_all(struct scene *scene)
 {
@@ -387,6 +408,15 @@ static void end_quietly(struct scene *scene)
 	oracle_demand(count_calls(scene) == 0, "a backend connection is left though everybody is gone");
 }
 
+static void hear_all(struct scene *scene)
+{
+	for (unsigned i = 0; i < scene->client_count; i++)
+		scene->clients[i]->deaf = false;
+	for (unsigned i = 0; i < scene->call_count; i++)
+		scene->calls[i]->deaf = false;
+	pump_all(scene);
+}
+
 static void free_all(struct scene *scene)
 {
 	collect(scene, true);
@@ -414,8 +444,9 @@ void scene_close(struct scene *scene, bool abrupt)
 		end_quietly(scene);
 	worker_close_all(worker);
 	oracle_demand(count_open(scene) == 0 && count_calls(scene) == 0, "something is left after the worker's end");
-	pump_all(scene);
-	scene_judge(scene);
+	hear_all(scene);
+	if (abrupt)
+		scene_judge(scene);
 	check_quota(scene);
 	worker->spare_exchange_count = worker->spare_block_count = 0;
 	worker_fini(worker);

@@ -56,9 +56,7 @@ void scene_settle(struct scene *scene);
 void scene_turn(struct scene *scene);
 /* A table as the options and the fields above say it, from the next turn on. */
 void scene_publish(struct scene *scene);
-/* What everybody said and heard, for people; where TEAL_FUZZ_SHOW is set it is done before everybody leaves. */
-void scene_show(const struct scene *scene);
-/* What was heard is judged. */
+/* What was heard is judged. A finding shows everything that was said and heard. */
 void scene_judge(const struct scene *scene);
 /* Two characters, other ones each time. */
 void scene_mark(struct scene *scene, char mark[2]);
