@@ -60,8 +60,7 @@ static const char *const answers[] = {
 	"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
 	"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\n~~",
 	"HTTP/1.1 999 No\r\n\r\n",
-	"\x81\x05"
-	"fra~~",
+	"\x81\x05\x66ra~~",
 	"\x88\x02\x03\xe8",
 	"yes ~~",
 	"\x1f\xff",
@@ -221,7 +220,7 @@ static size_t write_script(const struct script *script, uint8_t *out, size_t mos
 /* libFuzzer's own mutations on one record. */
 static size_t change_record(struct script *script, uint8_t *out, size_t most)
 {
-	uint8_t changed[1024];
+	static uint8_t changed[1024];
 	unsigned at = random_below(script->count);
 	struct record *record = &script->records[at];
 	if (record->length > sizeof(changed) / 2)
@@ -233,7 +232,7 @@ static size_t change_record(struct script *script, uint8_t *out, size_t most)
 
 size_t mutator_mutate(uint8_t *bytes, size_t size, size_t most, unsigned seed)
 {
-	static struct script script;
+	struct script script;
 	char text[512], more[512], letters[64];
 	random_state = seed;
 	uint8_t *before = malloc(size > 0 ? size : 1);
