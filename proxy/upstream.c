@@ -89,6 +89,13 @@ static void on_ready(struct conn *conn)
 		exchange_on_backend_ready(upstream->exchange);
 }
 
+/* Nothing moves in the middle of an answer. A backend that took all of the request that there is may need the rest of it first. */
+static enum fail fail_of_stall(const struct upstream *upstream)
+{
+	bool waits_for_client = !upstream->exchange->request.done && !conn_has_backlog(&upstream->conn);
+	return waits_for_client ? FAIL_request_body_timeout : FAIL_backend_stalled;
+}
+
 static void on_deadline(struct conn *conn, enum deadline_kind kind)
 {
 	struct upstream *upstream = upstream_of(conn);
@@ -100,7 +107,7 @@ static void on_deadline(struct conn *conn, enum deadline_kind kind)
 	} else if (kind == DEADLINE_room) {
 		wait_on_backend_deadline(upstream->exchange);
 	} else {
-		exchange_fail(upstream->exchange, FAIL_backend_stalled);
+		exchange_fail(upstream->exchange, fail_of_stall(upstream));
 	}
 }
 

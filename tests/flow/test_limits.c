@@ -106,6 +106,31 @@ static void test_steady_body(void **state)
 	stage_close_client(fd);
 }
 
+static void answer_half(int fd)
+{
+	if (actor_hear_head(fd))
+		actor_say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+	actor_hear_all(fd);
+}
+
+/* A backend that answers piece by piece as the request comes is not to blame for a client that sends no more. */
+static void test_body_that_stops_behind_an_early_answer(void **state)
+{
+	(void)state;
+	stage.globals.stall_ms = 300;
+	actor_play(&stage, answer_half);
+	int fd = stage_connect(&stage);
+	stage_send(fd, POST_OF(10) "12345");
+	assert_int_equal(read_answer(fd), 0);
+	assert_int_equal(read_counters().fails[FAIL_request_body_timeout], 1);
+	stage_close_client(fd);
+	fd = stage_connect(&stage);
+	stage_send(fd, POST_OF(5) "12345");
+	assert_int_equal(read_answer(fd), 0);
+	assert_int_equal(read_counters().fails[FAIL_backend_stalled], 1);
+	stage_close_client(fd);
+}
+
 #define LARGE (32ul << 20)
 
 static void answer_large(int fd)
@@ -426,6 +451,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		flow_test(test_trickled_body),
 		flow_test(test_steady_body),
+		flow_test(test_body_that_stops_behind_an_early_answer),
 		flow_test(test_client_that_does_not_read),
 		flow_test(test_client_that_reads_slowly),
 		flow_test(test_client_that_reads_too_slowly),
