@@ -234,13 +234,15 @@ static void serve_exchange(struct client *client)
 		relay_read_request(exchange);
 }
 
+/* A drain's last moments have another list than the long ones: there each would be searched a place in front of all that are still to be hurried. Nor are they hits of a limit. */
 static void arm_idle(struct client *client)
 {
 	struct worker *worker = client->conn.worker;
 	uint64_t idle_ms = worker->table->globals.idle_ms;
-	if (atomic_load_explicit(&worker->draining, memory_order_relaxed) && idle_ms > LAST_IDLE_MS)
-		idle_ms = LAST_IDLE_MS;
-	conn_arm(&client->conn, DEADLINE_idle, idle_ms);
+	if (atomic_load_explicit(&worker->draining, memory_order_relaxed))
+		conn_arm(&client->conn, DEADLINE_linger, idle_ms < LAST_IDLE_MS ? idle_ms : LAST_IDLE_MS);
+	else
+		conn_arm(&client->conn, DEADLINE_idle, idle_ms);
 }
 
 void client_on_exchange_end(struct client *client, bool keep_open, bool unread)

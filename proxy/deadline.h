@@ -19,7 +19,7 @@ enum deadline_kind {
 	DEADLINE_total,    /* a whole exchange */
 	DEADLINE_tunnel,   /* a tunnel's turn to be closed */
 	DEADLINE_closing,  /* the rest of a tunnel that is being closed */
-	DEADLINE_linger,   /* a client's FIN after our last answer */
+	DEADLINE_linger,   /* a client's FIN after our last answer, or its last request while its worker drains */
 	DEADLINE_accept,   /* accepting again after a pause */
 	DEADLINE_KINDS
 };

@@ -276,6 +276,9 @@ static void test_drain_with_idle_clients(void **state)
 	assert_int_equal(read_answer(idle), 0);
 	assert_int_equal(read_answer(silent), 0);
 	assert_in_range(actor_now_ms() - before, 0, 3000);
+	struct proxy_counters counters;
+	proxy_read_counters(stage.proxy, &counters);
+	assert_int_equal(counters.limits[LIMIT_idle] + counters.limits[LIMIT_header], 0);
 	stage_close_client(silent);
 	stage_close_client(idle);
 	stage_close_client(late);
