@@ -22,32 +22,29 @@ struct script {
 	unsigned count;
 };
 
-#define HOST " HTTP/1.1\r\nHost: a\r\n"
-#define CHUNKS "4\r\nab~~\r\n2;x=y\r\ncd\r\n0\r\nX-T: 1\r\n\r\n"
-
 /* After a letter for who says it. */
 static const char *const requests[] = {
-	"GET /~~" HOST "\r\n",
-	"HEAD /~~" HOST "\r\n",
+	"GET /~~ HTTP/1.1\r\nHost: a\r\n\r\n",
+	"HEAD /~~ HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /~~ HTTP/1.0\r\n\r\n",
 	"GET /~~ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-	"GET /~~" HOST "Connection: close\r\n\r\n",
-	"POST /~~" HOST "Content-Length: 6\r\n\r\nbody~~",
-	"POST /~~" HOST "Transfer-Encoding: chunked\r\n\r\n" CHUNKS,
-	"POST /~~" HOST "Transfer-Encoding: chunked\r\n\r\n4\r\nab",
-	"POST /~~" HOST "Expect: 100-continue\r\nContent-Length: 6\r\n\r\n",
-	"POST /~~" HOST "Content-Length: 32640\r\n\r\n\x1f\xff",
-	"GET /~~" HOST "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+	"GET /~~ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+	"POST /~~ HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nbody~~",
+	"POST /~~ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nab~~\r\n2;x=y\r\ncd\r\n0\r\nX-T: 1\r\n\r\n",
+	"POST /~~ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nab",
+	"POST /~~ HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 6\r\n\r\n",
+	"POST /~~ HTTP/1.1\r\nHost: a\r\nContent-Length: 32640\r\n\r\n\x1f\xff",
+	"GET /~~ HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
 	"\x81\x85mask\x01\x02\x03\x04\x05",
 	"body~~",
 	"GET /~~",
-	HOST "\r\n",
+	" HTTP/1.1\r\nHost: a\r\n\r\n",
 	"\x1f\xff",
 	"PROXY TCP4 198.51.100.7 192.0.2.9 1000 80\r\n",
 };
 static const char *const answers[] = {
 	"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nyes ~~",
-	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" CHUNKS,
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nab~~\r\n2;x=y\r\ncd\r\n0\r\nX-T: 1\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nab",
 	"HTTP/1.1 200 OK\r\n\r\nuntil the end ~~",
 	"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n~~",
