@@ -23,6 +23,7 @@
 #define RUN_UNIT 128u
 #define RECORDS_MAX 200u
 #define SLOTS 4u
+#define PIECEWISE_MOST 400u /* more is said at once */
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length);
 
@@ -108,7 +109,7 @@ static void say(struct party *party, const char *text, size_t length)
 	if (!party || party->slow)
 		return;
 	struct bytes bytes = expand(text, length);
-	size_t piece = script.piece > 0 && bytes.length < 2000 ? script.piece : bytes.length;
+	size_t piece = script.piece > 0 && bytes.length <= PIECEWISE_MOST ? script.piece : bytes.length;
 	for (size_t at = 0; at < bytes.length; at += piece) {
 		party_say(party, bytes.at + at, piece < bytes.length - at ? piece : bytes.length - at);
 		if (script.piece > 0)
