@@ -38,7 +38,6 @@ static struct exchange *take_exchange(struct client *client)
 	exchange->client = client;
 	exchange->start_us = worker_now_us(worker);
 	client->exchange = exchange;
-	client->step = CLIENT_EXCHANGE;
 	return exchange;
 }
 
