@@ -148,6 +148,7 @@ static void take_bytes(struct client *client, char *bytes, size_t length, size_t
 			return;
 		}
 		scanned = 0;
+		set_step(client, CLIENT_IDLE);
 	}
 	if (length > used || client->half_closed)
 		take_head(client, bytes + used, length - used, scanned);
