@@ -64,15 +64,15 @@ static const struct key keys[] = {
 	{"limits.headers", KEY_COUNT, offsetof(struct conf, limits.headers), "128", .least = 1, .most = 256,
 		.text = "Fields in a header section. Beyond it as for `header_bytes`."},
 	{"limits.body", KEY_SIZE, offsetof(struct conf, limits.body), "0", .most = 1ull << 40,
-		.text = "The body of a request; `0` is no limit. A request with more is answered 413."},
+		.text = "The body of a request, as it is sent: chunk lines count. `0` is no limit. A request with more is answered 413."},
 	{"limits.connections", KEY_COUNT, offsetof(struct conf, limits.connections), "20000", .least = 1, .most = CONNECTIONS_MAX,
 		.text = "Client connections that may be open at a time, over all listeners."},
 	{"limits.connections_per_client", KEY_COUNT, offsetof(struct conf, limits.connections_per_client), "0", .most = 65535,
 		.text = "Connections that may be open at a time from one client address, an IPv6 client being its /64; `0` is no limit. Unix sockets do not count. Behind a "
 			"proxy that does not speak the PROXY protocol all clients have the proxy's address."},
 	{"limits.rate", KEY_SIZE, offsetof(struct conf, limits.rate), "100", .most = 1u << 30,
-		.text = "The least that a client must send of a request's body or take of an answer, in bytes a second, on average over the time in which it is waited "
-			"for; `0` is no least rate."},
+		.text = "The least that a client must send of a request's body, or take of an answer while the socket to it is full, in bytes a second, on average over "
+			"`timeouts.stall`; `0` is no least rate."},
 
 	{"timeouts", KEY_MAP, .text = "How long teal waits for others."},
 	{"timeouts.header", KEY_DURATION, offsetof(struct conf, timeouts.header_ms), "10s", .least = 1, .most = HOUR,
@@ -86,7 +86,7 @@ static const struct key keys[] = {
 	{"timeouts.stall", KEY_DURATION, offsetof(struct conf, timeouts.stall_ms), "30s", .least = 1, .most = DAY,
 		.text = "For the next bytes of a body, in either direction."},
 	{"timeouts.total", KEY_DURATION, offsetof(struct conf, timeouts.total_ms), "0", .most = DAY,
-		.text = "For a request and its whole answer, from the first byte of the one to the last of the other; tunnels are left out; `0` is no limit."},
+		.text = "For a request and its whole answer, from the request's header section read to the answer's last byte sent; tunnels are left out; `0` is no limit."},
 
 	{"services", KEY_SERVICES, .missing = "name at least one service with its two colors",
 		.text = "The services, by name. A name has letters, digits, `.`, `_` and `-`, at most 63 of them, and is neither `blue` nor `green`."},

@@ -63,13 +63,13 @@ static bool lists(const struct head *head, enum field_id id, struct span wanted)
 	return false;
 }
 
-/* Whether a 101 names its protocols, each of which the client asked for (RFC 9110 section 7.8), when the request was sent to its end. */
+/* Whether a 101 names its protocols, each of which the client asked for (RFC 9110 section 7.8). */
 static bool may_switch(const struct exchange *exchange, const struct head *head)
 {
 	struct head asked;
 	struct head_limits limits = {exchange->held_head, HEAD_FIELDS_MAX};
 	enum fail fail;
-	if (!exchange->upgrade || !exchange->request.done || head->first[FIELD_upgrade] == 0)
+	if (!exchange->upgrade || head->first[FIELD_upgrade] == 0)
 		return false;
 	if (head_parse_request(exchange->held, exchange->held_head, 0, &limits, &asked, &fail) != HEAD_DONE)
 		return false;
@@ -94,6 +94,8 @@ static enum fail check_head(struct exchange *exchange, const struct head *head)
 		return fail;
 	if (framing.kind == FRAMING_tunnel && !may_switch(exchange, head))
 		return FAIL_answer_upgrade;
+	if (framing.kind == FRAMING_tunnel && !exchange->request.done) /* it is the client that holds its body back */
+		return FAIL_request_unfinished;
 	body_begin(&exchange->answer, &framing);
 	exchange->answer.chunk.answer = true;
 	exchange->answer.drops_trailers = framing.kind == FRAMING_chunked && fields_names_others(head);

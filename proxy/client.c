@@ -198,7 +198,7 @@ static bool flush_answer(struct client *client)
 	case CONN_SENT:
 		break;
 	}
-	conn_disarm(conn);
+	wait_end_for_client(exchange);
 	if (exchange->step == EXCHANGE_FLUSHING) {
 		exchange_finish(exchange);
 		return false;
@@ -290,10 +290,10 @@ static void on_ready(struct conn *conn)
 static void on_deadline(struct conn *conn, enum deadline_kind kind)
 {
 	struct client *client = client_of(conn);
-	if (kind == DEADLINE_stall || kind == DEADLINE_room) {
-		wait_on_client_deadline(client->exchange);
-	} else if (kind == DEADLINE_tunnel || kind == DEADLINE_closing) {
+	if (client->exchange && client->exchange->step == EXCHANGE_TUNNEL) {
 		tunnel_on_deadline(client->exchange, kind);
+	} else if (kind == DEADLINE_stall || kind == DEADLINE_room) {
+		wait_on_client_deadline(client->exchange, kind);
 	} else if (kind == DEADLINE_header && client->step == CLIENT_HEAD && !client->announced) {
 		refuse_head(client, FAIL_request_head_timeout);
 	} else {

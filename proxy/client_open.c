@@ -1,6 +1,7 @@
 /* Client connections: how one begins, who is at its other end, and how it ends. Worker thread. What it says in between is in client.c. */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -60,11 +61,14 @@ static void set_peer(struct client *client, const struct endpoint *peer)
 /* As many as one client may have are open already. Said in a word, since this must cost less than what it refuses; what was sent so far is read, so that no reset destroys it. */
 static void say_crowded(struct worker *worker, int fd)
 {
-	static const char answer[] =
-		"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Type: text/plain\r\nContent-Length: 51\r\n"
-		"Proxy-Status: teal; error=connection_limit_reached\r\n\r\nThis client address has too many connections open.\n";
+	static const char format[] =
+		"HTTP/1.1 503 Service Unavailable\r\nDate: %s\r\nConnection: close\r\nRetry-After: 1\r\nContent-Type: text/plain\r\nContent-Length: 51\r\n"
+		"Proxy-Status: teal; error=connection_limit_reached\r\nX-Request-Id: %.*s\r\n\r\nThis client address has too many connections open.\n";
+	char id[WORKER_ID_LENGTH], answer[512];
+	worker_make_id(worker, id);
+	int length = snprintf(answer, sizeof(answer), format, worker_date(worker).at, (int)sizeof(id), id);
 	worker_count(&worker->counters.limits[LIMIT_connections_per_client], 1);
-	if (send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL) > 0 && shutdown(fd, SHUT_WR) == 0)
+	if (send(fd, answer, (size_t)length, MSG_NOSIGNAL) > 0 && shutdown(fd, SHUT_WR) == 0)
 		while (recv(fd, worker->buffer, worker->buffer_size, 0) < 0 && errno == EINTR) {
 		}
 }

@@ -162,8 +162,10 @@ static ssize_t write_once(struct conn *conn, const struct iovec *parts, int coun
 			taken = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
 		}
 	} while (taken < 0 && errno == EINTR);
-	if (taken >= 0)
+	if (taken >= 0) {
+		conn->taken += (uint64_t)taken;
 		return taken;
+	}
 	conn->writable = false;
 	return errno == EAGAIN ? 0 : CONN_ERROR;
 }
@@ -206,10 +208,13 @@ enum conn_send conn_flush(struct conn *conn)
 	return CONN_SENT;
 }
 
-uint64_t conn_unsent(const struct conn *conn)
+uint64_t conn_acknowledged(const struct conn *conn)
 {
-	int bytes = 0;
-	return ioctl(conn->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint64_t)bytes : 0;
+	int under_way = 0;
+	if (ioctl(conn->fd, SIOCOUTQ, &under_way) != 0 || under_way < 0)
+		under_way = 0;
+	uint64_t more = (uint64_t)under_way;
+	return more < conn->taken ? conn->taken - more : 0; /* a unix socket counts its own overhead, too */
 }
 
 void conn_keep_alive(struct conn *conn)

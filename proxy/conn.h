@@ -37,6 +37,7 @@ struct conn {
 	uint32_t backlog_at, backlog_end, backlog_size;
 	char *input; /* bytes read but not used yet: an incomplete head, or what a pipelining peer sent ahead; NULL when there are none */
 	uint32_t input_length;
+	uint64_t taken;          /* bytes that the socket took, ever */
 	int fd;                  /* -1 once closed */
 	bool readable, writable; /* may be ready */
 	bool read_short;         /* the last read cleared `readable` by being short */
@@ -72,8 +73,8 @@ size_t conn_restore_input(struct conn *conn, char *bytes);
  * nothing more can be sent then.
  * *written (may be NULL) is how many bytes the kernel took of these. */
 enum conn_send conn_send(struct conn *conn, const struct iovec *parts, int count, size_t *written);
-/* Bytes in the socket that the peer's machine has not acknowledged. */
-uint64_t conn_unsent(const struct conn *conn);
+/* How many of the bytes that were ever sent the peer's machine has acknowledged. A system call. */
+uint64_t conn_acknowledged(const struct conn *conn);
 /* Tries to empty the backlog. CONN_SENT when nothing is left. */
 enum conn_send conn_flush(struct conn *conn);
 static inline bool conn_has_backlog(const struct conn *conn)

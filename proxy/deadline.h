@@ -38,6 +38,8 @@ struct deadlines {
 void deadline_init(struct deadlines *deadlines);
 /* Arms or moves; at_ms is monotonic. */
 void deadline_arm(struct deadlines *deadlines, struct deadline *deadline, enum deadline_kind kind, uint64_t at_ms);
+/* The same for one that comes at the time of `near`, which is armed, or later: its place is searched from there. For many that are armed one after the other, in their order. */
+void deadline_arm_behind(struct deadline *near, struct deadline *deadline, uint64_t at_ms);
 void deadline_disarm(struct deadline *deadline);
 /* The earliest expiry of all, or UINT64_MAX. */
 uint64_t deadline_next_ms(const struct deadlines *deadlines);

@@ -13,9 +13,9 @@
 #include "proxy/deadline.h"
 #include "proxy/fail.h"
 #include "proxy/head.h"
-#include "proxy/pace.h"
 #include "proxy/table.h"
 #include "proxy/tunnel.h"
+#include "proxy/wait.h"
 
 struct client;
 struct upstream;
@@ -79,9 +79,8 @@ struct exchange {
 
 	uint64_t start_us, first_byte_us, connect_by_ms;
 	struct deadline total; /* of the whole exchange */
-	struct pace pace;      /* of the peer that is waited for: see wait.h */
-	uint64_t unsent;       /* on the socket that is full */
-	bool waits_for_room;   /* not for the client's body */
+	struct pace body_pace; /* of the client while its body is waited for: see wait.h */
+	struct wait_room client_room, backend_room;
 	uint64_t bytes_in, bytes_out;
 	unsigned replays;
 	uint32_t inflight_counted; /* 1 while the lane counts it */

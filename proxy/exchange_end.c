@@ -129,7 +129,8 @@ void exchange_count_cut(struct exchange *exchange)
 
 void exchange_cut(struct exchange *exchange)
 {
-	exchange_count_cut(exchange);
+	if (exchange->step != EXCHANGE_FLUSHING) /* that has got all its answer, or was cut before */
+		exchange_count_cut(exchange);
 	if (exchange->step == EXCHANGE_TUNNEL)
 		tunnel_cut(exchange);
 	else

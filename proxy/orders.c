@@ -65,22 +65,29 @@ static uint64_t count_tunnels(struct worker *worker, const struct totals *totals
 	for (struct client *client = worker->clients; client; client = client->next) {
 		if (!is_open_tunnel(client->exchange, totals, color))
 			continue;
-		conn_disarm(&client->conn);
+		if (client->conn.deadline.kind == DEADLINE_tunnel)
+			conn_disarm(&client->conn);
 		count += client->exchange->generation < before;
 	}
 	return count;
 }
 
 /* Each of the tunnels gets its place in what is left of the time, the last one its end. They come in the order of the worker's list, newest first, which is then also the
- * order of their deadlines: each costs a few stores, however many there are. */
+ * order of their deadlines: so one pass over the list of deadlines has a place for all of them, however many there are. */
 static void close_evenly(struct worker *worker, const struct totals *totals, enum color color, const struct table_closing *closing)
 {
 	uint64_t count = count_tunnels(worker, totals, color, closing->before), at = 0;
-	uint64_t left_ms = time_left(worker, closing);
+	uint64_t left_ms = time_left(worker, closing), now_ms = worker_now_ms(worker);
+	struct deadline *last = NULL;
 	for (struct client *client = worker->clients; client && count > 0; client = client->next) {
 		if (!is_open_tunnel(client->exchange, totals, color) || client->exchange->generation >= closing->before)
 			continue;
-		conn_arm(&client->conn, DEADLINE_tunnel, left_ms * ++at / count);
+		uint64_t after_ms = left_ms * ++at / count;
+		if (last)
+			deadline_arm_behind(last, &client->conn.deadline, now_ms + after_ms);
+		else
+			conn_arm(&client->conn, DEADLINE_tunnel, after_ms);
+		last = &client->conn.deadline;
 	}
 }
 

@@ -66,7 +66,7 @@ struct proxy_counters {
 	uint64_t idle;                /* of these: between two requests */
 	uint64_t tunnels;             /* now */
 	uint64_t tunnels_closed;      /* by a drain, ever */
-	uint64_t accept_paused;       /* times accepting paused because descriptors or the connection limit ran out */
+	uint64_t accept_paused;       /* times accepting paused because descriptors or a limit on connections ran out */
 	uint64_t limits[LIMIT_COUNT]; /* hits */
 	uint64_t unrouted;            /* requests that no service took */
 	uint64_t fails[FAIL_COUNT];   /* by kind, final or replayed */

@@ -51,8 +51,13 @@ static void arm_answer(struct exchange *exchange, bool kept)
 static void arm(struct exchange *exchange, size_t bytes)
 {
 	struct conn *backend = &exchange->upstream->conn;
-	if (exchange->step == EXCHANGE_ANSWERING && !conn_has_backlog(&exchange->client->conn))
+	if (exchange->step == EXCHANGE_ANSWERING && !conn_has_backlog(&exchange->client->conn)) {
 		arm_answer(exchange, false); /* a backend may wait for the request's end before it goes on with its answer */
+		if (exchange->request.done || conn_has_backlog(backend))
+			conn_disarm(&exchange->client->conn);
+		else
+			wait_for_body(exchange, bytes);
+	}
 	if (exchange->step != EXCHANGE_SENDING)
 		return;
 	if (conn_has_backlog(backend)) {

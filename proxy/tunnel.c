@@ -146,6 +146,17 @@ static void end_sides(struct exchange *exchange)
 		end_side(&exchange->upstream->conn, &tunnel->backend_ended);
 }
 
+/* The backend has ended and all of it was passed on: the client may finish what it says, but not just stay. (The other way round a client may listen for as long as it
+ * likes.) Every piece of the client's begins the time anew. */
+static void wait_for_client_alone(struct exchange *exchange)
+{
+	struct tunnel *tunnel = &exchange->tunnel;
+	struct conn *client = &exchange->client->conn;
+	bool alone = tunnel->step == TUNNEL_OPEN && tunnel->backend_done && tunnel->client_ended && !tunnel->client_done;
+	if (alone && (client->deadline.kind == DEADLINE_none || client->deadline.kind == DEADLINE_stall))
+		conn_arm(client, DEADLINE_stall, exchange->table->globals.stall_ms);
+}
+
 /* Nobody waits for the client any longer; what it still sends is read for a while, so that no reset destroys what it was told. */
 static void leave(struct exchange *exchange)
 {
@@ -175,6 +186,7 @@ void tunnel_run(struct exchange *exchange)
 		return;
 	}
 	end_sides(exchange);
+	wait_for_client_alone(exchange);
 	bool done = tunnel->step == TUNNEL_ENDING || (tunnel->client_done && tunnel->backend_done);
 	if (done && tunnel->client_ended && tunnel->backend_ended)
 		leave(exchange);
@@ -188,8 +200,10 @@ static void stop(struct exchange *exchange)
 	struct tunnel *tunnel = &exchange->tunnel;
 	worker_count(&exchange->worker->counters.tunnels_closed, 1);
 	conn_arm(&exchange->client->conn, DEADLINE_closing, CLOSING_MS);
-	if (tunnel->up.closed || tunnel->down.closed)
-		return; /* they are at it themselves */
+	if (tunnel->up.closed || tunnel->down.closed) {
+		tunnel->step = TUNNEL_LEAVING;
+		return;
+	}
 	if (!tunnel->websocket || tunnel->down.lost) {
 		tunnel->step = TUNNEL_ENDING;
 		exchange_count_cut(exchange);
@@ -216,7 +230,9 @@ void tunnel_on_deadline(struct exchange *exchange, enum deadline_kind kind)
 		stop(exchange);
 		return;
 	}
-	if (tunnel->step != TUNNEL_ENDING && !(tunnel->step == TUNNEL_TOLD && tunnel->up.closed))
+	bool fine =
+		kind == DEADLINE_stall || tunnel->step == TUNNEL_ENDING || tunnel->step == TUNNEL_LEAVING || (tunnel->step == TUNNEL_TOLD && tunnel->up.closed);
+	if (!fine)
 		exchange_count_cut(exchange);
 	tunnel_cut(exchange);
 }

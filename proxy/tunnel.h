@@ -17,6 +17,7 @@ struct exchange;
 
 enum tunnel_step {
 	TUNNEL_OPEN,
+	TUNNEL_LEAVING,  /* its time has come while the two ends were at it themselves: they get a moment */
 	TUNNEL_STOPPING, /* waits for the end of the backend's present frame */
 	TUNNEL_TOLD,     /* the client was told, and is to say the same to the backend */
 	TUNNEL_ENDING,   /* nothing is read any more; FIN both ways behind what is kept */
@@ -35,7 +36,7 @@ struct tunnel {
 void tunnel_open(struct exchange *exchange, const char *bytes, size_t length);
 /* One read each way, as far as back-pressure allows. The exchange may have ended on return. */
 void tunnel_run(struct exchange *exchange);
-/* DEADLINE_tunnel: its turn to be closed has come. DEADLINE_closing: it had its time. The exchange may have ended on return. */
+/* DEADLINE_tunnel: its turn to be closed has come. DEADLINE_closing: it had its time. DEADLINE_stall: the backend has ended, and the client says no more. The exchange may have ended on return. */
 void tunnel_on_deadline(struct exchange *exchange, enum deadline_kind kind);
 /* Ends it now. Says what can be said without waiting. */
 void tunnel_cut(struct exchange *exchange);

@@ -273,7 +273,7 @@ static void write_daemon(const struct control *control, struct text *out)
 	write_limits(&counters, out);
 	add_plain(out, "teal_accepted_connections", "counter", "_total", "Client connections accepted.", (double)counters.accepted);
 	add_plain(out, "teal_tunnels_closed", "counter", "_total", "Tunnels that a drain has closed.", (double)counters.tunnels_closed);
-	add_plain(out, "teal_accept_paused", "counter", "_total", "Times that accepting paused for want of descriptors or connections.",
+	add_plain(out, "teal_accept_paused", "counter", "_total", "Times that accepting paused for want of descriptors, or at a limit on connections.",
 		(double)counters.accept_paused);
 	add_plain(out, "teal_unrouted_requests", "counter", "_total", "Requests that no service took.", (double)counters.unrouted);
 	add_plain(out, "teal_access_log_dropped_lines", "counter", "_total", "Lines of the access log that were dropped.",

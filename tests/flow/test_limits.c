@@ -131,6 +131,23 @@ static void test_body_that_stops_behind_an_early_answer(void **state)
 	stage_close_client(fd);
 }
 
+/* An answer that has begun is no leave to be slow. */
+static void test_trickled_body_behind_an_early_answer(void **state)
+{
+	(void)state;
+	stage.globals.stall_ms = 600;
+	stage.globals.rate = 1000;
+	actor_play(&stage, answer_half);
+	int fd = stage_connect(&stage);
+	stage_send(fd, POST_OF(1000));
+	for (int i = 0; i < 30 && read_counters().limits[LIMIT_rate] == 0; i++) {
+		send(fd, "x", 1, MSG_NOSIGNAL);
+		actor_wait_ms(100);
+	}
+	assert_int_equal(read_counters().fails[FAIL_request_body_slow], 1);
+	stage_close_client(fd);
+}
+
 #define LARGE (32ul << 20)
 
 static void answer_large(int fd)
@@ -451,6 +468,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		flow_test(test_trickled_body),
 		flow_test(test_steady_body),
+		flow_test(test_trickled_body_behind_an_early_answer),
 		flow_test(test_body_that_stops_behind_an_early_answer),
 		flow_test(test_client_that_does_not_read),
 		flow_test(test_client_that_reads_slowly),

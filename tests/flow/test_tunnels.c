@@ -11,10 +11,12 @@
 
 #include "tests/flow/tunnels.h"
 
+static struct stage *stage;
+
 static int open_stage(void **state)
 {
 	(void)state;
-	tunnels_open_stage();
+	stage = tunnels_open_stage();
 	return 0;
 }
 
@@ -245,6 +247,20 @@ static void test_not_a_websocket(void **state)
 	tunnels_wait_for_backend();
 }
 
+/* It may finish what it says, and not just stay: the tunnel holds two sockets and its color's count. */
+static void test_a_client_that_stays_behind_the_backend(void **state)
+{
+	(void)state;
+	stage->globals.stall_ms = 400;
+	stage_flip(stage, COLOR_BLUE);
+	int fd = tunnels_open("/closing-first");
+	tunnels_write_close(fd, true, 1000);
+	tunnels_assert_close(fd, 1000);
+	tunnels_assert_end(fd);
+	tunnels_assert_gone(0);
+	stage_close_client(fd);
+}
+
 #define flow_test(name) cmocka_unit_test_setup_teardown(name, open_stage, close_stage)
 
 int main(void)
@@ -262,6 +278,7 @@ int main(void)
 		flow_test(test_a_backend_that_resets),
 		flow_test(test_a_client_that_closes_first),
 		flow_test(test_a_backend_that_closes_first),
+		flow_test(test_a_client_that_stays_behind_the_backend),
 		flow_test(test_no_frames_after_all),
 		flow_test(test_not_a_websocket),
 	};

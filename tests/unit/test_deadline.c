@@ -80,6 +80,32 @@ static void test_moving(void **state)
 	assert_null(deadline_take_expired(&deadlines, 1000, &kind));
 }
 
+/* Armed one behind the other, between others of the kind and none of another. */
+static void test_one_behind_the_other(void **state)
+{
+	(void)state;
+	static const uint64_t others[] = {5, 15, 25, 25, 95}, times[] = {10, 10, 20, 25, 90, 100};
+	enum { OTHERS = sizeof(others) / sizeof(others[0]), COUNT = sizeof(times) / sizeof(times[0]) };
+	struct deadline first[OTHERS] = {0}, entries[COUNT] = {0}, stranger = {0};
+	deadline_arm(&deadlines, &stranger, DEADLINE_stall, 50);
+	for (size_t i = 0; i < OTHERS; i++)
+		deadline_arm(&deadlines, &first[i], DEADLINE_idle, others[i]);
+	deadline_arm(&deadlines, &entries[3], DEADLINE_idle, 1); /* is moved */
+	deadline_arm(&deadlines, &entries[0], DEADLINE_idle, times[0]);
+	for (size_t i = 1; i < COUNT; i++)
+		deadline_arm_behind(&entries[i - 1], &entries[i], times[i]);
+	uint64_t last = 0;
+	enum deadline_kind kind;
+	for (size_t i = 0; i < OTHERS + COUNT + 1; i++) {
+		assert_true(deadline_next_ms(&deadlines) >= last);
+		last = deadline_next_ms(&deadlines);
+		struct deadline *taken = deadline_take_expired(&deadlines, last, &kind);
+		assert_non_null(taken);
+		assert_int_equal(kind, taken == &stranger ? DEADLINE_stall : DEADLINE_idle);
+	}
+	assert_true(deadline_next_ms(&deadlines) == UINT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +113,7 @@ int main(void)
 		cmocka_unit_test_setup(test_order, begin),
 		cmocka_unit_test_setup(test_only_what_is_due, begin),
 		cmocka_unit_test_setup(test_moving, begin),
+		cmocka_unit_test_setup(test_one_behind_the_other, begin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
