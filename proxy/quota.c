@@ -17,8 +17,8 @@
 __extension__ typedef unsigned __int128 wide;
 
 struct quota {
-	wide factor, addend; /* secret: nobody can choose addresses that meet in one window */
-	unsigned shift;      /* leaves as many bits of a hash as the table's size has */
+	wide factors[2], addends[2]; /* secret: nobody can choose addresses that meet in one window */
+	unsigned shift;              /* leaves as many bits of a hash as the table's size has */
 	uint32_t mask;
 	_Atomic uint64_t *slots;
 };
@@ -32,11 +32,11 @@ struct quota *quota_new(unsigned connections)
 		bits++;
 	}
 	struct quota *quota = memory_aligned(_Alignof(struct quota), sizeof(*quota));
-	wide random[2];
+	wide random[4];
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		abort(); /* so few bytes are never refused */
-	quota->factor = random[0];
-	quota->addend = random[1];
+	memcpy(quota->factors, random, sizeof(quota->factors));
+	memcpy(quota->addends, random + 2, sizeof(quota->addends));
 	quota->shift = 64 - bits;
 	quota->mask = (uint32_t)(size - 1);
 	quota->slots = memory_array(size, sizeof(*quota->slots));
@@ -51,10 +51,15 @@ void quota_free(struct quota *quota)
 	free(quota);
 }
 
-/* The upper half of a linear function modulo 2^128: any two numbers meet as seldom as by chance, for whoever does not know the key. */
+/* The upper half of a linear function modulo 2^128: any two numbers meet as seldom as by chance, for whoever does not know the key. One such function lays neighbouring
+ * addresses at even steps, which under some keys fall into few windows; a second one behind a fold does away with that. */
 static uint64_t hash_of(const struct quota *quota, uint64_t number)
 {
-	return (uint64_t)((quota->factor * number + quota->addend) >> 64);
+	for (unsigned i = 0; i < 2; i++) {
+		number = (uint64_t)((quota->factors[i] * number + quota->addends[i]) >> 64);
+		number ^= i == 0 ? number >> 32 : 0;
+	}
+	return number;
 }
 
 static inline bool is_counting(uint64_t word, uint64_t tag)

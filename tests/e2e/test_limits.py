@@ -26,7 +26,7 @@ def status_of(answer):
 
 
 def test_hits_are_told(small, teal):
-    daemon = teal(rig.colors([small("blue")], [small("green")]), limits={"header_bytes": "2KiB", "headers": 8, "body": 100, "connections_per_client": 3, "rate": 1000},
+    daemon = teal(rig.colors([small("blue")], [small("green")]), limits={"header_bytes": "2KiB", "headers": 8, "body": 100, "rate": 1000},
                   timeouts={"header": "300ms", "idle": "300ms", "stall": "500ms", "response": "400ms", "total": "2s"})
     assert "limits hit" not in daemon.must("status").out
     answers = {
@@ -39,13 +39,6 @@ def test_hits_are_told(small, teal):
     }
     expected = {"limits.header_bytes": 431, "limits.headers": 431, "limits.body": 413, "timeouts.header": 408, "timeouts.idle": 200, "timeouts.stall": 408}
     assert {limit: status_of(answer) for limit, answer in answers.items()} == expected
-    held = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(3)]
-    rig.wait_until("three connections", lambda: daemon.status()["connections"]["open"] == 3)
-    assert status_of(talk(daemon.port, "")) == 503
-    for connection in held:
-        connection.close()
-
-    expected["limits.connections_per_client"] = 503
     hits = daemon.status()["limit_hits"]
     assert {limit: hits[limit] > 0 for limit in expected} == dict.fromkeys(expected, True), hits
     assert hits["timeouts.total"] == hits["limits.rate"] == hits["descriptors"] == 0
@@ -53,6 +46,19 @@ def test_hits_are_told(small, teal):
     assert all(f"{limit} {hits[limit]}" in shown for limit in expected) and "timeouts.total" not in shown
     metrics = daemon.api("GET", "/metrics")[1].decode()
     assert all(f'teal_limit_hits_total{{limit="{limit}"}} {hits[limit]}\n' in metrics for limit in hits)
+
+
+def test_connections_of_one_client(small, teal):
+    daemon = teal(rig.colors([small("blue")], [small("green")]), limits={"connections_per_client": 3})
+    held = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(3)]
+    rig.wait_until("three connections", lambda: daemon.status()["connections"]["open"] == 3)
+    assert status_of(talk(daemon.port, "")) == 503
+    assert daemon.status()["limit_hits"]["limits.connections_per_client"] == 1
+    held.pop().close()
+    rig.wait_until("two connections", lambda: daemon.status()["connections"]["open"] == 2)
+    assert status_of(talk(daemon.port, LINE + "Connection: close\r\n\r\n")) == 200
+    for connection in held:
+        connection.close()
 
 
 def test_a_reload_changes_limits(small, teal):
