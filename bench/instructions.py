@@ -78,12 +78,13 @@ def measure(build, line):
     """The numbers of one line, for each request."""
     folder = build / "instructions"
     folder.mkdir(exist_ok=True)
-    out = folder / f"{line}.out"
-    done = subprocess.run(["/usr/bin/valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no", "--collect-atstart=no", f"--callgrind-out-file={out}", build / "tools" / "guard", line,
+    out, begun = folder / f"{line}.out", folder / f"{line}.out.{os.getpid()}"
+    done = subprocess.run(["/usr/bin/valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no", "--collect-atstart=no", f"--callgrind-out-file={begun}", build / "tools" / "guard", line,
                            str(REQUESTS)], env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"instructions: {line} did not end well:\n{done.stdout}{done.stderr}")
-    profile = Profile(out.read_text())
+    profile = Profile(begun.read_text())
+    begun.replace(out)
     functions = collections.Counter()
     for key, cost in profile.costs.items():
         functions[name_of(*key)] += cost

@@ -1,89 +1,214 @@
 """The programs that are compared, each with the settings that are best for it, and how to start and stop them.
 
-Everything listens on 127.0.0.1 at a free port, writes only into the folder of the run, and logs nothing while it is measured.
+Everything listens on loopback at a free port and writes only into the folder of the run. What holds for all:
+- one worker or thread, unless the line is about two; pinned as the line says;
+- connections to the backends are kept alive and shared by all clients, and no connection ends by its age or by its number of requests;
+- no log, unless the line is about the log;
+- the features that teal has on always are on: X-Forwarded-For, -Proto and -Host, X-Request-Id and Via, and a probe of each backend every second (nginx, h2o and
+  Caddy as they are here don't probe). Setup.fields = False leaves the fields out, as a peer may do.
 """
 import argparse
+import contextlib
+import ctypes
+import dataclasses
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 
-PROXY_CORE, LOAD_CORE = {0}, {1}
+ALL_CORES = sorted(os.sched_getaffinity(0))
+PROXY_CORE, LOAD_CORE = set(ALL_CORES[:1]), set(ALL_CORES[1:2] or ALL_CORES[:1])
+MOST_BACKENDS = 200
+PR_SET_PDEATHSIG = 1
 
-# One origin for all: small answers from memory, files from the page cache, connections that never end by themselves.
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """How the proxies are configured; each one as far as it can."""
+    services: int = 0  # told apart by host (s1.bench.example, s2...); 0 is one for every host
+    backends: int = 1  # of each service
+    workers: int = 1
+    connections: int = 64  # that clients open, at most
+    log: bool = False  # an access log in a file
+    probe_interval: str = "1s"
+    fields: bool = True  # the fields of forwarding
+    shared_cores: bool = False  # the proxy and the load on the same two cores, so that one worker can be compared with two
+
+    def hosts(self):
+        return [f"s{number}.bench.example" for number in range(1, self.services + 1)]
+
+    def addresses(self, origin):
+        """Of the backends: all of them are the origin, which has as many addresses."""
+        return [f"127.0.0.1:{origin}"] if self.backends == 1 else [f"127.1.0.{number}:{origin}" for number in range(1, self.backends + 1)]
+
+    def proxy_cores(self):
+        return set(ALL_CORES[:2]) if self.shared_cores else PROXY_CORE
+
+    def load_cores(self):
+        return set(ALL_CORES[2:4] or ALL_CORES[:2]) if self.shared_cores else LOAD_CORE
+
+
+# One origin for all: small answers from memory, files from the page cache, connections that never end by themselves. It reads an upload to its end before it answers:
+# a request to itself, without the body, is the one way by which nginx does so.
 ORIGIN = """
 daemon off; pid {folder}/origin.pid; error_log {folder}/origin.log error; worker_processes 1;
-events {{ worker_connections 8000; }}
+events {{ worker_connections 19000; }}
 http {{
     access_log off; default_type text/plain; etag off;
     client_body_temp_path {folder}/o1; proxy_temp_path {folder}/o2; fastcgi_temp_path {folder}/o3; uwsgi_temp_path {folder}/o4; scgi_temp_path {folder}/o5;
     sendfile on; tcp_nopush on; tcp_nodelay on; open_file_cache max=100 inactive=1h; open_file_cache_valid 1h;
     keepalive_timeout 1h; keepalive_requests 1000000000;
+    upstream self {{ server unix:{folder}/origin.sock; keepalive 256; keepalive_requests 1000000000; keepalive_timeout 1h; }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096; root {folder}/files;
-        location = /64B {{ return 200 "{small}"; }}
+        listen unix:{folder}/origin.sock;
+        location / {{ return 200 "{small}"; }}
     }}
-}}
-"""
-
-# nginx. One worker; keep-alive to the origin (it needs HTTP/1.1 and an empty Connection); connections never end by count; no log.
-# Eight buffers of 64 KiB: with the default ones of 4 KiB a body of 64 KiB or 1 MiB costs it half as much again. No temporary files.
-NGINX = """
-daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log error; worker_processes 1;
-events {{ worker_connections 12000; }}
-http {{
-    access_log off; tcp_nodelay on;
-    client_body_temp_path {folder}/n1; proxy_temp_path {folder}/n2; fastcgi_temp_path {folder}/n3; uwsgi_temp_path {folder}/n4; scgi_temp_path {folder}/n5;
-    keepalive_timeout 1h; keepalive_requests 1000000000;
-    upstream origin {{ server 127.0.0.1:{origin}; keepalive 256; keepalive_requests 1000000000; keepalive_time 1d; keepalive_timeout 1h; }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
-        location / {{
-            proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
-            proxy_buffer_size 16k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k; proxy_max_temp_file_size 0;
+        {listen}
+        root {folder}/files;
+        location = /64B {{ return 200 "{small}"; }}
+        location = /upload {{
+            client_max_body_size 0; client_body_buffer_size 2m;
+            proxy_pass http://self; proxy_http_version 1.1; proxy_pass_request_body off; proxy_set_header Content-Length ""; proxy_set_header Connection "";
         }}
     }}
 }}
 """
 
-# HAProxy, twice. One thread; connections to the origin shared by all clients (http-reuse always); no log. It starts where the system gives it fewer descriptors than
-# two for each of maxconn, too.
-# As `haproxy` its buffers are the default ones of 16 KiB, the best for small answers and those of 64 KiB; as `haproxy-splice` they are of 64 KiB and answers are
-# spliced, the best for long bodies. A ratio is to the better of the two and nginx, line by line.
+# nginx.
+# - proxy_http_version 1.1 and an empty Connection: it keeps no connection to a backend alive otherwise. The pool has room for as many as there can be.
+# - Eight buffers of 64 KiB: with the default ones of 4 KiB a body of 64 KiB or 1 MiB costs it half as much again. No temporary files.
+# - Uploads are passed on as they come (proxy_request_buffering off), through a buffer of 64 KiB, not gathered first.
+# - multi_accept: all connections that are there at a wake-up, for the line with a new connection for each request.
+# - worker_connections: two for each client, and room for the pools; each costs some memory from the start.
+# - least_conn, as teal has it. No reuseport: with one worker it changes nothing; with two it is what spreads connections evenly, so it is on there.
+NGINX = """
+daemon off; pid {folder}/{name}.pid; error_log {folder}/{name}.log error; worker_processes {workers};
+events {{ worker_connections {connections}; multi_accept on; }}
+http {{
+    access_log {log}; tcp_nodelay on; server_names_hash_max_size 65536; server_names_hash_bucket_size 128;
+    client_body_temp_path {folder}/n1; proxy_temp_path {folder}/n2; fastcgi_temp_path {folder}/n3; uwsgi_temp_path {folder}/n4; scgi_temp_path {folder}/n5;
+    keepalive_timeout 1h; keepalive_requests 1000000000; client_max_body_size 0; client_body_buffer_size 64k;
+    proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; {fields}
+    proxy_buffer_size 16k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k; proxy_max_temp_file_size 0; proxy_request_buffering off;
+    {upstreams}
+    {servers}
+}}
+"""
+NGINX_FIELDS = """
+    proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;
+    proxy_set_header X-Request-Id $request_id; proxy_set_header Via "1.1 nginx"; add_header Via "1.1 nginx";
+"""
+
+# HAProxy, twice.
+# - http-reuse always: connections to a backend are shared by all clients at once; a pool without a limit that is not purged.
+# - Services are found in a map by their host, which is a tree: not by a list of rules.
+# - Its log goes to a file as its standard output, the shortest way it has to a file. Lines are those of option httplog.
+# - no strict-limits: it starts where the system gives it fewer descriptors than two for each of maxconn, too.
+# - As `haproxy` its buffers are the default ones of 16 KiB, the best for small bodies and those of 64 KiB; as `haproxy-splice` they are of 64 KiB and bodies are
+#   spliced, the best for long ones. A ratio is to the better of the two and nginx, line by line.
 HAPROXY = """
 global
-    nbthread 1
+    nbthread {workers}
     maxconn 12000
     no strict-limits
+    {log}
     {tune}
 defaults
     mode http
+    {log_lines}
     http-reuse {reuse}
+    balance leastconn
     {splice}
     timeout client 1h
     timeout server 1h
     timeout connect 5s
     timeout http-keep-alive 1h
+    default-server {check} pool-max-conn -1 pool-purge-delay 1h
 frontend front
     bind 127.0.0.1:{port} backlog 4096
-    default_backend origin
-backend origin
-    server one 127.0.0.1:{origin} pool-max-conn -1 pool-purge-delay 1h
+    {fields}
+    {choice}
+{backends}
+"""
+HAPROXY_FIELDS = """
+    option forwardfor
+    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Forwarded-Host %[req.hdr(host)]
+    http-request set-header Via "1.1 haproxy"
+    http-response set-header Via "1.1 haproxy"
+    unique-id-format %{+X}o\\ %ci%cp%Ts%rt
+    unique-id-header X-Request-Id
 """
 
-# teal: one worker, no log, its probes on (a TCP connect a second), as it is when it is used.
+# h2o. Connections to the backend live on (its default is 2 s). It adds X-Forwarded-For and -Proto and Via by itself; Host is passed on as it came.
+H2O = """
+listen: {{host: 127.0.0.1, port: {port}}}
+user: {user}
+num-threads: {workers}
+max-connections: 19000
+http1-request-timeout: 3600
+limit-request-body: 1073741824
+error-log: {folder}/h2o.log
+proxy.preserve-host: ON
+proxy.timeout.keepalive: 3600000
+hosts:
+  "*":
+    paths:
+      "/":
+        proxy.reverse.url: "http://127.0.0.1:{origin}/"
+"""
+
+# Caddy. GOMAXPROCS is the number of workers, and GOGC 400 makes its garbage collector run a quarter as often, for some memory. Its pool has room for all connections;
+# it asks the backend for no compression of its own. It adds X-Forwarded-For, -Proto and -Host by itself.
+CADDY = """
+{{
+    admin off
+    auto_https off
+    servers {{
+        protocols h1
+        timeouts {{
+            idle 1h
+        }}
+    }}
+    log {{
+        output discard
+    }}
+}}
+http://127.0.0.1:{port} {{
+    bind 127.0.0.1
+    reverse_proxy 127.0.0.1:{origin} {{
+        transport http {{
+            compression off
+            keepalive 1h
+            keepalive_idle_conns 19000
+            keepalive_idle_conns_per_host 19000
+        }}
+    }}
+}}
+"""
+
+# teal, as it is when it is used: its probes on (a TCP connect to each backend), limits and accounting on. With one backend a service has both colors, as it does
+# between two switches; with more only the live one, so that all proxies have the same number of them.
 TEAL = """
-admin: {{socket: {folder}/admin.sock}}
-state: {folder}/state
-workers: 1
+admin: {{socket: {folder}/{name}.sock}}
+state: {folder}/{name}.state
+workers: {workers}
+access_log: {log}
 listen: [{{address: "127.0.0.1:{port}"}}]
 timeouts: {{idle: 1h}}
 services:
-  bench:
-    blue: {{version: "1", backends: ["127.0.0.1:{origin}"]}}
-    green: {{version: "2", backends: ["127.0.0.1:{origin}"]}}
+"""
+TEAL_SERVICE = """
+  {name}:
+    {hosts}
+    probe: {{interval: {interval}}}
+    blue: {{version: "1", backends: [{blue}]}}
+    green: {{version: "2", backends: [{green}]}}
 """
 
 
@@ -106,14 +231,32 @@ def wait_for_port(port, process, seconds=10):
     raise SystemExit(f"bench: {process.args[0]} did not begin to listen on port {port}")
 
 
-class Program:
-    """A server of the comparison: its port, and the CPU time of all its processes and threads."""
+def end_with_parent():
+    """A program that is started here ends with this process, however that ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
-    def __init__(self, name, command, port, cores):
+
+class Program:
+    """A server of the comparison: its port, and the CPU time and memory of all its processes and threads."""
+
+    def __init__(self, name, command, port, cores, output=None, environment=None):
+        def prepare():
+            os.sched_setaffinity(0, cores)
+            end_with_parent()
+
         self.name, self.port = name, port
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
-                                        preexec_fn=lambda: os.sched_setaffinity(0, cores))
-        wait_for_port(port, self.process)
+        with contextlib.ExitStack() as files:
+            said = files.enter_context(tempfile.TemporaryFile())
+            log = files.enter_context(open(output, "w")) if output else subprocess.DEVNULL
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=said, start_new_session=True, env={**os.environ, **(environment or {})},
+                                            preexec_fn=prepare)
+            try:
+                wait_for_port(port, self.process)
+            except BaseException:
+                self.stop()
+                said.seek(0)
+                sys.stderr.write(said.read().decode(errors="replace"))
+                raise
 
     def pids(self):
         found = [self.process.pid]
@@ -142,7 +285,33 @@ class Program:
                 total += next(int(line.split()[1]) for line in rollup if line.startswith("Rss:"))
         return total * 1024
 
+    def forget_peak(self):
+        for pid in self.pids():
+            with open(f"/proc/{pid}/clear_refs", "w") as clear:
+                clear.write("5")
+
+    def peak_bytes(self):
+        """The most resident memory since forget_peak()."""
+        total = 0
+        for pid in self.pids():
+            with open(f"/proc/{pid}/status") as status:
+                total += next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+        return total * 1024
+
+    def wait_until_quiet(self, seconds=10):
+        """Until its start is over: a hundred probes, or a garbage collector."""
+        end = time.monotonic() + seconds
+        before = self.cpu_seconds()
+        while time.monotonic() < end:
+            time.sleep(0.1)
+            now = self.cpu_seconds()
+            if now - before < 0.005:
+                return
+            before = now
+
     def stop(self):
+        if self.process.poll() is not None:
+            return
         os.killpg(self.process.pid, signal.SIGTERM)
         try:
             self.process.wait(5)
@@ -157,15 +326,17 @@ def write(path, text):
     return path
 
 
-def start_origin(folder):
+def start_origin(folder, sizes=(("10K", 10 << 10), ("64K", 64 << 10), ("1M", 1 << 20), ("100M", 100 << 20))):
     files = os.path.join(folder, "files")
     os.makedirs(files)
     os.chmod(folder, 0o755)
-    for name, size in (("10K", 10 << 10), ("64K", 64 << 10), ("1M", 1 << 20)):
+    for name, size in sizes:
         write(os.path.join(files, name), "x" * size)
     port = free_port()
-    path = write(os.path.join(folder, "origin.conf"), ORIGIN.format(folder=folder, port=port, small="x" * 64))
-    return Program("origin", [tool("nginx"), "-c", path, "-e", f"{folder}/origin.log"], port, LOAD_CORE)
+    addresses = Setup().addresses(port) + Setup(backends=MOST_BACKENDS).addresses(port)
+    listen = " ".join(f"listen {address} backlog=8192;" for address in addresses)
+    path = write(os.path.join(folder, "origin.conf"), ORIGIN.format(folder=folder, listen=listen, small="x" * 64))
+    return Program("direct", [tool("nginx"), "-c", path, "-e", f"{folder}/origin.log"], port, LOAD_CORE)
 
 
 def tool(name):
@@ -175,39 +346,84 @@ def tool(name):
     return path
 
 
-def start_floor(folder, build, origin):
+def start_floor(folder, build, origin, setup=Setup()):
     port = free_port()
-    return Program("floor", [f"{build}/tools/floor", str(port), str(origin)], port, PROXY_CORE)
+    return Program("floor", [f"{build}/tools/floor", str(port), str(origin)], port, setup.proxy_cores())
 
 
-def start_nginx(folder, build, origin):
+def nginx_server(port, name, host, options):
+    named = f"server_name {host};" if host else ""
+    return f"server {{ listen 127.0.0.1:{port}{options}; {named} location / {{ proxy_pass http://{name}; }} }}"
+
+
+def start_nginx(folder, build, origin, setup=Setup()):
+    port, servers = free_port(), " ".join(f"server {address};" for address in setup.addresses(origin))
+    names = {f"origin{number}": host for number, host in enumerate(setup.hosts() or [None])}
+    room = max(256, 2 * setup.connections) if len(names) == 1 else 16
+    upstream = f"least_conn; keepalive {room}; keepalive_requests 1000000000; keepalive_time 1d; keepalive_timeout 1h;"
+    listen = " backlog=4096" + (" reuseport" if setup.workers > 1 else "")  # the first one says it for all
+    text = NGINX.format(folder=folder, name=f"nginx{port}", workers=setup.workers, connections=2 * setup.connections + 2000, log=f"{folder}/nginx-access.log combined buffer=64k flush=1s" if setup.log else "off",
+                        fields=NGINX_FIELDS if setup.fields else "", upstreams="\n    ".join(f"upstream {name} {{ {servers} {upstream} }}" for name in names),
+                        servers="\n    ".join(nginx_server(port, name, host, "" if number else listen) for number, (name, host) in enumerate(names.items())))
+    path = write(os.path.join(folder, f"nginx{port}.conf"), text)
+    return Program("nginx", [tool("nginx"), "-c", path, "-e", f"{folder}/nginx{port}.log"], port, setup.proxy_cores())
+
+
+def haproxy_choice(folder, port, setup):
+    """The rule that finds a request's backend."""
+    if not setup.services:
+        return "default_backend origin0"
+    path = write(os.path.join(folder, f"haproxy{port}.map"), "".join(f"{host} origin{number}\n" for number, host in enumerate(setup.hosts())))
+    return f"use_backend %[req.hdr(host),lower,map_str({path})]"
+
+
+def start_haproxy(folder, build, origin, setup=Setup(), name="haproxy", tune="", splice="", reuse="always"):
     port = free_port()
-    path = write(os.path.join(folder, "nginx.conf"), NGINX.format(folder=folder, port=port, origin=origin))
-    return Program("nginx", [tool("nginx"), "-c", path, "-e", f"{folder}/nginx.log"], port, PROXY_CORE)
+    servers = "".join(f"    server one{number} {address}\n" for number, address in enumerate(setup.addresses(origin)))
+    text = HAPROXY.format(port=port, tune=tune, splice=splice, reuse=reuse, workers=setup.workers, check=f"check inter {setup.probe_interval}",
+                          log="log stdout format raw local0" if setup.log else "", log_lines="log global\n    option httplog" if setup.log else "",
+                          fields=HAPROXY_FIELDS if setup.fields else "", choice=haproxy_choice(folder, port, setup),
+                          backends="".join(f"backend origin{number}\n{servers}" for number in range(max(1, setup.services))))
+    path = write(os.path.join(folder, f"haproxy{port}.conf"), text)
+    return Program(name, [tool("haproxy"), "-q", "-db", "-f", path], port, setup.proxy_cores(), output=f"{folder}/haproxy-access.log" if setup.log else None)
 
 
-def start_haproxy(folder, build, origin, name="haproxy", tune="", splice="", reuse="always"):
-    port = free_port()
-    path = write(os.path.join(folder, name + ".conf"), HAPROXY.format(port=port, origin=origin, tune=tune, splice=splice, reuse=reuse))
-    return Program(name, [tool("haproxy"), "-q", "-db", "-f", path], port, PROXY_CORE)
-
-
-def start_haproxy_splice(folder, build, origin):
-    return start_haproxy(folder, build, origin, "haproxy-splice", "tune.bufsize 65536", "option splice-response")
+def start_haproxy_splice(folder, build, origin, setup=Setup()):
+    return start_haproxy(folder, build, origin, setup, "haproxy-splice", "tune.bufsize 65536", "option splice-response\n    option splice-request")
 
 
 def start_haproxy_safe(folder, build, origin):
     """As it is by default: the first request of a client's connection has a backend connection of its own."""
-    return start_haproxy(folder, build, origin, "haproxy-safe", reuse="safe")
+    return start_haproxy(folder, build, origin, name="haproxy-safe", reuse="safe")
 
 
-def start_teal(folder, build, origin):
+def start_h2o(folder, build, origin, setup=Setup()):
+    port, user = free_port(), "root" if os.getuid() == 0 else os.environ.get("USER", "nobody")
+    path = write(os.path.join(folder, "h2o.yaml"), H2O.format(folder=folder, port=port, origin=origin, workers=setup.workers, user=user))
+    return Program("h2o", [tool("h2o"), "-c", path], port, setup.proxy_cores())
+
+
+def start_caddy(folder, build, origin, setup=Setup()):
     port = free_port()
-    path = write(os.path.join(folder, "teal.yaml"), TEAL.format(folder=folder, port=port, origin=origin))
-    return Program("teal", [f"{build}/teal", "serve", "-c", path], port, PROXY_CORE)
+    path = write(os.path.join(folder, "Caddyfile"), CADDY.format(port=port, origin=origin))
+    environment = {"HOME": folder, "XDG_DATA_HOME": folder, "XDG_CONFIG_HOME": folder, "GOMAXPROCS": str(setup.workers), "GOGC": "400"}
+    return Program("caddy", [tool("caddy"), "run", "--config", path, "--adapter", "caddyfile"], port, setup.proxy_cores(), environment=environment)
 
 
-STARTERS = {"floor": start_floor, "haproxy": start_haproxy, "haproxy-splice": start_haproxy_splice, "nginx": start_nginx, "teal": start_teal}
+def start_teal(folder, build, origin, setup=Setup()):
+    port = free_port()
+    blue = ", ".join(f'"{address}"' for address in setup.addresses(origin))
+    text = TEAL.format(folder=folder, name=f"teal{port}", port=port, workers=setup.workers,
+                       log=f"{{path: {folder}/teal-access.log, format: json}}" if setup.log else "off")
+    for number, host in enumerate(setup.hosts() or [None]):
+        text += TEAL_SERVICE.format(name=f"bench{number}", hosts=f"hosts: [{host}]" if host else "", interval=setup.probe_interval, blue=blue,
+                                    green=blue if setup.backends == 1 and setup.services == 0 else "")
+    path = write(os.path.join(folder, f"teal{port}.yaml"), text)
+    return Program("teal", [f"{build}/teal", "serve", "-c", path], port, setup.proxy_cores())
+
+
+STARTERS = {"floor": start_floor, "haproxy": start_haproxy, "haproxy-splice": start_haproxy_splice, "nginx": start_nginx, "h2o": start_h2o, "caddy": start_caddy,
+            "teal": start_teal}
 PEERS = ("haproxy", "haproxy-splice", "nginx")
 
 

@@ -1,0 +1,106 @@
+"""The loads: wrk as fast as answers come; the metronome, over connections that are open already, so or at a constant rate; idle connections.
+
+Each gives the figures of one measurement of one proxy.
+"""
+import contextlib
+import json
+import os
+import re
+import subprocess
+import threading
+
+import idle
+import peers
+
+UNITS = {"us": 1, "ms": 1e3, "s": 1e6, "m": 60e6}
+SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+PATIENCE_S = 30  # beyond the time of the load itself
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+@contextlib.contextmanager
+def running(command, cores, seconds):
+    """A load; it has some time more than it should need, and ends the run if it fails."""
+    def prepare():
+        os.sched_setaffinity(0, cores)
+        peers.end_with_parent()
+
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=prepare) as process:
+        timer = threading.Timer(seconds + PATIENCE_S, process.kill)
+        timer.start()
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            timer.cancel()
+
+
+def fail(process, command, said):
+    process.kill()
+    raise SystemExit(f"bench: {' '.join(command)} failed:\n{said}{process.stderr.read()}")
+
+
+def wrk_command(port, load, seconds):
+    script, argument = ("upload.lua", load.upload) if load.upload else ("hosts.lua", load.hosts) if load.hosts else (None, None)
+    command = [peers.tool("wrk"), "-t1", f"-c{load.connections}", f"-d{seconds}s", "--latency", "--timeout", "20s"]
+    for field in load.fields:
+        command += ["-H", field]
+    if script:
+        command += ["-s", os.path.join(HERE, script)]
+    return command + [f"http://127.0.0.1:{port}{load.path}"] + (["--", str(argument)] if script else [])
+
+
+def parse_wrk(text, load):
+    served = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m), ([\d.]+)([KMGT]?)B read", text)
+    if not served or re.search(r"Non-2xx|Socket errors: connect [1-9]|read [1-9]|write [1-9]|timeout [1-9]", text):
+        raise SystemExit(f"bench: wrk was not answered properly:\n{text}")
+    requests = float(served[4]) * SIZES[served[5]] / load.answer if load.answer else int(served[1])
+    latency = {f"p{share}_us": float(value) * UNITS[unit] for share, value, unit in re.findall(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s|m)$", text, re.M)}
+    if requests == 0:
+        raise SystemExit(f"bench: no request was answered:\n{text}")
+    return requests, float(served[2]) * UNITS[served[3]] / 1e6, latency
+
+
+def drive_wrk(program, point, seconds):
+    """(requests, seconds, latencies, CPU seconds of the program)"""
+    command = wrk_command(program.port, point.load, seconds)
+    before = program.cpu_seconds()
+    with running(command, point.setup.load_cores(), seconds) as process:
+        said = process.stdout.read()
+        if process.wait():
+            fail(process, command, said)
+    return *parse_wrk(said, point.load), program.cpu_seconds() - before
+
+
+def drive_metronome(program, point, seconds, rate, build):
+    """The same; at a rate, latencies are from the moments at which requests were due. Opening and closing connections is not in it."""
+    command = [f"{build}/tools/metronome", str(program.port), point.load.path, str(point.load.connections), f"{rate:.0f}", str(seconds)]
+    with running(command, point.setup.load_cores(), seconds) as process:
+        if process.stdout.readline() != "ready\n":
+            fail(process, command, "")
+        before = program.cpu_seconds()
+        process.stdin.write("\n")
+        process.stdin.flush()
+        said = process.stdout.readline()
+        cpu = program.cpu_seconds() - before
+        if not said:
+            fail(process, command, "")
+        process.stdin.close()
+        process.wait()
+    got = json.loads(said)
+    return got["requests"], got["seconds"], {"p50_us": got["p50_us"], "p99_us": got["p99_us"]}, cpu
+
+
+def measure_busy(program, point, seconds, rate, build):
+    program.forget_peak()
+    if point.load.kind == "full":
+        requests, took, latency, cpu = drive_wrk(program, point, seconds)
+    else:
+        requests, took, latency, cpu = drive_metronome(program, point, seconds, rate if point.load.kind == "half" else 0, build)
+    return {"us_per_request": cpu * 1e6 / requests, "requests_per_s": requests / took, "cpu_share": cpu / took, "peak_bytes": program.peak_bytes(), **latency}
+
+
+def measure_idle(program, point):
+    return idle.measure(program, idle.raise_file_limit(point.load.connections), 0.5)

@@ -1,0 +1,274 @@
+/* A load over connections that are open and warm before it begins, at a constant rate or as fast as answers come. One thread.
+ *
+ * At a rate, requests become due one by one, whether or not answers have come, and each answer is timed from the moment at which its request was due: a proxy that
+ * stalls is charged for every request of that time, and the figures of all proxies are at the same load. Without a rate (0), a connection sends its next request when
+ * it has its answer.
+ *
+ * It prints `ready` after half a second as fast as answers come, so that a proxy has its connections to the backends, and begins with the first byte of its standard input; then a JSON object, and keeps the connections
+ * until its standard input ends: so whoever counts a proxy's CPU time does not count opening and closing them. It reads answers with Content-Length alone, checks
+ * nothing but the status 200, and opens no connection again: whatever goes wrong ends it.
+ *
+ * usage: metronome PORT PATH CONNECTIONS RATE SECONDS     (127.0.0.1) */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ANSWER_SIZE 8192
+#define GRACE_NS 20000000000ull /* for the last answers */
+#define MOST_ANSWERS 1e6        /* a second, without a rate */
+#define WARM_S 0.5
+
+struct connection {
+	int fd;
+	uint64_t due_ns; /* of the request under way, 0 without one */
+	size_t length;
+	char answer[ANSWER_SIZE];
+};
+
+static struct connection *connections;
+static struct connection **free_ones; /* a ring, so that all are used alike */
+static size_t connection_count, free_first, free_count;
+static char request[1024];
+static size_t request_length;
+static uint64_t start_ns, gap_ns, length_ns, wanted, sent, answered; /* without a rate the gap is 0 */
+static uint64_t *latencies_ns;
+
+static void give_up(const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	fputs("metronome: ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+	va_end(arguments);
+	exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void free_ones_add(struct connection *connection)
+{
+	free_ones[(free_first + free_count++) % connection_count] = connection;
+}
+
+static struct connection *free_ones_take(void)
+{
+	struct connection *connection = free_ones[free_first];
+	free_first = (free_first + 1) % connection_count;
+	free_count--;
+	return connection;
+}
+
+static void connection_open(struct connection *connection, const struct sockaddr_in *address)
+{
+	int on = 1;
+	connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connection->fd < 0 || connect(connection->fd, (const struct sockaddr *)address, sizeof(*address)) != 0)
+		give_up("can't connect: %s", strerror(errno));
+	setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+/* The length of the whole answer, 0 while its head is incomplete. */
+static size_t answer_length(const char *answer)
+{
+	const char *end = strstr(answer, "\r\n\r\n"), *length = strcasestr(answer, "\r\nContent-Length:");
+	if (!end)
+		return 0;
+	if (strncmp(answer, "HTTP/1.1 200", 12) != 0 || !length || length > end)
+		give_up("an answer is %.100s", answer);
+	return (size_t)(end + 4 - answer) + strtoul(length + 17, NULL, 10);
+}
+
+/* Reads more of an answer. True when it is complete. */
+static bool connection_read(struct connection *connection, int flags)
+{
+	ssize_t got = recv(connection->fd, connection->answer + connection->length, ANSWER_SIZE - 1 - connection->length, flags);
+	if (got < 0 && errno == EAGAIN)
+		return false;
+	if (got <= 0 || connection->due_ns == 0)
+		give_up("a connection was closed or broke, or an answer came to no request");
+	connection->length += (size_t)got;
+	connection->answer[connection->length] = '\0';
+	size_t whole = answer_length(connection->answer);
+	if (whole >= ANSWER_SIZE)
+		give_up("an answer is too long");
+	if (whole == 0 || connection->length < whole)
+		return false;
+	connection->length = 0;
+	return true;
+}
+
+static void connection_send(struct connection *connection, uint64_t due_ns)
+{
+	connection->due_ns = due_ns;
+	if (send(connection->fd, request, request_length, MSG_NOSIGNAL) != (ssize_t)request_length)
+		give_up("can't send: %s", strerror(errno));
+}
+
+static void connection_warm(struct connection *connection, int poll)
+{
+	connection_send(connection, 1);
+	while (!connection_read(connection, 0))
+		;
+	connection->due_ns = 0;
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+	if (epoll_ctl(poll, EPOLL_CTL_ADD, connection->fd, &event) != 0)
+		give_up("epoll_ctl: %s", strerror(errno));
+	free_ones_add(connection);
+}
+
+static void on_connection_ready(struct connection *connection, uint64_t now)
+{
+	if (!connection_read(connection, MSG_DONTWAIT))
+		return;
+	if (answered < wanted)
+		latencies_ns[answered++] = now - connection->due_ns;
+	connection->due_ns = 0;
+	free_ones_add(connection);
+}
+
+/* Sends what is due, as far as there are connections for it: what must wait for one is timed from when it was due. */
+static void send_due(uint64_t now)
+{
+	while (sent < wanted && free_count > 0 && start_ns + sent * gap_ns <= now) {
+		connection_send(free_ones_take(), gap_ns > 0 ? start_ns + sent * gap_ns : now);
+		sent++;
+	}
+}
+
+static int timer_start(int poll)
+{
+	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	struct timespec gap = {(time_t)(gap_ns / 1000000000), (long)(gap_ns % 1000000000)};
+	struct itimerspec every = {.it_interval = gap, .it_value = gap};
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+	if (timer < 0 || timerfd_settime(timer, 0, &every, NULL) != 0 || epoll_ctl(poll, EPOLL_CTL_ADD, timer, &event) != 0)
+		give_up("no timer: %s", strerror(errno));
+	return timer;
+}
+
+static void run_plan(double rate, double seconds)
+{
+	gap_ns = rate > 0 ? (uint64_t)(1e9 / rate) : 0;
+	length_ns = (uint64_t)(seconds * 1e9);
+	wanted = (uint64_t)((rate > 0 ? rate : MOST_ANSWERS) * seconds);
+	sent = answered = 0;
+}
+
+static bool run_is_over(uint64_t now)
+{
+	if (gap_ns == 0)
+		return answered == wanted || now >= start_ns + length_ns;
+	if (now > start_ns + length_ns + GRACE_NS)
+		give_up("%llu of %llu requests have no answer", (unsigned long long)(wanted - answered), (unsigned long long)wanted);
+	return answered == wanted;
+}
+
+static void run(int poll)
+{
+	struct epoll_event events[256];
+	uint64_t now = start_ns = now_ns(), ticks;
+	int timer = gap_ns > 0 ? timer_start(poll) : -1;
+	send_due(now);
+	while (!run_is_over(now)) {
+		int count = epoll_wait(poll, events, 256, 100);
+		now = now_ns();
+		for (int i = 0; i < count; i++) {
+			if (events[i].data.ptr)
+				on_connection_ready(events[i].data.ptr, now);
+			else if (read(timer, &ticks, sizeof(ticks)) < 0 && errno != EAGAIN)
+				give_up("the timer broke: %s", strerror(errno));
+		}
+		send_due(now);
+	}
+}
+
+static int compare(const void *one, const void *other)
+{
+	uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)other;
+	return (a > b) - (a < b);
+}
+
+static void print_summary(double took_s)
+{
+	if (answered == 0)
+		give_up("no request was answered");
+	qsort(latencies_ns, answered, sizeof(*latencies_ns), compare);
+	printf("{\"requests\": %llu, \"seconds\": %.3f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"most_us\": %.1f}\n", (unsigned long long)answered, took_s,
+		(double)latencies_ns[answered / 2] / 1e3, (double)latencies_ns[answered * 99 / 100] / 1e3, (double)latencies_ns[answered - 1] / 1e3);
+	fflush(stdout);
+}
+
+static void *allocate(size_t count, size_t size)
+{
+	void *memory = calloc(count, size);
+	if (!memory)
+		give_up("no memory");
+	return memory;
+}
+
+/* Sends until the warm time is over, and waits for all answers. */
+static void run_warm(int poll)
+{
+	struct epoll_event event;
+	run_plan(0, WARM_S);
+	run(poll);
+	while (free_count < connection_count)
+		if (epoll_wait(poll, &event, 1, 1000) == 1)
+			on_connection_ready(event.data.ptr, now_ns());
+}
+
+/* All connections, each with a request behind it. */
+static int connections_start(const char *port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	address.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
+	connections = allocate(connection_count, sizeof(*connections));
+	free_ones = allocate(connection_count, sizeof(*free_ones));
+	int poll = epoll_create1(EPOLL_CLOEXEC);
+	for (size_t i = 0; i < connection_count; i++) {
+		connection_open(&connections[i], &address);
+		connection_warm(&connections[i], poll);
+	}
+	return poll;
+}
+
+int main(int argc, char **argv)
+{
+	double rate = argc == 6 ? strtod(argv[4], NULL) : -1, seconds = argc == 6 ? strtod(argv[5], NULL) : 0;
+	connection_count = argc == 6 ? strtoul(argv[3], NULL, 10) : 0;
+	if (connection_count == 0 || rate < 0 || rate > MOST_ANSWERS || seconds <= 0 || seconds > 1000 || (rate > 0 && rate * seconds < 1)) {
+		fprintf(stderr, "usage: metronome PORT PATH CONNECTIONS RATE SECONDS\n");
+		return 2;
+	}
+	latencies_ns = allocate((size_t)(MOST_ANSWERS * (seconds + WARM_S)), sizeof(*latencies_ns));
+	request_length = (size_t)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n\r\n", argv[2], argv[1]);
+	int poll = connections_start(argv[1]);
+	run_warm(poll);
+	run_plan(rate, seconds);
+	puts("ready");
+	fflush(stdout);
+	if (getchar() == EOF)
+		return 1;
+	run(poll);
+	print_summary((double)(now_ns() - start_ns) / 1e9);
+	while (getchar() != EOF)
+		;
+	return 0;
+}

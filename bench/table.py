@@ -1,0 +1,94 @@
+"""From samples to medians, ratios and the table that is printed."""
+import statistics
+
+import peers
+
+
+def medians_of(runs):
+    """{figure: median} of a proxy's samples, and how far the rounds lie apart."""
+    row = {key: statistics.median(sample[key] for sample in runs if key in sample) for key in sorted(set().union(*runs))}
+    if "us_per_request" in row:
+        costs = [sample["us_per_request"] for sample in runs]
+        row["least_us"], row["most_us"] = min(costs), max(costs)
+    return row
+
+
+def add_ratios(rows):
+    """To the better of HAProxy and nginx, and to the floor, of one point."""
+    cost = {name: row["us_per_request"] for name, row in rows.items() if "us_per_request" in row}
+    best = min((cost[name] for name in peers.PEERS if name in cost), default=None)
+    for name in cost:
+        if name == "direct":
+            continue
+        if best:
+            rows[name]["to_better_peer"] = cost[name] / best
+        if "floor" in cost:
+            rows[name]["to_floor"] = cost[name] / cost["floor"]
+    for name, row in rows.items():
+        if "direct" in rows and name != "direct":
+            row["added_p50_us"], row["added_p99_us"] = (row[key] - rows["direct"][key] for key in ("p50_us", "p99_us"))
+
+
+def add_growth(points):
+    """How much more a request costs than at the first point; where the floor was measured too, how much more than it grew."""
+    first = next(iter(points.values()))
+    for rows in points.values():
+        for name, row in rows.items():
+            key = "to_floor" if "floor" in rows else "us_per_request"
+            if name in first and key in first[name]:
+                row["growth"] = row[key] / first[name][key]
+
+
+def summarise(samples, lines):
+    """{line: {point: {proxy: medians}}}"""
+    summary = {}
+    for name, points in samples.items():
+        summary[name] = {point: {proxy: medians_of(runs) for proxy, runs in by_proxy.items()} for point, by_proxy in points.items()}
+        for rows in summary[name].values():
+            add_ratios(rows)
+        if lines[name].grows:
+            add_growth(summary[name])
+    return summary
+
+
+def number(row, key, form, scale=1):
+    return format(row[key] / scale, form) if row.get(key) is not None else ""
+
+
+COLUMNS = (  # heading, width, text of a row
+    ("us/request", 10, lambda row: number(row, "us_per_request", ".1f")),
+    ("least..most", 15, lambda row: f"{row['least_us']:.1f}..{row['most_us']:.1f}" if "least_us" in row else ""),
+    ("x better", 8, lambda row: number(row, "to_better_peer", ".2f")),
+    ("x floor", 7, lambda row: number(row, "to_floor", ".2f")),
+    ("growth", 6, lambda row: number(row, "growth", ".2f")),
+    ("p50 us", 8, lambda row: number(row, "p50_us", ".0f")),
+    ("p99 us", 8, lambda row: number(row, "p99_us", ".0f")),
+    ("requests/s", 10, lambda row: number(row, "requests_per_s", ".0f")),
+    ("peak MiB", 8, lambda row: number(row, "peak_bytes", ".1f", 1 << 20) or number(row, "rss", ".1f", 1 << 20)),
+    ("B/idle", 6, lambda row: number(row, "bytes_per_connection", ".0f")),
+)
+
+
+def print_table(summary):
+    print(f"{'line':11} {'point':6} {'proxy':14} " + " ".join(f"{heading:>{width}}" for heading, width, _ in COLUMNS))
+    for name, points in summary.items():
+        for point, rows in points.items():
+            for proxy, row in rows.items():
+                print(f"{name:11} {point:6} {proxy:14} " + " ".join(f"{text(row):>{width}}" for _, width, text in COLUMNS))
+    for proxy, row in summary.get("latency", {}).get("", {}).items():
+        if "added_p50_us" in row:
+            print(f"latency: {proxy} adds {row['added_p50_us']:.0f} us at p50 and {row['added_p99_us']:.0f} us at p99")
+
+
+def notes(summary):
+    """What must be known to read the table."""
+    yield "us/request: CPU time of all the proxy's threads for each request, the median of the rounds; x better: beside the better of HAProxy and nginx."
+    if "newconn" in summary:
+        yield "newconn: the floor opens a backend connection for each client connection; it is no measure of this line."
+    if "services" in summary or "backends" in summary:
+        yield "services, backends: with a probe an hour, as the cost of probes grows with backends and seconds, not with requests."
+    if "workers" in summary:
+        yield "workers: proxy and load are on the same two cores unless there are four; what scales is seen in the CPU per request at the same rate."
+    if "features" in summary:
+        yield ("features: accounting (counts, error rates and latencies for the judge) can't be switched off, as switches are judged by it; it is in every figure of "
+               "teal. Its share is its instructions, docs/performance.md.")
