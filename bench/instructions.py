@@ -27,6 +27,8 @@ CALLS = {"accept4", "bind", "clock_gettime", "close", "connect", "epoll_ctl", "e
          "tee", "timerfd_settime", "write", "writev",
          "aligned_alloc", "calloc", "free", "malloc", "posix_memalign", "realloc"}
 GROWN_SHOWN = 8
+# The keys of callgrind's format that give a name to a number or repeat the number: of an object, a file or a function; c... are those of what is called.
+KINDS = {"ob": "ob", "cob": "ob", "fl": "fl", "fi": "fl", "fe": "fl", "cfi": "fl", "cfl": "fl", "fn": "fn", "cfn": "fn"}
 
 
 # ---- counting ----
@@ -37,28 +39,28 @@ class Profile:
 
     def __init__(self, text):
         self.costs, self.calls = collections.Counter(), collections.Counter()
+        self.called = ""
         self.names = {"ob": {}, "fl": {}, "fn": {}}
         self.at = {"ob": "", "fl": "", "fn": ""}
-        called = None  # of the next line, whose cost is the called function's
+        inclusive = False  # the next line's cost is the called function's
         for line in text.splitlines():
-            key, equal, value = line.partition("=")
-            if equal and key in ("ob", "fl", "fn", "fi", "fe", "cob", "cfi", "cfl", "cfn"):
+            key, _, value = line.partition("=")
+            if key in KINDS:
                 self.name(key, value)
-                called = self.called if key == "cfn" else None
-            elif equal and key == "calls":
+            elif key == "calls":
                 self.calls[self.called] += int(value.split()[0])
-                called = True
+                inclusive = True
             elif re.match(r"[+\-*\d]", line):
-                if not called:
-                    self.costs[self.at["ob"], self.at["fl"], self.at["fn"]] += int((line.split() + ["0"])[1])
-                called = None
+                if not inclusive:
+                    self.costs[self.at["ob"], self.at["fl"], self.at["fn"]] += int(line.split()[1])
+                inclusive = False
 
     def name(self, key, value):
-        kind = {"c": key[1:], "f": key}.get(key[0], key).replace("fi", "fl").replace("fe", "fl")
+        names = self.names[KINDS[key]]
         number, text = re.fullmatch(r"\((\d+)\)(?: (.*))?", value).groups()
         if text is not None:
-            self.names[kind][number] = text
-        name = self.names[kind][number]
+            names[number] = text
+        name = names[number]
         if key in self.at:  # not the files of what was inlined: that is its caller's cost
             self.at[key] = name
         elif key == "cfn":
@@ -79,8 +81,9 @@ def measure(build, line):
     folder = build / "instructions"
     folder.mkdir(exist_ok=True)
     out, begun = folder / f"{line}.out", folder / f"{line}.out.{os.getpid()}"
-    done = subprocess.run(["/usr/bin/valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no", "--collect-atstart=no", f"--callgrind-out-file={begun}", build / "tools" / "guard", line,
-                           str(REQUESTS)], env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    command = ["/usr/bin/valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no", "--collect-atstart=no", f"--callgrind-out-file={begun}",
+               build / "tools" / "guard", line, str(REQUESTS)]
+    done = subprocess.run(command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"instructions: {line} did not end well:\n{done.stdout}{done.stderr}")
     profile = Profile(begun.read_text())
