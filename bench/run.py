@@ -107,11 +107,18 @@ def version_of(command):
     return ((done.stdout + done.stderr).strip().splitlines() or ["?"])[0]
 
 
-def describe(build):
+def describe(arguments):
+    """The machine, and the versions of what is compared."""
     model = [line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+    programs = {"wrk": "-v", "nginx": "-v", **{proxy: option for proxy, option in (("haproxy", "-v"), ("h2o", "--version"), ("caddy", "version")) if proxy in arguments.proxies}}
     return {"kernel": platform.release(), "cpu": model[0] if model else platform.machine(), "cores": os.cpu_count(), "load_at_start": round(os.getloadavg()[0], 2),
-            "teal": version_of([f"{build}/teal", "--version"]), "nginx": version_of([peers.tool("nginx"), "-v"]), "haproxy": version_of([peers.tool("haproxy"), "-v"]),
-            "h2o": version_of([peers.tool("h2o"), "--version"]), "caddy": version_of([peers.tool("caddy"), "version"]), "wrk": version_of([peers.tool("wrk"), "-v"])}
+            "teal": version_of([f"{arguments.build}/teal", "--version"]), **{name: version_of([peers.tool(name), option]) for name, option in programs.items()}}
+
+
+def check_built(build):
+    for name in ("teal", "tools/floor", "tools/metronome"):
+        if not os.access(f"{build}/{name}", os.X_OK):
+            raise SystemExit(f"bench: there is no {build}/{name}; run script/build {os.path.basename(build)} all tools")
 
 
 def warn_if_busy(load):
@@ -148,7 +155,8 @@ def main():
     arguments = parse_arguments()
     if len(peers.ALL_CORES) < 2:
         raise SystemExit("bench: two cores are needed, one for the proxy and one for the load")
-    machine, began, samples = describe(arguments.build), time.monotonic(), {}
+    check_built(arguments.build)
+    machine, began, samples = describe(arguments), time.monotonic(), {}
     warn_if_busy(machine["load_at_start"])
     say(f"bench: {len(arguments.lines)} lines, about {expected_seconds(arguments) / 60:.1f} minutes")
     idle.raise_file_limit(0)
