@@ -52,7 +52,7 @@ static const struct key keys[] = {
 		.text = "Whether every connection must begin with a PROXY protocol header, of version 1 or 2, which says who the client is. `on` only where nobody but "
 			"such a proxy can connect: whoever can is believed."},
 	{"listen[].connections", KEY_COUNT, offsetof(struct conf_listen, connections), "0", .most = CONNECTIONS_MAX,
-		.text = "Client connections that may be open at a time on this listener; `0` is no limit but `limits.connections`."},
+		.text = "Client connections that may be open at a time on this listener, in equal shares for each worker, rounded up; `0` is no limit but `limits.connections`."},
 	{"listen[].tls", KEY_LATER, .text = "TLS towards clients."},
 	{"listen[].tls.certificates", KEY_LATER, .text = "The certificates, chosen by the name that the client asks for."},
 	{"listen[].tls.certificates[].certificate", KEY_LATER, .text = "The file of a certificate and its chain."},
@@ -66,7 +66,7 @@ static const struct key keys[] = {
 	{"limits.body", KEY_SIZE, offsetof(struct conf, limits.body), "0", .most = 1ull << 40,
 		.text = "The body of a request, as it is sent: chunk lines count. `0` is no limit. A request with more is answered 413."},
 	{"limits.connections", KEY_COUNT, offsetof(struct conf, limits.connections), "20000", .least = 1, .most = CONNECTIONS_MAX,
-		.text = "Client connections that may be open at a time, over all listeners."},
+		.text = "Client connections that may be open at a time, over all listeners, in equal shares for each worker, rounded up. More wait to be accepted."},
 	{"limits.connections_per_client", KEY_COUNT, offsetof(struct conf, limits.connections_per_client), "0", .most = 65535,
 		.text = "Connections that may be open at a time from one client address, an IPv6 client being its /64; `0` is no limit. Unix sockets do not count. Behind a "
 			"proxy that does not speak the PROXY protocol all clients have the proxy's address."},

@@ -80,6 +80,8 @@ static void begin_exchange(struct client *client, char *bytes, size_t length)
 	conn_disarm(conn);
 	size_t used = head + exchange_begin(client, bytes + head, length - head);
 	client_keep_rest(client, bytes + used, length - used);
+	if (client->exchange && client->half_closed && !client->exchange->request.done) /* the FIN was read with what was sent ahead */
+		exchange_fail(client->exchange, FAIL_request_incomplete);
 }
 
 /* A head that can't be served, or will never be one. */
@@ -318,6 +320,8 @@ void client_hurry_all(struct worker *worker)
 	for (struct client *client = worker->clients; client; client = client->next) {
 		if (client->step == CLIENT_IDLE)
 			arm_idle(client);
+		else if (client->step == CLIENT_HEAD)
+			conn_arm(&client->conn, DEADLINE_header, LAST_IDLE_MS);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -76,6 +77,12 @@ ssize_t conn_read(struct conn *conn, char *bytes, size_t size)
 	if (got < 0)
 		return errno == EAGAIN ? CONN_AGAIN : CONN_ERROR;
 	return got;
+}
+
+bool conn_is_broken(const struct conn *conn)
+{
+	struct pollfd state = {conn->fd, 0, 0};
+	return poll(&state, 1, 0) > 0 && (state.revents & POLLERR);
 }
 
 int conn_peek(struct conn *conn)

@@ -59,6 +59,8 @@ static inline bool conn_is_open(const struct conn *conn)
 	return conn->fd >= 0;
 }
 
+/* Whether the connection is known to be broken, though bytes may still be there to read. A system call. */
+bool conn_is_broken(const struct conn *conn);
 /* Bytes read (at least 1), 0 at the peer's FIN, CONN_AGAIN or CONN_ERROR. */
 ssize_t conn_read(struct conn *conn, char *bytes, size_t size);
 /* Looks without taking: 1 when there are bytes, 0 at FIN, CONN_AGAIN, CONN_ERROR. */

@@ -78,6 +78,7 @@ struct exchange {
 	enum fail fail;
 
 	uint64_t start_us, first_byte_us, connect_by_ms;
+	uint64_t sent_us;      /* when the request's body was complete, if that was not at once */
 	struct deadline total; /* of the whole exchange */
 	struct pace body_pace; /* of the client while its body is waited for: see wait.h */
 	struct wait_room client_room, backend_room;

@@ -114,11 +114,22 @@ void exchange_end_tunnel(struct exchange *exchange, bool reset)
 	end(exchange, false, reset);
 }
 
+/* Whether the whole time went by for the client's sake: it is waited for, or its body took more than half of it. That says nothing of the color. */
+static bool took_its_time(const struct exchange *exchange)
+{
+	uint64_t half_us = exchange->table->globals.total_ms * 500u;
+	bool backend_is_full = exchange->upstream && conn_has_backlog(&exchange->upstream->conn);
+	if (conn_has_backlog(&exchange->client->conn))
+		return true;
+	if (!exchange->request.done)
+		return !backend_is_full;
+	return exchange->sent_us > 0 && exchange->sent_us - exchange->start_us > half_us;
+}
+
 void exchange_on_deadline(struct deadline *deadline)
 {
 	struct exchange *exchange = (struct exchange *)((char *)deadline - offsetof(struct exchange, total));
-	bool waits_for_client = !exchange->request.done || conn_has_backlog(&exchange->client->conn);
-	exchange_fail(exchange, waits_for_client ? FAIL_client_timeout : FAIL_exchange_timeout);
+	exchange_fail(exchange, took_its_time(exchange) ? FAIL_client_timeout : FAIL_exchange_timeout);
 }
 
 void exchange_count_cut(struct exchange *exchange)

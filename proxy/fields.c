@@ -261,6 +261,7 @@ size_t fields_write_request(const struct head *head, const struct fields_to_back
 	struct out out = {to, to + size, false};
 	struct removal removal;
 	removal_init(&removal, request_removals(head, with));
+	removal.aliases = true;
 	if (!removal_add_named(&removal, head))
 		return 0;
 	const char *run = put_request_line(&out, head, with, &removal);

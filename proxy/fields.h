@@ -1,7 +1,7 @@
 /* What is removed, added and rewritten in a head on its way through (RFC 9110 sections 7.2, 7.6, 7.8). Pure.
  *
  * Unchanged lines are copied as received, in their order. Hop-by-hop fields and those that Connection names are removed; a Connection member never removes
- * Host, Content-Length, Transfer-Encoding, Forwarded, X-Forwarded-*, X-Request-Id or Via (they pass on). Ours are written last.
+ * Host, Content-Length, Transfer-Encoding, Forwarded, X-Forwarded-*, X-Request-Id or Via (they pass on). Ours are written last. A request's X-Forwarded-* with `_` for a `-` is removed.
  * Proxy-Authorization and Proxy-Authenticate pass: we ask for no credentials, so they are not for us (RFC 9110 section 11.7 lets them be relayed). */
 #ifndef TEAL_PROXY_FIELDS_H
 #define TEAL_PROXY_FIELDS_H

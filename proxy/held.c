@@ -62,7 +62,7 @@ bool held_begin(struct exchange *exchange)
 	worker_make_id(worker, id);
 	struct fields_to_backend with = {
 		.client = client->address,
-		.client_length = client->address_length,
+		.client_length = client->peer.family == ENDPOINT_NONE ? 0 : client->address_length, /* a unix peer has none */
 		.trusted = client->trusted,
 		.request_id = id,
 		.request_id_length = sizeof(id),

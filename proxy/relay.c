@@ -86,6 +86,8 @@ size_t relay_request(struct exchange *exchange, char *bytes, size_t length)
 		return length;
 	}
 	exchange->bytes_in += used;
+	if (exchange->request.done && exchange->step != EXCHANGE_CHOOSING)
+		exchange->sent_us = worker_now_us(exchange->worker);
 	if (limit > 0 && exchange->bytes_in > limit) {
 		exchange_fail(exchange, FAIL_request_body_too_large);
 		return used;

@@ -1,11 +1,23 @@
 /* The set of field lines to leave out. Any thread. */
 #include "proxy/removal.h"
 
+#include <string.h>
+
 enum {
 	/* What a Connection member can't take away: without these a request would mean another thing to the backend than to us. Upgrade has its own rule. */
 	NEVER_NAMED = REMOVAL_FORWARDING | FIELD_BIT(FIELD_host) | FIELD_BIT(FIELD_content_length) | FIELD_BIT(FIELD_transfer_encoding) |
 		      FIELD_BIT(FIELD_x_request_id) | FIELD_BIT(FIELD_via) | FIELD_BIT(FIELD_upgrade) | FIELD_BIT(FIELD_other),
 };
+
+bool removal_is_alias(const struct head_field *field)
+{
+	char name[sizeof("x-forwarded-proto")];
+	if (field->name_length >= sizeof(name) || !memchr(field->line, '_', field->name_length))
+		return false;
+	for (size_t i = 0; i < field->name_length; i++)
+		name[i] = field->line[i] == '_' ? '-' : field->line[i];
+	return (FIELD_BIT(head_field_id(name, field->name_length)) & REMOVAL_FORWARDING) != 0;
+}
 
 bool removal_has_name(const struct removal *removal, struct span name)
 {

@@ -18,6 +18,7 @@ enum {
 
 struct removal {
 	uint32_t ids; /* FIELD_BIT() of each */
+	bool aliases; /* see removal_is_alias */
 	unsigned named_count;
 	struct span named[REMOVAL_NAMED_MAX]; /* names that Connection holds and that have no id */
 };
@@ -26,6 +27,7 @@ struct removal {
 static inline void removal_init(struct removal *removal, uint32_t ids)
 {
 	removal->ids = ids;
+	removal->aliases = false;
 	removal->named_count = 0;
 }
 
@@ -35,9 +37,14 @@ bool removal_add_named(struct removal *removal, const struct head *head);
 /* Whether it is one of the names without an id. */
 bool removal_has_name(const struct removal *removal, struct span name);
 
+/* Whether a field that has no id is a forwarding one with `_` for `-`: whoever makes variables of field names, as CGI does, takes the one for the other. */
+bool removal_is_alias(const struct head_field *field);
+
 static inline bool removal_has(const struct removal *removal, const struct head_field *field)
 {
 	if (removal->ids & FIELD_BIT(field->id))
+		return true;
+	if (removal->aliases && field->id == FIELD_other && (field->line[0] | 0x20) == 'x' && removal_is_alias(field))
 		return true;
 	return field->id == FIELD_other && removal->named_count > 0 && removal_has_name(removal, (struct span){field->line, field->name_length});
 }

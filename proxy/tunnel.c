@@ -174,13 +174,19 @@ static void break_off(struct exchange *exchange)
 		exchange_end_tunnel(exchange, true);
 }
 
+/* A side that is not read, because the other one takes nothing, tells of its end by nothing else. */
+static bool is_broken(struct conn *from, struct conn *to)
+{
+	return from->readable && conn_has_backlog(to) && conn_is_broken(from);
+}
+
 void tunnel_run(struct exchange *exchange)
 {
 	struct tunnel *tunnel = &exchange->tunnel;
 	struct conn *client = &exchange->client->conn, *backend = &exchange->upstream->conn;
 	bool fine = flush_tunnel(client, backend) && flush_tunnel(backend, client);
 	if (tunnel->step != TUNNEL_ENDING)
-		fine = fine && pump_up(exchange) && pump_down(exchange);
+		fine = fine && !is_broken(client, backend) && !is_broken(backend, client) && pump_up(exchange) && pump_down(exchange);
 	if (!fine) {
 		break_off(exchange);
 		return;
@@ -266,6 +272,8 @@ void tunnel_open(struct exchange *exchange, const char *bytes, size_t length)
 		return;
 	}
 	orders_note_tunnel(exchange);
+	tunnel->client_done = exchange->client->half_closed; /* its FIN may have been read with what it sent ahead */
+	conn_queue(client);
 	conn_read_on(client);
 	conn_read_on(backend);
 }

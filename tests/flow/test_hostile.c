@@ -164,6 +164,23 @@ static void test_client_end_in_body(void **state)
 	assert_int_equal(count_of(FAIL_request_incomplete), 10);
 }
 
+/* The FIN is read together with the first request and what is there of the second. */
+static void test_half_close_behind_a_pipelined_request(void **state)
+{
+	(void)state;
+	actor_play(&stage, actor_answer_ok);
+	int fd = stage_connect(&stage);
+	stage_send(fd, GET POST_OF(10) "part");
+	shutdown(fd, SHUT_WR);
+	assert_int_equal(read_answer(fd), 200);
+	uint64_t before = actor_now_ms();
+	int status = read_answer(fd);
+	assert_true(status == 400 || status == 200); /* 200: this backend does not wait for bodies */
+	assert_in_range(actor_now_ms() - before, 0, 600);
+	assert_int_equal(count_of(FAIL_request_body_timeout), 0);
+	stage_close_client(fd);
+}
+
 /* A FIN is a half-close: the client may still read. */
 static void test_half_close_in_request(void **state)
 {
@@ -503,6 +520,7 @@ int main(void)
 		flow_test(test_client_reset_in_body),
 		flow_test(test_client_end_in_body),
 		flow_test(test_half_close_in_request),
+		flow_test(test_half_close_behind_a_pipelined_request),
 		flow_test(test_reset_behind_tunnel),
 		flow_test(test_client_reset_in_tunnel),
 		flow_test(test_answer_before_request),

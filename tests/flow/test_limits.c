@@ -247,6 +247,23 @@ static void test_total_before_the_answer(void **state)
 	stage_close_client(fd);
 }
 
+/* A client that uses most of the time for its body leaves too little to the backend: that is not the backend's fault. */
+static void test_total_used_by_the_client(void **state)
+{
+	(void)state;
+	stage.globals.response_ms = 10000;
+	stage.globals.total_ms = 1000;
+	actor_play(&stage, answer_late);
+	int fd = stage_connect(&stage);
+	stage_send(fd, POST_OF(2) "1");
+	actor_wait_ms(700);
+	stage_send(fd, "2");
+	assert_int_equal(read_answer(fd), 408);
+	assert_int_equal(read_counters().fails[FAIL_client_timeout], 1);
+	assert_int_equal(read_counters().limits[LIMIT_total], 1);
+	stage_close_client(fd);
+}
+
 static void answer_drop_by_drop(int fd)
 {
 	if (!actor_hear_head(fd))
@@ -474,6 +491,7 @@ int main(void)
 		flow_test(test_client_that_reads_slowly),
 		flow_test(test_client_that_reads_too_slowly),
 		flow_test(test_total_before_the_answer),
+		flow_test(test_total_used_by_the_client),
 		flow_test(test_total_in_the_answer),
 		flow_test(test_total_of_each),
 		flow_test(test_connections_of_a_client),

@@ -247,6 +247,20 @@ static void test_not_a_websocket(void **state)
 	tunnels_wait_for_backend();
 }
 
+/* The FIN is read together with what was sent ahead of it. */
+static void test_a_client_that_has_said_all_before(void **state)
+{
+	(void)state;
+	char bytes[1024];
+	bool reset;
+	int fd = stage_connect(stage);
+	stage_send(fd, "GET /plain HTTP/1.1\r\nHost: shop.example\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+	shutdown(fd, SHUT_WR);
+	stage_read_all(fd, bytes, sizeof(bytes), &reset);
+	tunnels_assert_gone(0);
+	stage_close_client(fd);
+}
+
 /* It may finish what it says, and not just stay: the tunnel holds two sockets and its color's count. */
 static void test_a_client_that_stays_behind_the_backend(void **state)
 {
@@ -279,6 +293,7 @@ int main(void)
 		flow_test(test_a_client_that_closes_first),
 		flow_test(test_a_backend_that_closes_first),
 		flow_test(test_a_client_that_stays_behind_the_backend),
+		flow_test(test_a_client_that_has_said_all_before),
 		flow_test(test_no_frames_after_all),
 		flow_test(test_not_a_websocket),
 	};

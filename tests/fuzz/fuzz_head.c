@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "proxy/fields.h"
+#include "proxy/removal.h"
 
 #define BYTEWISE_MOST 400u /* longer heads do not come byte by byte */
 
@@ -118,6 +119,8 @@ static const struct head_field *next_plain(const struct head *head, const struct
 	while (*index < head->field_count) {
 		const struct head_field *field = &head->fields[(*index)++];
 		bool plain = field->id == FIELD_other || field->id == FIELD_cookie || field->id == FIELD_user_agent || field->id == FIELD_referer;
+		if (sender->status == 0 && removal_is_alias(field))
+			continue;
 		if (plain && !is_named(sender, (struct span){field->line, field->name_length}))
 			return field;
 	}

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "proxy/fields.h"
+#include "proxy/removal.h"
 #include "tests/unit/split_parse.h"
 
 enum with {
@@ -51,6 +52,9 @@ static const struct request_case requests[] = {
 		LINE "Host: \r\n" FOR "X-Forwarded-Proto: http\r\nX-Request-Id: id-1\r\nVia: 1.0 teal\r\n\r\n"},
 	{"9112 3.2 HTTP/1.0 without Host, one given", WITH_host, "GET / HTTP/1.0\r\n\r\n",
 		LINE "Host: b:80\r\n" FOR "X-Forwarded-Proto: http\r\nX-Request-Id: id-1\r\nVia: 1.0 teal\r\n\r\n"},
+	{"a name that CGI takes for X-Forwarded-For", 0,
+		LINE HOST "X_Forwarded_For: 6.6.6.6\r\nx-forwarded_PROTO: https\r\nX_Forwarded_Fo: y\r\nX_Y: z\r\n\r\n",
+		LINE HOST "X_Forwarded_Fo: y\r\nX_Y: z\r\n" OURS},
 	{"9110 7.6.1 Connection goes", 0, LINE HOST "Connection: keep-alive\r\nX: y\r\n\r\n", LINE HOST "X: y\r\n" OURS},
 	{"9110 7.6.1 what it names goes, in any case", 0, LINE HOST "X-A: b\r\nConnection: x-a , X-B,close\r\nX-C: d\r\nx-b: c\r\nx-A: d\r\n\r\n",
 		LINE HOST "X-C: d\r\n" OURS},
@@ -254,7 +258,7 @@ static void check_same_others(const char *name, const struct head *in, const str
 		char lower[64] = "";
 		for (unsigned k = 0; k < field->name_length && k < sizeof(lower) - 1; k++)
 			lower[k] = field->line[k] >= 'A' && field->line[k] <= 'Z' ? (char)(field->line[k] + 32) : field->line[k];
-		if (field->id != FIELD_other || head_has_token(in, FIELD_connection, lower))
+		if (field->id != FIELD_other || head_has_token(in, FIELD_connection, lower) || (in->status == 0 && removal_is_alias(field)))
 			continue;
 		while (at < out->field_count && out->fields[at].id != FIELD_other)
 			at++;
