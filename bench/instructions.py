@@ -20,7 +20,6 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 REQUESTS = 1000
-TOLERANCE_PERCENT = 3
 ENVIRONMENT = {"LD_BIND_NOW": "1", "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX_Fast_Unaligned_Load,-ERMS,-FSRM,-SSSE3,-SSE4_1,-SSE4_2,-BMI2"}
 CALLS = {"accept4", "bind", "clock_gettime", "close", "connect", "epoll_ctl", "epoll_wait", "fcntl", "getpeername", "getsockname", "getsockopt", "ioctl", "listen",
          "open", "pipe2", "poll", "read", "readv", "recv", "recvfrom", "recvmsg", "send", "sendfile", "sendmsg", "sendto", "setsockopt", "shutdown", "socket", "splice",
@@ -122,15 +121,15 @@ def grown(now, kept):
     return sorted((row for row in rows if row[1] > row[2]), key=lambda row: (row[2] - row[1], row[0]))
 
 
-def judge(line, now, kept):
-    """(what is wrong, what should be kept) as sentences, both may be empty."""
+def judge(line, now, kept, tolerance):
+    """(what is wrong, what should be kept) as sentences, both may be empty. The tolerance is in percent."""
     if kept is None:
         return [f"{line}: no number is kept"], []
     wrong, better = [], []
     change = percent(now["instructions"], kept["instructions"])
-    if change > TOLERANCE_PERCENT:
+    if change > tolerance:
         wrong.append(f"{line}: {change:+.1f} % instructions")
-    elif change < -TOLERANCE_PERCENT:
+    elif change < -tolerance:
         better.append(f"{line}: {change:+.1f} % instructions")
     for name, count, before in grown(now["calls"], kept["calls"]):
         wrong.append(f"{line}: {name} is called {count:g} times a request, not {before:g}")
@@ -165,7 +164,7 @@ def print_profile(line, numbers):
 
 def write_kept(path, now, before):
     """One function a line, so that a difference reads well."""
-    document = {"tolerance_percent": TOLERANCE_PERCENT, "made_with": versions(), "lines": {**before.get("lines", {}), **now}}
+    document = {**before, "made_with": versions(), "lines": {**before["lines"], **now}}
     path.write_text(json.dumps(document, indent=1) + "\n")
 
 
@@ -187,16 +186,17 @@ def main():
     unknown = set(arguments.lines) - set(lines)
     if unknown:
         raise SystemExit(f"instructions: no such line: {', '.join(sorted(unknown))}; there are {', '.join(lines)}")
-    kept = json.loads(arguments.kept.read_text()) if arguments.kept.exists() else {}
+    kept = json.loads(arguments.kept.read_text()) if arguments.kept.exists() else {"tolerance_percent": 3, "made_with": "", "lines": {}}
     wanted = {line: what for line, what in lines.items() if not arguments.lines or line in arguments.lines}
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         now = dict(zip(wanted, pool.map(lambda line: measure(build, line), wanted)))
-    print_table(wanted, now, kept.get("lines", {}))
+    print_table(wanted, now, kept["lines"])
     if arguments.profile:
         for line in wanted:
             print_profile(line, now[line])
     if arguments.keep:
-        write_kept(arguments.kept, now, {"lines": {line: row for line, row in kept.get("lines", {}).items() if line in lines}})
+        kept["lines"] = {line: row for line, row in kept["lines"].items() if line in lines}
+        write_kept(arguments.kept, now, kept)
         return 0
     return report(wanted, now, kept, build)
 
@@ -204,14 +204,14 @@ def main():
 def report(wanted, now, kept, build):
     wrong, better = [], []
     for line in wanted:
-        before = kept.get("lines", {}).get(line)
-        more_wrong, more_better = judge(line, now[line], before)
+        before = kept["lines"].get(line)
+        more_wrong, more_better = judge(line, now[line], before, kept["tolerance_percent"])
         wrong += more_wrong
         better += more_better
         if more_wrong and before:
             print_growth(line, now[line], before, build)
-    if (wrong or better) and kept.get("made_with") != versions():
-        print(f"\nThe numbers are kept for {kept.get('made_with')}; here is {versions()}.")
+    if (wrong or better) and kept["made_with"] != versions():
+        print(f"\nThe numbers are kept for {kept['made_with']}; here is {versions()}.")
     if better:
         print("\nBetter than kept; script/instructions --keep holds on to it:\n  " + "\n  ".join(better))
     if wrong:
