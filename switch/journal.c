@@ -2,22 +2,27 @@
 #include "switch/journal.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/store.h"
 #include "switch/history.h"
 
 #define OPEN_WAIT_MS 2000u
 #define CLOSE_WAIT_MS 2000u
+#define WAITING_MAX 1000u /* tasks; beyond them events are lost, so that a disk that hangs costs a bounded amount of memory */
 #define KEY_KEPT_MS (24u * 3600u * 1000u)
 
 struct journal {
 	struct store *store;
 	struct err fault; /* of the last write to the history */
+	unsigned waiting; /* tasks that have not ended */
+	uint64_t lost;    /* events, since the history last kept up */
 };
 
 /* One piece of work on the history. On the store's thread it is touched by nobody else, and touches nothing else: the journal may be gone when a disk that hung for
@@ -60,6 +65,7 @@ static void end_task(void *arg)
 		store_database_fault(task->journal->store, task->err.text, sizeof(task->err.text));
 	if (!task->has_database && task->err.text[0] == '\0')
 		err_set(&task->err, "the history is being closed");
+	task->journal->waiting--;
 	task->end(task);
 	free_task(task);
 }
@@ -69,6 +75,7 @@ static void submit(struct journal *journal, const struct task *task)
 	struct task *copy = memory_new(sizeof(*copy));
 	*copy = *task;
 	copy->journal = journal;
+	journal->waiting++;
 	store_submit(journal->store, run_task, end_task, copy);
 }
 
@@ -134,8 +141,23 @@ static bool write_event(struct task *task, sqlite3 *database)
 	return history_write_event(database, &event, &task->err);
 }
 
+static bool keeps_up(struct journal *journal)
+{
+	if (journal->waiting < WAITING_MAX) {
+		if (journal->lost > 0)
+			log_warning("the history keeps up again; %" PRIu64 " events are missing from it", journal->lost);
+		journal->lost = 0;
+		return true;
+	}
+	if (journal->lost++ == 0)
+		log_error("the history does not keep up: %u writes wait for the disk, and events are left out until it does", journal->waiting);
+	return false;
+}
+
 void journal_write_event(struct journal *journal, const json_t *event)
 {
+	if (!keeps_up(journal))
+		return;
 	struct task task = {.work = write_event, .end = end_write};
 	task.texts[0] = copy_member(event, "at");
 	task.texts[1] = copy_member(event, "service");

@@ -27,7 +27,7 @@ void journal_write_truth(struct journal *journal, const json_t *truth, journal_d
 
 /* Inserts or replaces the row with this document's `id`. */
 void journal_write_deployment(struct journal *journal, const json_t *deployment, journal_done *done, void *arg);
-/* Adds an event {at, service, deployment?, event, text, …}; events beyond the newest 100,000 are dropped, as are deployments beyond the newest 10,000. */
+/* Adds an event {at, service, deployment?, event, text, …}, unless 1,000 writes wait for the disk already; events beyond the newest 100,000 are dropped, as are deployments beyond the newest 10,000. */
 void journal_write_event(struct journal *journal, const json_t *event);
 
 /* Reads on the store's thread; `found` runs on the control loop with a new reference that the callee owns, and no sentence (NULL): an array (deployments newest first,

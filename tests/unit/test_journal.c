@@ -330,8 +330,6 @@ static void test_events(void **state)
 	journal_close(journal);
 }
 
-/* ---- the history's file ---- */
-
 static int query_number(const struct place *place, const char *sql)
 {
 	sqlite3 *database;
@@ -344,6 +342,29 @@ static int query_number(const struct place *place, const char *sql)
 	sqlite3_close(database);
 	return number;
 }
+
+/* As long as the loop does not run, no write has ended: that is a disk that hangs. */
+static void test_events_that_wait_are_bounded(void **state)
+{
+	struct place *place = *state;
+	struct journal *journal = open_journal(place);
+	struct answer answer = {0};
+	for (unsigned i = 0; i < 1100; i++)
+		write_event(journal, "e", "a");
+	journal_list_events(journal, "none", on_found, &answer); /* waits for all of them */
+	await(place, &answer);
+	json_decref(answer.document);
+	write_event(journal, "later", "b");
+	answer = (struct answer){0};
+	journal_list_events(journal, "b", on_found, &answer);
+	await(place, &answer);
+	assert_int_equal(json_array_size(answer.document), 1);
+	json_decref(answer.document);
+	journal_close(journal);
+	assert_in_range(query_number(place, "SELECT count(*) FROM events"), 990, 1001);
+}
+
+/* ---- the history's file ---- */
 
 static void run_sql(const struct place *place, const char *sql)
 {
@@ -501,6 +522,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_replacing_and_getting, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_events, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_events_that_wait_are_bounded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_retention, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_history_of_garbage, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_history_of_a_newer_format, set_up, tear_down),
