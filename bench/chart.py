@@ -13,7 +13,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WIDTH, LEFT, RIGHT = 820, 130, 150  # of the picture; beside the bars
 BAR, GAP, HEADING, TOP = 13, 14, 20, 62
-MOST = 2.0  # times the better peer; a longer bar is cut off there
+MOST = 2.0  # times the better peer; a longer bar ends there, and has a mark
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #24292f }
 .title { font-size: 16px; font-weight: 600 }
@@ -45,12 +45,17 @@ def text(x, y, words, kind="", anchor="start"):
     return f'<text x="{x:.0f}" y="{y:.0f}" class="{kind}" text-anchor="{anchor}">{html.escape(words)}</text>'
 
 
+def time_text(us):
+    return f"{us:,.1f} µs" if us < 1000 else f"{us / 1000:,.2f} ms"
+
+
 def draw_bar(y, proxy, row, scale):
-    ratio = row["to_better_peer"]
-    end = LEFT + min(ratio, MOST) * scale
+    ratio, base = row["to_better_peer"], y + BAR - 3
+    length = min(ratio, MOST) * scale
     kind = proxy if proxy in ("floor", "teal") else "bar"
-    return [text(LEFT - 8, y + BAR - 3, proxy, "", "end"), f'<rect x="{LEFT}" y="{y}" width="{end - LEFT:.1f}" height="{BAR - 2}" rx="2" class="{kind}"/>',
-            text(end + 6, y + BAR - 3, f"{ratio:.2f}{' (cut off)' if ratio > MOST else ''} · {row['us_per_request']:,.1f} µs", "value")]
+    more = [text(LEFT + length + 3, base, "»")] if ratio > MOST else []
+    return [text(LEFT - 8, base, proxy, "", "end"), f'<rect x="{LEFT}" y="{y}" width="{length:.1f}" height="{BAR - 2}" rx="2" class="{kind}"/>', *more,
+            text(WIDTH - RIGHT + 60, base, f"{ratio:.2f}", "value", "end"), text(WIDTH - 10, base, time_text(row["us_per_request"]), "value", "end")]
 
 
 def draw(result):
@@ -66,7 +71,7 @@ def draw(result):
         y += GAP
     machine = result["machine"]
     title, label = "CPU time for each request", "1.00 is the better of HAProxy and nginx; shorter is better"
-    below = f"{result['rounds']} rounds of {result['seconds']} s, medians. {machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}."
+    below = f"Medians, rounds of {result['seconds']} s: {result['rounds']}. {machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}."
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 14}" width="{WIDTH}" height="{y + 14}" role="img">', f"<title>{title}: {label}</title>",
                       f"<style>{STYLE}</style>", text(LEFT, 24, title, "title"), text(LEFT, 44, label), *drawn, text(LEFT, y + 4, below), "</svg>"]) + "\n"
 

@@ -43,13 +43,11 @@ def fail(process, command, said):
 
 
 def wrk_command(port, load, seconds):
-    script, argument = ("upload.lua", load.upload) if load.upload else ("hosts.lua", load.hosts) if load.hosts else (None, None)
     command = [peers.tool("wrk"), "-t1", f"-c{load.connections}", f"-d{seconds}s", "--latency", "--timeout", "20s"]
     for field in load.fields:
         command += ["-H", field]
-    if script:
-        command += ["-s", os.path.join(HERE, script)]
-    return command + [f"http://127.0.0.1:{port}{load.path}"] + (["--", str(argument)] if script else [])
+    url = f"http://127.0.0.1:{port}{load.path}"
+    return command + (["-s", os.path.join(HERE, "upload.lua"), url, "--", str(load.upload)] if load.upload else [url])
 
 
 def parse_wrk(text, load):
@@ -76,7 +74,7 @@ def drive_wrk(program, point, seconds):
 
 def drive_metronome(program, point, seconds, rate, build):
     """The same; at a rate, latencies are from the moments at which requests were due. Opening and closing connections is not in it."""
-    command = [f"{build}/tools/metronome", str(program.port), point.load.path, str(point.load.connections), f"{rate:.0f}", str(seconds)]
+    command = [f"{build}/tools/metronome", str(program.port), point.load.path, str(point.load.connections), f"{rate:.0f}", str(seconds), str(point.load.hosts)]
     with running(command, point.setup.load_cores(), seconds) as process:
         if process.stdout.readline() != "ready\n":
             fail(process, command, "")

@@ -22,14 +22,15 @@ RIVALS = ("floor", "haproxy", "nginx", "teal")
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """What clients do. `full`: as fast as answers come (wrk). `held`: the same, where opening the connections is not counted (metronome). `half`: at half the rate of
+    """What clients do. `full`: as fast as answers come (wrk). `held`: the same, where opening the connections of both sides is not
+    counted (metronome). `half`: at half the rate of
     which the better peer is capable, the same for all (metronome). `idle`: connections that carry one request each and then nothing."""
     kind: str = "full"
     path: str = "/64B"
     connections: int = 64
-    fields: tuple = ()
+    fields: tuple = ()  # of full, as the two below
     upload: int = 0  # bytes of each request's body
-    hosts: int = 0
+    hosts: int = 0  # asked in turn; of held and half
     answer: int = 0  # bytes of an answer that is so long that requests are counted by the bytes read: some are cut off by the end of the load
 
 
@@ -60,11 +61,11 @@ def connections(count):
 
 
 def services(count):
-    return Point(Load(hosts=count), Setup(services=count, probe_interval="1h"))
+    return Point(Load("held", hosts=count), Setup(services=count, probe_interval="1h"))
 
 
 def backends(count):
-    return Point(Load(), Setup(backends=count, probe_interval="1h"))
+    return Point(Load("held"), Setup(backends=count, probe_interval="1h"))
 
 
 def workers(count):
@@ -81,7 +82,7 @@ LINES = {
     "100M": line("100 MiB body, keep-alive, 4 connections", Load(path="/100M", connections=4, answer=100 << 20), LONG),
     "up64K": line("upload of 64 KiB, keep-alive, 64 connections", Load(path="/upload", upload=64 << 10), LONG),
     "up1M": line("upload of 1 MiB, keep-alive, 16 connections", Load(path="/upload", connections=16, upload=1 << 20), LONG),
-    "newconn": line("a new connection for each request, 64 at a time", Load(fields=("Connection: close",))),
+    "newconn": line("a new connection for each request, 64 at a time", Load(fields=("Connection: close",)), ALL[1:]),  # the floor would open two
     "latency": line("64 B at half the load of which the better peer is capable; direct is the origin without a proxy", Load("half"), ("direct", "floor", "haproxy", "nginx", "h2o", "teal")),  # it may be all that Caddy can do
     "connections": Line("growth with connections, all of them busy; beside the floor with as many", {str(n): connections(n) for n in (1, 100, 1000, 5000)}, RIVALS, True),
     "services": Line("growth with services, each asked in turn", {str(n): services(n) for n in (1, 100, 1000)}, RIVALS[1:], True),

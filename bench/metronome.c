@@ -8,7 +8,7 @@
  * until its standard input ends: so whoever counts a proxy's CPU time does not count opening and closing them. It reads answers with Content-Length alone, checks
  * nothing but the status 200, and opens no connection again: whatever goes wrong ends it.
  *
- * usage: metronome PORT PATH CONNECTIONS RATE SECONDS     (127.0.0.1) */
+ * usage: metronome PORT PATH CONNECTIONS RATE SECONDS [HOSTS]     (127.0.0.1; requests go to the hosts s1.bench.example, s2... in turn) */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -28,6 +28,7 @@
 #define GRACE_NS 20000000000ull /* for the last answers */
 #define MOST_ANSWERS 1e6        /* a second, without a rate */
 #define WARM_S 0.5
+#define REQUEST_SIZE 256
 
 struct connection {
 	int fd;
@@ -39,8 +40,8 @@ struct connection {
 static struct connection *connections;
 static struct connection **free_ones; /* a ring, so that all are used alike */
 static size_t connection_count, free_first, free_count;
-static char request[1024];
-static size_t request_length;
+static char (*requests)[REQUEST_SIZE]; /* one for each host */
+static size_t request_count, request_next;
 static uint64_t start_ns, gap_ns, length_ns, wanted, sent, answered; /* without a rate the gap is 0 */
 static uint64_t *latencies_ns;
 
@@ -116,8 +117,11 @@ static bool connection_read(struct connection *connection, int flags)
 
 static void connection_send(struct connection *connection, uint64_t due_ns)
 {
+	const char *request = requests[request_next];
+	size_t length = strlen(request);
+	request_next = (request_next + 1) % request_count;
 	connection->due_ns = due_ns;
-	if (send(connection->fd, request, request_length, MSG_NOSIGNAL) != (ssize_t)request_length)
+	if (send(connection->fd, request, length, MSG_NOSIGNAL) != (ssize_t)length)
 		give_up("can't send: %s", strerror(errno));
 }
 
@@ -249,16 +253,32 @@ static int connections_start(const char *port)
 	return poll;
 }
 
+static void requests_write(const char *port, const char *path, size_t hosts)
+{
+	request_count = hosts > 0 ? hosts : 1;
+	requests = allocate(request_count, sizeof(*requests));
+	for (size_t i = 0; i < request_count; i++) {
+		char host[64];
+		if (hosts > 0)
+			snprintf(host, sizeof(host), "s%zu.bench.example", i + 1);
+		else
+			snprintf(host, sizeof(host), "127.0.0.1:%s", port);
+		if (snprintf(requests[i], REQUEST_SIZE, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, host) >= REQUEST_SIZE)
+			give_up("the path is too long");
+	}
+}
+
 int main(int argc, char **argv)
 {
-	double rate = argc == 6 ? strtod(argv[4], NULL) : -1, seconds = argc == 6 ? strtod(argv[5], NULL) : 0;
-	connection_count = argc == 6 ? strtoul(argv[3], NULL, 10) : 0;
+	bool complete = argc == 6 || argc == 7;
+	double rate = complete ? strtod(argv[4], NULL) : -1, seconds = complete ? strtod(argv[5], NULL) : 0;
+	connection_count = complete ? strtoul(argv[3], NULL, 10) : 0;
 	if (connection_count == 0 || rate < 0 || rate > MOST_ANSWERS || seconds <= 0 || seconds > 1000 || (rate > 0 && rate * seconds < 1)) {
-		fprintf(stderr, "usage: metronome PORT PATH CONNECTIONS RATE SECONDS\n");
+		fprintf(stderr, "usage: metronome PORT PATH CONNECTIONS RATE SECONDS [HOSTS]\n");
 		return 2;
 	}
 	latencies_ns = allocate((size_t)(MOST_ANSWERS * (seconds + WARM_S)), sizeof(*latencies_ns));
-	request_length = (size_t)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n\r\n", argv[2], argv[1]);
+	requests_write(argv[1], argv[2], argc == 7 ? strtoul(argv[6], NULL, 10) : 0);
 	int poll = connections_start(argv[1]);
 	run_warm(poll);
 	run_plan(rate, seconds);

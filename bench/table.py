@@ -83,12 +83,10 @@ def print_table(summary):
 def notes(summary):
     """What must be known to read the table."""
     yield "us/request: CPU time of all the proxy's threads for each request, the median of the rounds; x better: beside the better of HAProxy and nginx."
-    if "newconn" in summary:
-        yield "newconn: the floor opens a backend connection for each client connection; it is no measure of this line."
     if "services" in summary or "backends" in summary:
         yield "services, backends: with a probe an hour, as the cost of probes grows with backends and seconds, not with requests."
     if "workers" in summary:
         yield "workers: proxy and load are on the same two cores unless there are four; what scales is seen in the CPU per request at the same rate."
     if "features" in summary:
         yield ("features: accounting (counts, error rates and latencies for the judge) can't be switched off, as switches are judged by it; it is in every figure of "
-               "teal. Its share is its instructions, docs/performance.md.")
+               "teal. What it costs is in the instructions that script/instructions counts.")
