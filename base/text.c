@@ -312,11 +312,29 @@ static size_t json_piece(const unsigned char *bytes, size_t left, char piece[8],
 	return length;
 }
 
+/* How many bytes from the start on need no escape in either form: most of what is ever logged. */
+static size_t copy_plain(const char *bytes, size_t length, char *out, size_t size)
+{
+	size_t most = length < size ? length : size, at = 0;
+	for (; at < most; at++) {
+		unsigned char byte = (unsigned char)bytes[at];
+		if (byte < 0x20 || byte > 0x7e || byte == '"' || byte == '\\')
+			break;
+		out[at] = (char)byte;
+	}
+	return at;
+}
+
 size_t text_escape_json(const char *bytes, size_t length, char *out, size_t size)
 {
 	size_t at = 0, written = 0;
 	while (at < length) {
 		char piece[8];
+		size_t plain = copy_plain(bytes + at, length - at, out + written, size - written);
+		at += plain;
+		written += plain;
+		if (at == length)
+			break;
 		size_t used, piece_length = json_piece((const unsigned char *)bytes + at, length - at, piece, &used);
 		if (piece_length > size - written)
 			break;
@@ -330,22 +348,19 @@ size_t text_escape_json(const char *bytes, size_t length, char *out, size_t size
 size_t text_escape_log(const char *bytes, size_t length, char *out, size_t size)
 {
 	static const char digits[] = "0123456789abcdef";
-	size_t written = 0;
-	for (size_t i = 0; i < length; i++) {
-		unsigned char byte = (unsigned char)bytes[i];
-		bool plain = byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
-		if ((plain ? 1u : 4u) > size - written)
-			break;
-		if (plain) {
-			out[written++] = (char)byte;
-			continue;
-		}
+	size_t at = 0, written = 0;
+	for (;;) {
+		size_t plain = copy_plain(bytes + at, length - at, out + written, size - written);
+		at += plain;
+		written += plain;
+		if (at == length || size - written < 4)
+			return written;
+		unsigned char byte = (unsigned char)bytes[at++];
 		out[written++] = '\\';
 		out[written++] = 'x';
 		out[written++] = digits[byte >> 4];
 		out[written++] = digits[byte & 15];
 	}
-	return written;
 }
 
 uint64_t text_hash(const void *bytes, size_t length, uint64_t seed)

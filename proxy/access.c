@@ -1,11 +1,8 @@
 /* Access log lines. Worker thread. */
 #include "proxy/access.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/logwriter.h"
 #include "base/text.h"
 #include "proxy/client.h"
@@ -22,16 +19,36 @@ struct line {
 	char bytes[LINE_SIZE];
 };
 
-static void add(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct line *line, const char *format, ...)
+/* What does not fit is cut: room for the line's end is always left (add_escaped). */
+static void add(struct line *line, const char *bytes, size_t length)
 {
-	va_list arguments;
-	va_start(arguments, format);
-	int length = vsnprintf(line->bytes + line->length, LINE_SIZE - line->length, format, arguments);
-	va_end(arguments);
-	if (length > 0)
-		line->length += (size_t)length < LINE_SIZE - line->length ? (size_t)length : LINE_SIZE - line->length - 1;
+	size_t room = LINE_SIZE - line->length;
+	memcpy(line->bytes + line->length, bytes, length < room ? length : room);
+	line->length += length < room ? length : room;
+}
+
+static inline void add_text(struct line *line, const char *text)
+{
+	add(line, text, strlen(text));
+}
+
+static void add_number(struct line *line, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+	do
+		digits[--at] = (char)('0' + value % 10);
+	while (value /= 10);
+	add(line, digits + at, sizeof(digits) - at);
+}
+
+/* Milliseconds with three decimals. */
+static void add_ms(struct line *line, uint64_t us)
+{
+	unsigned rest = (unsigned)(us % 1000u);
+	const char decimals[4] = {'.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10), (char)('0' + rest % 10)};
+	add_number(line, us / 1000u);
+	add(line, decimals, sizeof(decimals));
 }
 
 /* Room is left for what comes behind: each value is cut, and the last bytes are the line's end. */
@@ -53,11 +70,31 @@ static const struct head *read_request(struct exchange *exchange)
 	return &worker->head;
 }
 
+static void add_name(struct line *line, const char *name)
+{
+	add_text(line, ",\"");
+	add_text(line, name);
+	add_text(line, "\":");
+}
+
 static void add_json(struct line *line, const char *name, struct span value)
 {
-	add(line, ",\"%s\":\"", name);
+	add_name(line, name);
+	add_text(line, "\"");
 	add_escaped(line, value, text_escape_json);
-	add(line, "\"");
+	add_text(line, "\"");
+}
+
+static void add_json_number(struct line *line, const char *name, uint64_t value)
+{
+	add_name(line, name);
+	add_number(line, value);
+}
+
+static void add_json_ms(struct line *line, const char *name, uint64_t us)
+{
+	add_name(line, name);
+	add_ms(line, us);
 }
 
 static struct span span_of(const char *text)
@@ -77,73 +114,88 @@ static struct span read_client(const struct exchange *exchange, const struct hea
 	return (struct span){text, endpoint_format_host(&origin, text)};
 }
 
+static void write_request(const struct head *head, struct line *line)
+{
+	add_json(line, "method", head->method_text);
+	add_json(line, "host", head_value(head, FIELD_host));
+	add_json(line, "target", head->target);
+	add_json(line, "request_id", head_value(head, FIELD_x_request_id));
+	add_json(line, "user_agent", head_value(head, FIELD_user_agent));
+}
+
+static void write_outcome(struct exchange *exchange, struct line *line)
+{
+	uint64_t now_us = worker_now_us(exchange->worker);
+	add_text(line, exchange->client_minor == 0 ? ",\"protocol\":\"HTTP/1.0\"" : ",\"protocol\":\"HTTP/1.1\"");
+	add_json_number(line, "status", exchange->status);
+	add_json_number(line, "bytes_in", exchange->bytes_in);
+	add_json_number(line, "bytes_out", exchange->bytes_out);
+	add_json_ms(line, "duration_ms", now_us - exchange->start_us);
+	if (exchange->first_byte_us)
+		add_json_ms(line, "first_byte_ms", exchange->first_byte_us - exchange->start_us);
+}
+
 static void write_json(struct exchange *exchange, const struct head *head, struct line *line)
 {
-	char time[CLOCK_TEXT_SIZE], client[ENDPOINT_TEXT_SIZE];
-	uint64_t now_us = worker_now_us(exchange->worker);
-	clock_format(worker_wall_us(exchange->worker) / 1000u, time);
-	add(line, "{\"time\":\"%s\"", time);
+	char client[ENDPOINT_TEXT_SIZE];
+	struct span stamp = worker_stamp(exchange->worker);
+	add_text(line, "{\"time\":\"");
+	add(line, stamp.at, stamp.length);
+	add_text(line, "\"");
 	add_json(line, "client", read_client(exchange, head, client));
 	if (exchange->client->trusted)
 		add_json(line, "peer", (struct span){exchange->client->address, exchange->client->address_length});
-	if (head) {
-		add_json(line, "method", head->method_text);
-		add_json(line, "host", head_value(head, FIELD_host));
-		add_json(line, "target", head->target);
-		add_json(line, "request_id", head_value(head, FIELD_x_request_id));
-		add_json(line, "user_agent", head_value(head, FIELD_user_agent));
-	}
-	add(line, ",\"protocol\":\"HTTP/1.%u\",\"status\":%u,\"bytes_in\":%llu,\"bytes_out\":%llu,\"duration_ms\":%.3f", exchange->client_minor,
-		exchange->status, (unsigned long long)exchange->bytes_in, (unsigned long long)exchange->bytes_out,
-		(double)(now_us - exchange->start_us) / 1000.0);
-	if (exchange->first_byte_us)
-		add(line, ",\"first_byte_ms\":%.3f", (double)(exchange->first_byte_us - exchange->start_us) / 1000.0);
+	if (head)
+		write_request(head, line);
+	write_outcome(exchange, line);
 	if (exchange->service) {
 		add_json(line, "service", span_of(exchange->service->name));
-		add(line, ",\"color\":\"%s\"", color_name(exchange->color));
+		add_json(line, "color", span_of(color_name(exchange->color)));
 		add_json(line, "version", span_of(exchange->service->colors[exchange->color].version));
 	}
 	if (exchange->logged_backend)
 		add_json(line, "backend", span_of(exchange->logged_backend->name));
 	if (exchange->replays > 0)
-		add(line, ",\"replays\":%u", exchange->replays);
+		add_json_number(line, "replays", exchange->replays);
 	if (exchange->fail != FAIL_none)
-		add(line, ",\"error\":\"%s\"", fail_row(exchange->fail)->name);
-	add(line, "}\n");
+		add_json(line, "error", span_of(fail_row(exchange->fail)->name));
+	add_text(line, "}\n");
 }
 
 static void add_quoted(struct line *line, struct span value)
 {
-	add(line, " \"");
+	add_text(line, " \"");
 	if (value.length > 0)
 		add_escaped(line, value, text_escape_log);
 	else
-		add(line, "-");
-	add(line, "\"");
+		add_text(line, "-");
+	add_text(line, "\"");
 }
 
 /* The combined log format that Apache and nginx write. */
 static void write_combined(struct exchange *exchange, const struct head *head, struct line *line)
 {
-	char when[40], client[ENDPOINT_TEXT_SIZE];
-	time_t now = (time_t)(worker_wall_us(exchange->worker) / 1000000u);
-	struct tm utc;
-	gmtime_r(&now, &utc);
-	strftime(when, sizeof(when), "%d/%b/%Y:%H:%M:%S +0000", &utc);
+	char client[ENDPOINT_TEXT_SIZE];
+	struct span stamp = worker_combined_stamp(exchange->worker);
 	add_escaped(line, read_client(exchange, head, client), text_escape_log);
-	add(line, " - - [%s] \"", when);
+	add_text(line, " - - [");
+	add(line, stamp.at, stamp.length);
+	add_text(line, "] \"");
 	if (head) {
 		add_escaped(line, head->method_text, text_escape_log);
-		add(line, " ");
+		add_text(line, " ");
 		add_escaped(line, head->target, text_escape_log);
-		add(line, " HTTP/1.%u", exchange->client_minor);
+		add_text(line, exchange->client_minor == 0 ? " HTTP/1.0" : " HTTP/1.1");
 	} else {
-		add(line, "-");
+		add_text(line, "-");
 	}
-	add(line, "\" %u %llu", exchange->status, (unsigned long long)exchange->bytes_out);
+	add_text(line, "\" ");
+	add_number(line, exchange->status);
+	add_text(line, " ");
+	add_number(line, exchange->bytes_out);
 	add_quoted(line, head ? head_value(head, FIELD_referer) : (struct span){NULL, 0});
 	add_quoted(line, head ? head_value(head, FIELD_user_agent) : (struct span){NULL, 0});
-	add(line, "\n");
+	add_text(line, "\n");
 }
 
 void access_write(struct exchange *exchange)

@@ -30,6 +30,8 @@ struct quota;
 
 #define WORKER_ID_LENGTH 24u
 #define WORKER_DATE_LENGTH 29u
+#define WORKER_STAMP_LENGTH 24u
+#define WORKER_COMBINED_LENGTH 26u
 
 /* The access log as one worker sees it. */
 struct worker_access {
@@ -75,6 +77,8 @@ struct worker {
 	uint64_t wall_offset_us, wall_known_us; /* wall clock minus monotonic; when it was read */
 	uint64_t date_s;                        /* the second that `date` tells */
 	char date[WORKER_DATE_LENGTH + 1];
+	uint64_t stamp_s, combined_s; /* the seconds that these tell */
+	char stamp[WORKER_STAMP_LENGTH + 1], combined[WORKER_COMBINED_LENGTH + 1];
 
 	struct quota *quota; /* the proxy's; of all workers */
 
@@ -113,6 +117,9 @@ static inline uint64_t worker_now_ms(struct worker *worker)
 uint64_t worker_wall_us(struct worker *worker);
 /* The same as an HTTP-date (RFC 9110 section 5.6.7), written once a second. Valid until the next call. */
 struct span worker_date(struct worker *worker);
+/* As RFC 3339 with milliseconds; and as the combined log format has it. The same. */
+struct span worker_stamp(struct worker *worker);
+struct span worker_combined_stamp(struct worker *worker);
 
 /* The ready list: on_ready is called in this turn's second pass, or in the next turn when asked from there. */
 void worker_queue(struct worker *worker, struct conn *conn);

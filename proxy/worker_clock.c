@@ -23,15 +23,48 @@ uint64_t worker_wall_us(struct worker *worker)
 	return now_us + worker->wall_offset_us;
 }
 
+/* Written anew once a second. */
+static struct tm read_second(uint64_t second)
+{
+	time_t now = (time_t)second;
+	struct tm utc;
+	gmtime_r(&now, &utc);
+	return utc;
+}
+
 struct span worker_date(struct worker *worker)
 {
-	uint64_t now_s = worker_wall_us(worker) / 1000000u;
-	if (now_s != worker->date_s) {
-		time_t now = (time_t)now_s;
-		struct tm utc;
-		gmtime_r(&now, &utc);
+	uint64_t second = worker_wall_us(worker) / 1000000u;
+	if (second != worker->date_s) {
+		struct tm utc = read_second(second);
 		strftime(worker->date, sizeof(worker->date), "%a, %d %b %Y %H:%M:%S GMT", &utc);
-		worker->date_s = now_s;
+		worker->date_s = second;
 	}
 	return (struct span){worker->date, WORKER_DATE_LENGTH};
+}
+
+struct span worker_stamp(struct worker *worker)
+{
+	uint64_t now_ms = worker_wall_us(worker) / 1000u, second = now_ms / 1000u;
+	unsigned ms = (unsigned)(now_ms % 1000u);
+	if (second != worker->stamp_s) {
+		struct tm utc = read_second(second);
+		strftime(worker->stamp, sizeof(worker->stamp), "%Y-%m-%dT%H:%M:%S.000Z", &utc);
+		worker->stamp_s = second;
+	}
+	worker->stamp[20] = (char)('0' + ms / 100);
+	worker->stamp[21] = (char)('0' + ms / 10 % 10);
+	worker->stamp[22] = (char)('0' + ms % 10);
+	return (struct span){worker->stamp, WORKER_STAMP_LENGTH};
+}
+
+struct span worker_combined_stamp(struct worker *worker)
+{
+	uint64_t second = worker_wall_us(worker) / 1000000u;
+	if (second != worker->combined_s) {
+		struct tm utc = read_second(second);
+		strftime(worker->combined, sizeof(worker->combined), "%d/%b/%Y:%H:%M:%S +0000", &utc);
+		worker->combined_s = second;
+	}
+	return (struct span){worker->combined, WORKER_COMBINED_LENGTH};
 }
