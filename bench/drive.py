@@ -14,6 +14,8 @@ import peers
 
 UNITS = {"us": 1, "ms": 1e3, "s": 1e6, "m": 60e6}
 SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+BODIES = {"/64B": 64, "/upload": 64, "/10K": 10 << 10, "/64K": 64 << 10, "/1M": 1 << 20, "/100M": 100 << 20}  # of the origin's answers
+LONG = ("/1M", "/100M")  # so long that requests are counted by the bytes read: some are cut off by the end of the load
 PATIENCE_S = 30  # beyond the time of the load itself
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -54,7 +56,10 @@ def parse_wrk(text, load):
     served = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m), ([\d.]+)([KMGT]?)B read", text)
     if not served or re.search(r"Non-2xx|Socket errors: connect [1-9]|read [1-9]|write [1-9]|timeout [1-9]", text):
         raise SystemExit(f"bench: wrk was not answered properly:\n{text}")
-    requests = float(served[4]) * SIZES[served[5]] / load.answer if load.answer else int(served[1])
+    read = float(served[4]) * SIZES[served[5]]
+    if read < 0.98 * BODIES[load.path] * int(served[1]):
+        raise SystemExit(f"bench: answers are too short to be the origin's:\n{text}")
+    requests = read / BODIES[load.path] if load.path in LONG else int(served[1])
     latency = {f"p{share}_us": float(value) * UNITS[unit] for share, value, unit in re.findall(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s|m)$", text, re.M)}
     if requests == 0:
         raise SystemExit(f"bench: no request was answered:\n{text}")

@@ -22,16 +22,14 @@ RIVALS = ("floor", "haproxy", "nginx", "teal")
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """What clients do. `full`: as fast as answers come (wrk). `held`: the same, where opening the connections of both sides is not
-    counted (metronome). `half`: at half the rate of
-    which the better peer is capable, the same for all (metronome). `idle`: connections that carry one request each and then nothing."""
+    """What clients do. `full`: as fast as answers come (wrk). `held`: the same, where opening the connections of both sides is not counted (metronome).
+    `half`: at half the rate of which the better peer is capable, the same for all (metronome). `idle`: connections that carry one request each and then nothing."""
     kind: str = "full"
     path: str = "/64B"
     connections: int = 64
     fields: tuple = ()  # of full, as the two below
     upload: int = 0  # bytes of each request's body
     hosts: int = 0  # asked in turn; of held and half
-    answer: int = 0  # bytes of an answer that is so long that requests are counted by the bytes read: some are cut off by the end of the load
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +76,8 @@ LINES = {
     "browser": line("a browser's request (900 B in 20 fields), keep-alive, 64 connections", Load(fields=BROWSER)),
     "10K": line("10 KiB body, keep-alive, 64 connections", Load(path="/10K")),
     "64K": line("64 KiB body, keep-alive, 64 connections", Load(path="/64K"), LONG),
-    "1M": line("1 MiB body, keep-alive, 16 connections", Load(path="/1M", connections=16, answer=1 << 20), LONG),
-    "100M": line("100 MiB body, keep-alive, 4 connections", Load(path="/100M", connections=4, answer=100 << 20), LONG),
+    "1M": line("1 MiB body, keep-alive, 16 connections", Load(path="/1M", connections=16), LONG),
+    "100M": line("100 MiB body, keep-alive, 4 connections", Load(path="/100M", connections=4), LONG),
     "up64K": line("upload of 64 KiB, keep-alive, 64 connections", Load(path="/upload", upload=64 << 10), LONG),
     "up1M": line("upload of 1 MiB, keep-alive, 16 connections", Load(path="/upload", connections=16, upload=1 << 20), LONG),
     "newconn": line("a new connection for each request, 64 at a time", Load(fields=("Connection: close",)), ALL[1:]),  # the floor would open two

@@ -179,7 +179,7 @@ CADDY = """
         output discard
     }}
 }}
-http://127.0.0.1:{port} {{
+http://:{port} {{
     bind 127.0.0.1
     reverse_proxy 127.0.0.1:{origin} {{
         transport http {{
@@ -385,7 +385,7 @@ def start_haproxy(folder, build, origin, setup=Setup(), name="haproxy", tune="",
                           fields=HAPROXY_FIELDS if setup.fields else "", choice=haproxy_choice(folder, port, setup),
                           backends="".join(f"backend origin{number}\n{servers}" for number in range(max(1, setup.services))))
     path = write(os.path.join(folder, f"haproxy{port}.conf"), text)
-    return Program(name, [tool("haproxy"), "-q", "-db", "-f", path], port, setup.proxy_cores(), output=f"{folder}/haproxy-access.log" if setup.log else None)
+    return Program(name, [tool("haproxy"), "-db", "-f", path], port, setup.proxy_cores(), output=f"{folder}/haproxy-access.log" if setup.log else None)
 
 
 def start_haproxy_splice(folder, build, origin, setup=Setup()):
