@@ -11,7 +11,7 @@
 #define IDLE_LONGEST_MS 4000u
 #define IDLE_SHORTEST_MS 20u
 #define IDLE_UNREPEATABLE_MS 1000u
-#define IDLE_CONNECTIONS_MAX 1024u
+#define IDLE_CONNECTIONS_MAX 16384u /* more than are ever busy at once: fewer would mean a new connection for every request beyond them */
 
 static uint32_t idle_limit_ms(const struct backend_lane *lane)
 {
