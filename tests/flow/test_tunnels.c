@@ -247,6 +247,20 @@ static void test_not_a_websocket(void **state)
 	tunnels_wait_for_backend();
 }
 
+/* The backend takes nothing, so the client is not read; its reset is seen all the same. */
+static void test_a_client_that_resets_behind_a_full_socket(void **state)
+{
+	(void)state;
+	static char much[1 << 20];
+	int fd = tunnels_open("/deaf");
+	while (send(fd, much, sizeof(much), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		actor_wait_ms(20);
+	actor_wait_ms(100);
+	actor_reset_at_close(fd);
+	stage_close_client(fd);
+	tunnels_assert_gone(0);
+}
+
 /* The FIN is read together with what was sent ahead of it. */
 static void test_a_client_that_has_said_all_before(void **state)
 {
@@ -294,6 +308,7 @@ int main(void)
 		flow_test(test_a_backend_that_closes_first),
 		flow_test(test_a_client_that_stays_behind_the_backend),
 		flow_test(test_a_client_that_has_said_all_before),
+		flow_test(test_a_client_that_resets_behind_a_full_socket),
 		flow_test(test_no_frames_after_all),
 		flow_test(test_not_a_websocket),
 	};

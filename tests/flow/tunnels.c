@@ -168,6 +168,12 @@ static void play_nonsense(int fd)
 	atomic_fetch_add(&tunnels_heard_ends, 1);
 }
 
+static void play_deaf(int fd)
+{
+	(void)fd;
+	wait_to_go_on();
+}
+
 static void play_plain(int fd)
 {
 	actor_say(fd, "hello");
@@ -188,6 +194,7 @@ static const struct {
 	{"/closing-first", "websocket", play_closing_first},
 	{"/nonsense", "websocket", play_nonsense},
 	{"/plain", "echo", play_plain},
+	{"/deaf", "websocket", play_deaf},
 	{"/late", "websocket", serve_frames},
 };
 

@@ -28,7 +28,8 @@ void tunnels_write_close(int fd, bool masked, unsigned code);
  *   /slow-to-close  answers a Close when it may go on
  *   /closing-first  sends a Close, and reads the answer
  *   /nonsense       a frame with a length that can't be
- *   /plain          no WebSocket: says hello and listens */
+ *   /plain          no WebSocket: says hello and listens
+ *   /deaf           does not listen until it may go on */
 extern atomic_bool tunnels_may_go_on;
 extern atomic_uint tunnels_heard_texts, tunnels_heard_code, tunnels_heard_ends; /* texts; the last Close's code; tunnels that were heard out */
 
