@@ -435,11 +435,10 @@ static void a_file_of_any_size_is_read_no_further_than_allowed(void **state)
 	unlink("teal.yaml");
 }
 
-/* Where this test is in the source tree tells where the rest is. */
+/* TEAL_TREE is the source tree, given by the build. */
 static void tree_path(const char *name, char *out, size_t size)
 {
-	static const char here[] = "tests/unit/test_conf.c";
-	snprintf(out, size, "%.*s%s", (int)(sizeof(__FILE__) - sizeof(here)), __FILE__, name);
+	snprintf(out, size, "%s/%s", TEAL_TREE, name);
 }
 
 static char *read_tree(const char *name)
