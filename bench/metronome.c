@@ -214,8 +214,9 @@ static void print_summary(double took_s)
 	if (answered == 0)
 		give_up("no request was answered");
 	qsort(latencies_ns, answered, sizeof(*latencies_ns), compare);
+	size_t middle = answered / 2, late = answered * 99 / 100;
 	printf("{\"requests\": %llu, \"seconds\": %.3f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"most_us\": %.1f}\n", (unsigned long long)answered, took_s,
-		(double)latencies_ns[answered / 2] / 1e3, (double)latencies_ns[answered * 99 / 100] / 1e3, (double)latencies_ns[answered - 1] / 1e3);
+		(double)latencies_ns[middle] / 1e3, (double)latencies_ns[late] / 1e3, (double)latencies_ns[answered - 1] / 1e3);
 	fflush(stdout);
 }
 

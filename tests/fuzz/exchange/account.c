@@ -123,6 +123,7 @@ void account_read_answer(const struct party *backend, size_t at, enum method met
 	bool fine = read_body(&framing, said->at + at, said->length - at, &answer->data, &answer->data_length, &used, &answer->whole);
 	answer->end += used;
 	if (framing.kind == FRAMING_close)
-		answer->whole = !backend->said_reset && (backend->fd < 0 || (backend->said_fin && backend->waiting.length == 0));
+		answer->whole = backend->said_fin ? backend->waiting.length == 0
+						  : backend->fd < 0 && !backend->said_reset; /* a reset behind a FIN takes nothing back */
 	answer->whole &= fine;
 }
