@@ -106,7 +106,7 @@ def main():
         origin = peers.start_origin(folder)
         try:
             for name in arguments.proxies:
-                program = peers.STARTERS[name](folder, arguments.build, origin.port)
+                program = peers.STARTERS[name](folder, arguments.build, origin.port, peers.Setup(connections=count))
                 try:
                     rows[name] = measure(program, count, arguments.settle)
                 finally:
