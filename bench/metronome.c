@@ -45,7 +45,7 @@ static size_t request_count, request_next;
 static uint64_t start_ns, gap_ns, length_ns, wanted, sent, answered; /* without a rate the gap is 0 */
 static uint64_t *latencies_ns;
 
-static void give_up(const char *format, ...)
+static _Noreturn void give_up(const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);

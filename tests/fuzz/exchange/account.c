@@ -19,10 +19,11 @@ static char *copy(const char *bytes, size_t length)
 }
 
 /* The data of a body from the front of the bytes; *used is its length in its coding. False: malformed. */
-static bool read_body(const struct framing *framing, const char *bytes, size_t length, char **data, size_t *data_length, size_t *used, bool *whole)
+static bool read_body(const struct framing *framing, bool answer, const char *bytes, size_t length, char **data, size_t *data_length, size_t *used, bool *whole)
 {
 	struct body body;
 	body_begin(&body, framing);
+	body.chunk.answer = answer;
 	*data = copy(bytes, length);
 	*data_length = *used = 0;
 	bool fine = length == 0 || body.done || body_take_data(&body, *data, length, used, data_length);
@@ -47,7 +48,7 @@ static bool add_request(struct account *account, const struct head *head, const 
 	}
 	*request = (struct account_request){
 		.method = head->method, .method_text = head->method_text, .path = head->path, .minor = head->minor, .upgrades = wants_upgrade(head)};
-	bool fine = read_body(&framing, rest, length, &request->data, &request->data_length, &used, &request->whole);
+	bool fine = read_body(&framing, false, rest, length, &request->data, &request->data_length, &used, &request->whole);
 	request->end = at + used;
 	account->count++;
 	return fine && request->whole && framing_keeps_open(head);
@@ -120,7 +121,7 @@ void account_read_answer(const struct party *backend, size_t at, enum method met
 		answer->whole = true;
 		return;
 	}
-	bool fine = read_body(&framing, said->at + at, said->length - at, &answer->data, &answer->data_length, &used, &answer->whole);
+	bool fine = read_body(&framing, true, said->at + at, said->length - at, &answer->data, &answer->data_length, &used, &answer->whole);
 	answer->end += used;
 	if (framing.kind == FRAMING_close)
 		answer->whole = backend->said_fin ? backend->waiting.length == 0
