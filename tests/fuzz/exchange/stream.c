@@ -138,9 +138,13 @@ static void keep(struct stream_message *message, const char *bytes, size_t lengt
 
 static bool read_size(struct text line, uint64_t *size)
 {
-	size_t at = 0;
+	size_t at = 0, zeros = 0;
 	*size = 0;
-	while (at < line.length && at < 16) {
+	while (zeros + 1 < line.length && line.at[zeros] == '0' && line.at[zeros + 1] == '0')
+		zeros++;
+	line.at += zeros;
+	line.length -= zeros;
+	while (at < line.length && at < 17) {
 		const char *digits = "0123456789abcdef", *digit = memchr(digits, line.at[at] | 0x20, 16);
 		if (line.at[at] >= '0' && line.at[at] <= '9')
 			digit = digits + (line.at[at] - '0');
@@ -150,7 +154,7 @@ static bool read_size(struct text line, uint64_t *size)
 		at++;
 	}
 	struct text extension = {line.at + at, line.length - at};
-	if (at == 0 || at == 16 || !is_visible(extension, true))
+	if (at == 0 || at == 17 || !is_visible(extension, true))
 		return false;
 	return extension.length == 0 || trim(extension).at[0] == ';';
 }
