@@ -36,10 +36,21 @@ static bool wants_upgrade(const struct head *head)
 	return head->minor > 0 && head->first[FIELD_upgrade] != 0 && head_has_token(head, FIELD_connection, "upgrade");
 }
 
+static struct account_request *next_request(struct account *account)
+{
+	if (account->count == account->size) {
+		account->size = account->size * 2 + 16;
+		account->requests = realloc(account->requests, account->size * sizeof(account->requests[0]));
+		if (!account->requests)
+			abort();
+	}
+	return &account->requests[account->count];
+}
+
 /* False when no further request can follow this one. */
 static bool add_request(struct account *account, const struct head *head, const char *rest, size_t length, size_t at)
 {
-	struct account_request *request = &account->requests[account->count];
+	struct account_request *request = next_request(account);
 	struct framing framing;
 	size_t used;
 	if (head->method == METHOD_connect || framing_of_request(head, &framing) != FAIL_none) {
@@ -68,7 +79,6 @@ void account_open(struct account *account, const struct party *client, bool anno
 	const struct bytes *said = &client->said;
 	struct proxyproto header;
 	size_t at = 0;
-	account->count = 0;
 	account->more = false;
 	set_address(account, NULL, address);
 	if (announced) {
@@ -78,7 +88,7 @@ void account_open(struct account *account, const struct party *client, bool anno
 		at = header.length;
 		account->more = true; /* a 408 to one who says nothing more */
 	}
-	while (at < said->length && account->count < ACCOUNT_REQUESTS_MAX) {
+	while (at < said->length) {
 		account->more = false;
 		enum fail fail;
 		if (head_parse_request(said->at + at, said->length - at, 0, limits, &head, &fail) != HEAD_DONE) {
@@ -96,7 +106,9 @@ void account_close(struct account *account)
 {
 	for (unsigned i = 0; i < account->count; i++)
 		free(account->requests[i].data);
-	account->count = 0;
+	free(account->requests);
+	account->requests = NULL;
+	account->count = account->size = 0;
 }
 
 void account_read_answer(const struct party *backend, size_t at, enum method method, const struct head_limits *limits, struct account_answer *answer)
@@ -124,7 +136,6 @@ void account_read_answer(const struct party *backend, size_t at, enum method met
 	bool fine = read_body(&framing, true, said->at + at, said->length - at, &answer->data, &answer->data_length, &used, &answer->whole);
 	answer->end += used;
 	if (framing.kind == FRAMING_close)
-		answer->whole = backend->said_fin ? backend->waiting.length == 0
-						  : backend->fd < 0 && !backend->said_reset; /* a reset behind a FIN takes nothing back */
+		answer->whole = backend->said_end;
 	answer->whole &= fine;
 }

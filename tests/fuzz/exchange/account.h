@@ -17,16 +17,14 @@ struct account_request {
 	size_t end; /* where it ends in what was said */
 };
 
-#define ACCOUNT_REQUESTS_MAX 64
-
 struct account {
 	char address[ENDPOINT_TEXT_SIZE]; /* where the client says it comes from */
-	struct account_request requests[ACCOUNT_REQUESTS_MAX];
-	unsigned count;
+	struct account_request *requests;
+	unsigned count, size;
 	bool more; /* bytes follow that are no whole request head, or a faulty one: one more answer may come */
 };
 
-/* The requests of a client that may be passed on, up to the first after which there can be none. `announced`: a PROXY protocol header comes first. `address`: of its socket (host order). */
+/* Fills a closed account (at first: all zero) with the requests of a client that may be passed on, up to the first after which there can be none. `announced`: a PROXY protocol header comes first. `address`: of its socket (host order). */
 void account_open(struct account *account, const struct party *client, bool announced, uint32_t address, const struct head_limits *limits);
 void account_close(struct account *account);
 

@@ -10,7 +10,6 @@
 #include "tests/fuzz/exchange/account.h"
 #include "tests/fuzz/exchange/stream.h"
 
-#define DEALS_MAX 256u
 #define CLIENTS_MAX 32u
 #define CALLS_MAX 64u
 
@@ -26,8 +25,8 @@ struct deal {
 void (*oracle_on_finding)(void);
 static struct account accounts[CLIENTS_MAX];
 static char addresses[CALLS_MAX][ENDPOINT_TEXT_SIZE]; /* that were announced to backends */
-static struct deal deals[DEALS_MAX];
-static unsigned deal_count;
+static struct deal *deals;
+static unsigned deal_count, deal_size;
 
 void oracle_demand(bool holds, const char *words)
 {
@@ -116,10 +115,20 @@ static bool was_spoilt(const struct party *backend, size_t heard, size_t said)
 {
 	for (unsigned i = 0; i < backend->rest_count; i++) {
 		const struct party_rest *rest = &backend->rests[i];
-		if (rest->heard == heard && (rest->said > said || rest->said_fin))
+		if (rest->heard == heard && (rest->said > said || rest->said_end))
 			return true;
 	}
 	return false;
+}
+
+static struct deal *next_deal(void)
+{
+	if (deal_count == deal_size) {
+		deal_size = deal_size * 2 + 16;
+		deals = realloc(deals, deal_size * sizeof(deals[0]));
+		oracle_demand(deals != NULL, "no memory for the oracle");
+	}
+	return &deals[deal_count];
 }
 
 static void read_backend(const struct oracle_case *that, const struct party *backend, char address[ENDPOINT_TEXT_SIZE])
@@ -132,8 +141,8 @@ static void read_backend(const struct oracle_case *that, const struct party *bac
 		if (heard == 0)
 			return;
 	}
-	while (heard < backend->heard.length && deal_count < DEALS_MAX) {
-		struct deal *deal = &deals[deal_count];
+	while (heard < backend->heard.length) {
+		struct deal *deal = next_deal();
 		deal->backend = backend;
 		deal->announced = (struct text){version > 0 ? address : NULL, strlen(address)};
 		bool fine = stream_read_request(backend->heard.at + heard, backend->heard.length - heard, &deal->request);
@@ -197,15 +206,6 @@ static bool is_from(const struct stream_message *heard, const struct account_ans
 	return has_data(said->data, said->data_length, heard->data, heard->data_length, heard->whole);
 }
 
-static const struct deal *find_deal(unsigned client, unsigned number, const struct stream_message *answer)
-{
-	for (unsigned d = 0; d < deal_count; d++) {
-		if (is_of(&deals[d], client, &accounts[client].requests[number]) && is_from(answer, &deals[d].answer))
-			return &deals[d];
-	}
-	return NULL;
-}
-
 /* Whether the bytes are whole WebSocket frames. */
 static bool are_frames(const char *bytes, size_t length)
 {
@@ -259,12 +259,27 @@ static bool follows(const struct bytes *said, size_t from, const struct bytes *h
 	return false;
 }
 
-static void check_tunnel(const struct party *client, size_t heard, const struct account_request *request, const struct deal *deal)
+/* Whether both sides of the tunnel, which begins at `heard` in what the client heard, have said what the other one heard. */
+static bool is_tunnel(const struct party *client, size_t heard, const struct account_request *request, const struct deal *deal)
 {
 	const struct party *backend = deal->backend;
-	oracle_demand(request->upgrades, "a tunnel that was not asked for");
-	oracle_demand(follows(&backend->said, deal->answer.end, &client->heard, heard, false), "a tunnel's client heard what its backend did not say");
-	oracle_demand(follows(&client->said, request->end, &backend->heard, deal->heard_end, true), "a tunnel's backend heard what its client did not say");
+	return follows(&backend->said, deal->answer.end, &client->heard, heard, false) &&
+	       follows(&client->said, request->end, &backend->heard, deal->heard_end, true);
+}
+
+/* Answers and requests may be alike: it is enough that one deal explains all that was heard. `end`: of the answer in what the client heard. */
+static void check_passed(const struct party *party, unsigned client, unsigned number, size_t end, const struct stream_message *answer)
+{
+	const struct account_request *request = &accounts[client].requests[number];
+	bool tunnel = answer->kind == STREAM_TUNNEL, given = false, explained = false;
+	for (unsigned d = 0; d < deal_count && !explained; d++) {
+		bool gave = is_of(&deals[d], client, request) && is_from(answer, &deals[d].answer);
+		given |= gave;
+		explained = gave && (!tunnel || is_tunnel(party, end, request, &deals[d]));
+	}
+	oracle_demand(given, "a client heard an answer that no backend gave to this request, or a cut one as whole");
+	oracle_demand(!tunnel || request->upgrades, "a tunnel that was not asked for");
+	oracle_demand(explained, "a tunnel's client or backend heard what the other one did not say");
 }
 
 /* One answer. True when another one may follow. */
@@ -275,14 +290,11 @@ static bool check_answer(const struct oracle_case *that, unsigned client, unsign
 	if (is_own(answer))
 		return answer->whole;
 	oracle_demand(number < account->count, "a client heard a backend's answer to what was no request");
-	const struct deal *deal = find_deal(client, number, answer);
-	oracle_demand(deal != NULL, "a client heard an answer that no backend gave to this request, or a cut one as whole");
-	if (answer->kind == STREAM_TUNNEL)
-		check_tunnel(that->clients[client], end, &account->requests[number], deal);
+	check_passed(that->clients[client], client, number, end, answer);
 	return answer->whole && answer->kind != STREAM_TUNNEL;
 }
 
-/* How many answers the client has in full; *tunnel when the last one was a 101. */
+/* How many answers the client has in full. */
 static unsigned read_answers(const struct oracle_case *that, unsigned client)
 {
 	const struct party *party = that->clients[client];

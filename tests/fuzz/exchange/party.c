@@ -57,8 +57,10 @@ static bool flush(struct party *party)
 	party->waiting.length -= gone;
 	if (gone > 0)
 		memmove(party->waiting.at, party->waiting.at + gone, party->waiting.length);
-	if (party->said_fin && party->waiting.length == 0)
+	if (party->said_fin && party->waiting.length == 0) {
 		shutdown(party->fd, SHUT_WR);
+		party->said_end = true;
+	}
 	return gone > 0;
 }
 
@@ -99,9 +101,9 @@ bool party_pump(struct party *party)
 
 void party_note_rest(struct party *party)
 {
-	struct party_rest rest = {party->heard.length, party->said.length, party->said_fin && party->waiting.length == 0};
+	struct party_rest rest = {party->heard.length, party->said.length, party->said_end};
 	const struct party_rest *last = party->rest_count > 0 ? &party->rests[party->rest_count - 1] : NULL;
-	bool same = last && last->heard == rest.heard && last->said == rest.said && last->said_fin == rest.said_fin;
+	bool same = last && last->heard == rest.heard && last->said == rest.said && last->said_end == rest.said_end;
 	if (party->fd >= 0 && !party->deaf && !party->slow && !same && party->rest_count < PARTY_RESTS_MAX)
 		party->rests[party->rest_count++] = rest;
 }
@@ -114,16 +116,23 @@ void party_finish(struct party *party)
 	flush(party);
 }
 
-/* A socket of a pair is reset when bytes are left in it that its owner did not read. */
+/* A socket of a pair is reset when bytes are left in it that its owner did not read. Whether this one will be. */
+static bool leave_unread(struct party *party)
+{
+	return inode_of(party->near) == party->inode && send(party->near, "", 1, MSG_NOSIGNAL) == 1;
+}
+
 void party_leave(struct party *party, bool reset)
 {
+	bool torn = party->slow;
 	if (party->fd < 0)
 		return;
 	if (!party->slow) /* what it never read was heard all the same: it must make sense, too */
 		listen_on(party);
-	if (reset && inode_of(party->near) == party->inode)
-		send(party->near, "", 1, MSG_NOSIGNAL);
-	party->said_reset |= reset || party->slow;
+	if (reset)
+		torn |= leave_unread(party);
+	party->said_reset |= torn;
+	party->said_end |= !torn; /* what still waits is never said */
 	close(party->fd);
 	party->fd = -1;
 }

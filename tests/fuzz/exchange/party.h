@@ -18,7 +18,7 @@ void bytes_add(struct bytes *bytes, const char *more, size_t length);
 /* How much had been heard and said at a moment when nothing moved any more. */
 struct party_rest {
 	size_t heard, said;
-	bool said_fin;
+	bool said_end;
 };
 
 struct party {
@@ -31,7 +31,9 @@ struct party {
 	size_t served;        /* of `heard`: a backend of itself answered requests up to here */
 	bool deaf;            /* reads nothing for now */
 	bool slow;            /* not let in yet */
-	bool said_fin, said_reset;
+	bool said_fin;        /* wants to end behind what waits */
+	bool said_end;        /* an orderly end lies behind `said`; whatever comes after it takes nothing back */
+	bool said_reset;
 	bool heard_fin, heard_reset;              /* the end that the worker made; a reset may come with a FIN */
 	struct party_rest rests[PARTY_RESTS_MAX]; /* the first ones, each unlike the one before it */
 	unsigned rest_count;

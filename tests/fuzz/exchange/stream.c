@@ -47,9 +47,10 @@ static bool read_number(struct text text, uint64_t *number)
 {
 	*number = 0;
 	for (size_t i = 0; i < text.length; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9' || *number > UINT64_MAX / 100)
+		uint64_t digit = (uint64_t)(text.at[i] - '0');
+		if (text.at[i] < '0' || text.at[i] > '9' || *number > (UINT64_MAX - digit) / 10)
 			return false;
-		*number = *number * 10 + (uint64_t)(text.at[i] - '0');
+		*number = *number * 10 + digit;
 	}
 	return text.length > 0;
 }

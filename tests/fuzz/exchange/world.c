@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,7 @@ static struct {
 
 void world_begin(world_on_call *on_call, void *arg)
 {
+	signal(SIGPIPE, SIG_IGN); /* as in the program: splice(2) knows no MSG_NOSIGNAL */
 	memset(&world, 0, sizeof(world));
 	world.now_us = BEGIN_US;
 	world.timer_at_us = UINT64_MAX;
