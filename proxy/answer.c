@@ -13,6 +13,8 @@
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
+#define LONG_ANSWER (256u * 1024)
+
 static void write_head(struct exchange *exchange, const struct head *head, const struct fields_to_client *with, struct iovec *out)
 {
 	struct worker *worker = exchange->worker;
@@ -45,6 +47,7 @@ static void learn_from(struct exchange *exchange, const struct head *head)
 	struct span keep_alive = head_value(head, FIELD_keep_alive);
 	if (!framing_keeps_open(head) || exchange->answer.kind == FRAMING_close)
 		upstream->reusable = false;
+	upstream->lane->answers_long = exchange->answer.kind == FRAMING_length && exchange->answer.left >= LONG_ANSWER;
 	if (keep_alive.length > 8 && memcmp(keep_alive.at, "timeout=", 8) == 0)
 		pool_learn_timeout(upstream->lane, strtoul(keep_alive.at + 8, NULL, 10));
 }
@@ -195,6 +198,12 @@ static void take_heads(struct exchange *exchange, size_t length, size_t scanned)
 	}
 }
 
+/* A backend whose last answer was long is likely to send another one, most of which need not pass through here. */
+static size_t first_read_size(const struct backend_lane *lane, size_t room)
+{
+	return lane->answers_long && room > WORKER_FIRST_READ_SIZE ? WORKER_FIRST_READ_SIZE : room;
+}
+
 void answer_read_head(struct exchange *exchange)
 {
 	struct worker *worker = exchange->worker;
@@ -202,7 +211,7 @@ void answer_read_head(struct exchange *exchange)
 	if (conn_has_backlog(&exchange->client->conn)) /* interim answers that the client does not read */
 		return;
 	size_t kept = conn_restore_input(conn, worker->buffer);
-	ssize_t got = conn_read(conn, worker->buffer + kept, worker->buffer_size - kept);
+	ssize_t got = conn_read(conn, worker->buffer + kept, first_read_size(exchange->upstream->lane, worker->buffer_size - kept));
 	exchange->heard |= got > 0;
 	if (got > 0)
 		take_heads(exchange, kept + (size_t)got, kept);

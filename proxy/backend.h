@@ -30,6 +30,7 @@ struct backend_lane {
 	struct deadline idle_deadline;        /* of the oldest idle connection, or earlier */
 	struct backend_lane *next, *previous; /* the worker's list of lanes with connections */
 	bool listed;
+	bool answers_long; /* the last answer was */
 	struct backend *backend;
 };
 

@@ -14,6 +14,11 @@ static size_t take_length(struct body *body, size_t length)
 	return used;
 }
 
+void body_skip(struct body *body, size_t length)
+{
+	take_length(body, length);
+}
+
 static bool end_chunks(struct body *body, enum chunk_result result)
 {
 	body->done = result == CHUNK_DONE;

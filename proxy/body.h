@@ -21,4 +21,7 @@ bool body_pass(struct body *body, char *bytes, size_t length, size_t *used, size
 /* The same, and moves a chunked body's data to the front; *data is its length. */
 bool body_take_data(struct body *body, char *bytes, size_t length, size_t *used, size_t *data);
 
+/* `length` bytes of a body of a known length went another way: at most what is left. */
+void body_skip(struct body *body, size_t length);
+
 #endif

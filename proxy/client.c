@@ -158,6 +158,11 @@ static void take_bytes(struct client *client, char *bytes, size_t length, size_t
 		conn_read_on(&client->conn);
 }
 
+static size_t first_read_size(size_t room)
+{
+	return room < WORKER_FIRST_READ_SIZE ? room : WORKER_FIRST_READ_SIZE;
+}
+
 static void read_head(struct client *client)
 {
 	struct conn *conn = &client->conn;
@@ -166,7 +171,7 @@ static void read_head(struct client *client)
 	bool fresh = kept > 0 && client->step == CLIENT_IDLE; /* pipelined: not looked at yet */
 	ssize_t got = CONN_AGAIN;
 	if (conn->readable && (!fresh || kept < WORKER_READ_SIZE))
-		got = conn_read(conn, worker->buffer + kept, worker->buffer_size - kept);
+		got = conn_read(conn, worker->buffer + kept, first_read_size(worker->buffer_size - kept));
 	if (got > 0 || (fresh && got != CONN_ERROR)) {
 		client->half_closed |= got == 0;
 		take_bytes(client, worker->buffer, kept + (got > 0 ? (size_t)got : 0), fresh ? 0 : kept);

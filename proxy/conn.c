@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proxy/pipe.h"
 #include "proxy/worker.h"
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
@@ -41,6 +42,13 @@ bool conn_open(struct conn *conn, struct worker *worker, int fd, const struct co
 	return event_add(&conn->event, NULL) == 0;
 }
 
+static void drop_pipe(struct conn *conn)
+{
+	if (conn->pipe)
+		pipe_give(conn->worker, conn->pipe);
+	conn->pipe = NULL;
+}
+
 static void drop_backlog(struct conn *conn)
 {
 	free(conn->backlog);
@@ -59,6 +67,7 @@ void conn_close(struct conn *conn, bool reset)
 	close(conn->fd);
 	conn->fd = -1;
 	deadline_disarm(&conn->deadline);
+	drop_pipe(conn);
 	drop_backlog(conn);
 	free(conn->input);
 	conn->input = NULL;
@@ -198,8 +207,53 @@ enum conn_send conn_send(struct conn *conn, const struct iovec *parts, int count
 	return CONN_BROKEN;
 }
 
+/* What the pipe holds, as far as the socket takes it; the pipe goes when it is empty. */
+static enum conn_send pour(struct conn *conn)
+{
+	size_t before = conn->pipe->length;
+	ssize_t moved = pipe_pour(conn->pipe, conn->fd);
+	if (moved <= 0) {
+		conn->writable = false;
+		return moved < 0 && errno == EAGAIN ? CONN_KEPT : CONN_BROKEN;
+	}
+	conn->taken += (uint64_t)moved;
+	if ((size_t)moved < before) {
+		conn->writable = false;
+		return CONN_KEPT;
+	}
+	drop_pipe(conn);
+	return CONN_SENT;
+}
+
+ssize_t conn_splice(struct conn *from, struct conn *to, size_t most, enum conn_send *sent)
+{
+	assert(!conn_has_backlog(to));
+	struct pipe *pipe = pipe_take(to->worker);
+	if (!pipe)
+		return CONN_UNFIT;
+	ssize_t moved = pipe_fill(pipe, from->fd, most);
+	if (moved <= 0) {
+		pipe_give(to->worker, pipe);
+		from->readable = moved < 0 && errno == EINVAL;
+		if (from->readable)
+			return CONN_UNFIT;
+		return moved == 0 ? 0 : errno == EAGAIN ? CONN_AGAIN : CONN_ERROR;
+	}
+	from->read_short = false;
+	to->pipe = pipe;
+	*sent = pour(to);
+	if (*sent == CONN_BROKEN)
+		drop_pipe(to);
+	return moved;
+}
+
 enum conn_send conn_flush(struct conn *conn)
 {
+	if (conn->pipe) {
+		enum conn_send poured = pour(conn);
+		if (poured != CONN_SENT)
+			return poured;
+	}
 	if (!conn_has_backlog(conn))
 		return CONN_SENT;
 	struct iovec rest = {conn->backlog + conn->backlog_at, conn->backlog_end - conn->backlog_at};

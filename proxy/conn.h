@@ -15,6 +15,7 @@
 
 #include "proxy/deadline.h"
 
+struct pipe;
 struct worker;
 struct conn;
 
@@ -35,7 +36,8 @@ struct conn {
 	struct deadline deadline;
 	char *backlog; /* bytes the socket would not take yet; NULL when there are none */
 	uint32_t backlog_at, backlog_end, backlog_size;
-	char *input; /* bytes read but not used yet: an incomplete head, or what a pipelining peer sent ahead; NULL when there are none */
+	struct pipe *pipe; /* bytes on their way through conn_splice, in front of the backlog; NULL when there are none */
+	char *input;       /* bytes read but not used yet: an incomplete head, or what a pipelining peer sent ahead; NULL when there are none */
 	uint32_t input_length;
 	uint64_t taken;          /* bytes that the socket took, ever */
 	int fd;                  /* -1 once closed */
@@ -49,6 +51,7 @@ enum conn_send { CONN_SENT, CONN_KEPT, CONN_BROKEN };
 
 #define CONN_AGAIN (-1) /* nothing now */
 #define CONN_ERROR (-2) /* reset or another fault */
+#define CONN_UNFIT (-3) /* of conn_splice alone: not between these two, or not now */
 
 /* Registers the socket with the worker's loop. False when that fails; the socket is still the caller's then. */
 bool conn_open(struct conn *conn, struct worker *worker, int fd, const struct conn_handler *handler);
@@ -81,8 +84,12 @@ uint64_t conn_acknowledged(const struct conn *conn);
 enum conn_send conn_flush(struct conn *conn);
 static inline bool conn_has_backlog(const struct conn *conn)
 {
-	return conn->backlog_end > conn->backlog_at;
+	return conn->pipe || conn->backlog_end > conn->backlog_at;
 }
+
+/* Moves up to `most` bytes from one connection to another that has no backlog, past our memory (splice(2)). Returns what conn_read does, or CONN_UNFIT: then they must be read and sent. When it
+ * is above 0, *sent is what conn_send says of these bytes; of CONN_BROKEN they are lost. */
+ssize_t conn_splice(struct conn *from, struct conn *to, size_t most, enum conn_send *sent);
 
 /* For a connection without a deadline: the kernel finds out whether the peer's machine is still there. */
 void conn_keep_alive(struct conn *conn);

@@ -18,6 +18,7 @@ struct logwriter;
 struct proxy;
 
 #define PROXY_LISTENS_MAX 255
+#define PROXY_WORKER_DESCRIPTORS 72u /* what a worker has of its own at most: its loop, and pipes for long bodies */
 
 enum proxy_access { PROXY_ACCESS_OFF, PROXY_ACCESS_JSON, PROXY_ACCESS_COMBINED };
 

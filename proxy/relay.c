@@ -15,6 +15,13 @@
 
 /* ---- the request's body ---- */
 
+/* The backend refuses the rest; its answer may be on the way, so only reading decides. */
+static void read_refusal(struct conn *backend)
+{
+	backend->readable = true;
+	conn_queue(backend);
+}
+
 /* To the backend when its connection stands, and into the held bytes while another attempt is possible. */
 static enum fail pass_request(struct exchange *exchange, const char *bytes, size_t length)
 {
@@ -27,12 +34,8 @@ static enum fail pass_request(struct exchange *exchange, const char *bytes, size
 		exchange->held_whole = false;
 	struct iovec part = {(char *)(uintptr_t)bytes, length};
 	struct conn *backend = &exchange->upstream->conn;
-	enum conn_send sent = conn_send(backend, &part, 1, NULL);
-	if (sent == CONN_BROKEN) {
-		/* The backend refuses the rest; its answer may be on the way, so only reading decides. */
-		backend->readable = true;
-		conn_queue(backend);
-	}
+	if (conn_send(backend, &part, 1, NULL) == CONN_BROKEN)
+		read_refusal(backend);
 	return FAIL_none;
 }
 
@@ -77,6 +80,13 @@ void relay_arm_request(struct exchange *exchange)
 	arm(exchange, 0);
 }
 
+static void end_piece(struct exchange *exchange, size_t length)
+{
+	exchange->bytes_in += length;
+	if (exchange->request.done && exchange->step != EXCHANGE_CHOOSING)
+		exchange->sent_us = worker_now_us(exchange->worker);
+}
+
 size_t relay_request(struct exchange *exchange, char *bytes, size_t length)
 {
 	size_t used = 0, kept = 0;
@@ -85,9 +95,7 @@ size_t relay_request(struct exchange *exchange, char *bytes, size_t length)
 		exchange_fail(exchange, FAIL_request_body_malformed);
 		return length;
 	}
-	exchange->bytes_in += used;
-	if (exchange->request.done && exchange->step != EXCHANGE_CHOOSING)
-		exchange->sent_us = worker_now_us(exchange->worker);
+	end_piece(exchange, used);
 	if (limit > 0 && exchange->bytes_in > limit) {
 		exchange_fail(exchange, FAIL_request_body_too_large);
 		return used;
@@ -102,6 +110,32 @@ size_t relay_request(struct exchange *exchange, char *bytes, size_t length)
 	return used;
 }
 
+/* Much is left of a body whose length is known, so that none of it need be looked at. */
+static bool is_long(const struct body *body, const struct worker *worker)
+{
+	return body->kind == FRAMING_length && body->left >= worker->splice_least;
+}
+
+/* One piece of the request's body, past our memory. Returns what conn_splice does. */
+static ssize_t splice_request(struct exchange *exchange)
+{
+	enum conn_send sent;
+	struct conn *backend = &exchange->upstream->conn;
+	bool holds = exchange->held_whole && exchange_may_replay(exchange);
+	if (holds || !is_long(&exchange->request, exchange->worker))
+		return CONN_UNFIT;
+	ssize_t moved = conn_splice(&exchange->client->conn, backend, exchange->request.left, &sent);
+	if (moved <= 0)
+		return moved;
+	exchange->held_whole = false;
+	body_skip(&exchange->request, (size_t)moved);
+	end_piece(exchange, (size_t)moved);
+	if (sent == CONN_BROKEN)
+		read_refusal(backend);
+	arm(exchange, (size_t)moved);
+	return moved;
+}
+
 void relay_read_request(struct exchange *exchange)
 {
 	struct client *client = exchange->client;
@@ -110,7 +144,10 @@ void relay_read_request(struct exchange *exchange)
 	bool wanted = exchange->step == EXCHANGE_SENDING || exchange->step == EXCHANGE_ANSWERING;
 	if (!wanted || !conn->readable || conn_has_backlog(&exchange->upstream->conn))
 		return;
-	ssize_t got = conn_read(conn, worker->buffer, WORKER_READ_SIZE);
+	ssize_t got = splice_request(exchange);
+	bool copies = got == CONN_UNFIT;
+	if (copies)
+		got = conn_read(conn, worker->buffer, WORKER_READ_SIZE);
 	if (got == CONN_AGAIN)
 		return;
 	if (got <= 0) {
@@ -118,8 +155,10 @@ void relay_read_request(struct exchange *exchange)
 		exchange_fail(exchange, got == 0 ? FAIL_request_incomplete : FAIL_client_gone);
 		return;
 	}
-	size_t used = relay_request(exchange, worker->buffer, (size_t)got);
-	client_keep_rest(client, worker->buffer + used, (size_t)got - used);
+	if (copies) {
+		size_t used = relay_request(exchange, worker->buffer, (size_t)got);
+		client_keep_rest(client, worker->buffer + used, (size_t)got - used);
+	}
 	if (client->exchange == exchange && !exchange->request.done)
 		conn_read_on(conn);
 }
@@ -179,27 +218,33 @@ static bool form_body(struct exchange *exchange, char *bytes, size_t length, str
 	return true;
 }
 
+/* A piece of the answer was sent. */
+static void go_on(struct exchange *exchange, enum conn_send sent)
+{
+	if (sent == CONN_BROKEN) {
+		exchange_fail(exchange, FAIL_client_gone);
+	} else if (exchange->answer.done) {
+		exchange_finish(exchange);
+	} else {
+		arm_answer(exchange, sent == CONN_KEPT);
+		if (sent == CONN_SENT)
+			conn_read_on(&exchange->upstream->conn);
+	}
+}
+
 void relay_answer(struct exchange *exchange, const struct iovec *head, char *bytes, size_t length)
 {
 	struct parts parts = {.count = 0, .gathers = head != NULL};
-	struct conn *backend = &exchange->upstream->conn;
 	if (head)
 		parts.list[parts.count++] = *head;
 	bool fine = form_body(exchange, bytes, length, &parts);
 	enum conn_send sent = CONN_SENT;
 	if (parts.count > 0)
 		sent = conn_send(&exchange->client->conn, parts.list, parts.count, NULL);
-	if (sent == CONN_BROKEN) {
-		exchange_fail(exchange, FAIL_client_gone);
-	} else if (!fine) {
+	if (!fine && sent != CONN_BROKEN)
 		exchange_fail(exchange, FAIL_answer_body_malformed);
-	} else if (exchange->answer.done) {
-		exchange_finish(exchange);
-	} else {
-		arm_answer(exchange, sent == CONN_KEPT);
-		if (sent == CONN_SENT)
-			conn_read_on(backend);
-	}
+	else
+		go_on(exchange, sent);
 }
 
 /* The backend's FIN: the end of a body delimited by it, else a truncation. */
@@ -217,13 +262,31 @@ static void on_answer_end(struct exchange *exchange)
 		exchange_finish(exchange);
 }
 
+/* One piece of the answer's body, past our memory. Returns what conn_splice does. */
+static ssize_t splice_answer(struct exchange *exchange)
+{
+	enum conn_send sent;
+	if (exchange->form != EXCHANGE_AS_IS || !is_long(&exchange->answer, exchange->worker))
+		return CONN_UNFIT;
+	ssize_t moved = conn_splice(&exchange->upstream->conn, &exchange->client->conn, exchange->answer.left, &sent);
+	if (moved <= 0)
+		return moved;
+	body_skip(&exchange->answer, (size_t)moved);
+	exchange->bytes_out += (size_t)moved;
+	go_on(exchange, sent);
+	return moved;
+}
+
 void relay_read_answer(struct exchange *exchange)
 {
 	struct worker *worker = exchange->worker;
 	if (conn_has_backlog(&exchange->client->conn))
 		return;
-	ssize_t got = conn_read(&exchange->upstream->conn, worker->buffer, WORKER_READ_SIZE);
-	if (got > 0)
+	ssize_t got = splice_answer(exchange);
+	bool copies = got == CONN_UNFIT;
+	if (copies)
+		got = conn_read(&exchange->upstream->conn, worker->buffer, WORKER_READ_SIZE);
+	if (got > 0 && copies)
 		relay_answer(exchange, NULL, worker->buffer, (size_t)got);
 	else if (got == 0)
 		on_answer_end(exchange);

@@ -17,6 +17,7 @@
 #include "proxy/exchange.h"
 #include "proxy/listener.h"
 #include "proxy/orders.h"
+#include "proxy/pipe.h"
 #include "proxy/pool.h"
 
 #define ID_OWN_DIGITS 12u
@@ -272,6 +273,7 @@ bool worker_init(struct worker *worker, unsigned index, _Atomic(struct table *) 
 	worker->progress_fd = progress_fd;
 	worker->table = atomic_load(newest);
 	worker->timer_at_ms = UINT64_MAX;
+	worker->splice_least = WORKER_SPLICE_LEAST;
 	deadline_init(&worker->deadlines);
 	struct event_config *config = event_config_new();
 	if (!config)
@@ -317,6 +319,7 @@ void worker_join(struct worker *worker)
 static void free_spares(struct worker *worker)
 {
 	exchange_free_spares(worker);
+	pipe_free_spares(worker);
 	while (worker->spare_blocks) {
 		void *next = *(void **)worker->spare_blocks;
 		free(worker->spare_blocks);

@@ -22,11 +22,14 @@ struct client;
 struct exchange;
 struct listener;
 struct logring;
+struct pipe;
 struct quota;
 
-#define WORKER_READ_SIZE (64u * 1024) /* bytes a connection reads at a time */
-#define WORKER_BLOCK_SIZE 4096u       /* what most requests fit into while they are held */
-#define WORKER_HEAD_SLACK 2048u       /* what our own fields may add to a head */
+#define WORKER_READ_SIZE (64u * 1024)       /* bytes a connection reads at a time */
+#define WORKER_FIRST_READ_SIZE (16u * 1024) /* a head, and the short body behind it; what comes behind that goes its way uncopied */
+#define WORKER_SPLICE_LEAST (64u * 1024)    /* less is copied for less */
+#define WORKER_BLOCK_SIZE 4096u             /* what most requests fit into while they are held */
+#define WORKER_HEAD_SLACK 2048u             /* what our own fields may add to a head */
 
 #define WORKER_ID_LENGTH 24u
 #define WORKER_DATE_LENGTH 29u
@@ -53,6 +56,7 @@ struct worker {
 	size_t buffer_size;
 	char *scratch; /* heads and answers being written */
 	size_t scratch_size;
+	size_t splice_least;            /* bytes left of a body from which on it is spliced */
 	struct head head;               /* the head being parsed */
 	struct head_limits head_limits; /* of the table, as far as the buffers go */
 
@@ -65,7 +69,9 @@ struct worker {
 	struct conn *closed;
 	struct exchange *spare_exchanges;
 	void *spare_blocks;
+	struct pipe *spare_pipes;
 	unsigned spare_exchange_count, spare_block_count;
+	unsigned pipe_count; /* all, spare or not */
 
 	struct client *clients;     /* every open one */
 	struct backend_lane *lanes; /* those with connections */

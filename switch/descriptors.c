@@ -3,7 +3,9 @@
 
 #include <sys/resource.h>
 
-#define KEPT 256ul /* admin API 64, its waits and streams, probes, the state directory, the workers' own */
+#include "proxy/proxy.h"
+
+#define KEPT 256ul /* admin API 64, its waits and streams, probes, the state directory */
 
 unsigned long descriptors_raise(void)
 {
@@ -18,9 +20,10 @@ unsigned long descriptors_raise(void)
 	return limit.rlim_cur;
 }
 
-unsigned descriptors_fit(unsigned long limit, unsigned wanted)
+unsigned descriptors_fit(unsigned long limit, unsigned workers, unsigned wanted)
 {
-	unsigned long kept = limit / 2 < KEPT ? limit / 2 : KEPT;
+	unsigned long needed = KEPT + (unsigned long)workers * PROXY_WORKER_DESCRIPTORS;
+	unsigned long kept = limit / 2 < needed ? limit / 2 : needed;
 	unsigned long fit = (limit - kept) / 2;
 	if (fit < 1)
 		fit = 1;

@@ -99,7 +99,7 @@ static struct table_globals make_globals(const struct tables *tables)
 		.body_bytes = conf->limits.body,
 		.headers = conf->limits.headers,
 		.client_connections = conf->limits.connections_per_client,
-		.connections = descriptors_fit(tables->descriptors, conf->limits.connections),
+		.connections = descriptors_fit(tables->descriptors, tables->workers, conf->limits.connections),
 		.draining = tables->draining,
 		.trusted = conf->trusted_proxies,
 		.trusted_count = conf->trusted_proxy_count,

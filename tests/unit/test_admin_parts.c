@@ -131,10 +131,11 @@ static void test_descriptors(void **state)
 	(void)state;
 	static const struct {
 		unsigned long limit;
-		unsigned wanted, fit;
-	} limits[] = {{1048576, 20000, 20000}, {65536, 20000, 20000}, {1024, 20000, 384}, {1024, 100, 100}, {64, 20000, 16}, {2, 20000, 1}, {0, 20000, 1}};
+		unsigned workers, wanted, fit;
+	} limits[] = {{1048576, 8, 20000, 20000}, {65536, 8, 20000, 20000}, {1024, 1, 20000, 348}, {1024, 2, 20000, 312}, {1024, 64, 20000, 256},
+		{1024, 2, 100, 100}, {64, 2, 20000, 16}, {2, 2, 20000, 1}, {0, 2, 20000, 1}};
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
-		assert_int_equal(descriptors_fit(limits[i].limit, limits[i].wanted), limits[i].fit);
+		assert_int_equal(descriptors_fit(limits[i].limit, limits[i].workers, limits[i].wanted), limits[i].fit);
 }
 
 int main(void)
