@@ -7,7 +7,7 @@
  *   ? LETTER            backends: o open, s slow, r refused, a away, q queue full; Y, X: the slow ones are let in, or fail
  *   + DIGIT             time passes
  *   F K k w d t T       flip, cut requests and tunnels, cut tunnels, close tunnels one by one, drain, one turn, turns until nothing moves
- * In BYTES, ~~ becomes a mark of its own each time, and the byte 0x1f and the one behind it a run of z. */
+ * In BYTES, ~~ becomes a mark of its own each time, and the byte 0x1f and the one behind it a run of letters, no two pages of which are alike. */
 // links: proxy
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -83,20 +83,28 @@ static void go_on(void)
 		scene_turn(&script.scene);
 }
 
+/* No hexadecimal digits: a run is never the size of a chunk. */
+static void add_run(struct bytes *out, unsigned char units)
+{
+	char run[255 * RUN_UNIT];
+	size_t length = units * RUN_UNIT;
+	for (size_t i = 0; i < length; i++)
+		run[i] = (char)('g' + (i + i / 20 + i / 4096) % 20);
+	bytes_add(out, run, length);
+}
+
 static struct bytes expand(const char *text, size_t length)
 {
 	struct bytes out = {0};
 	for (size_t i = 0; i < length; i++) {
-		char mark[2], run[255 * RUN_UNIT];
+		char mark[2];
 		bool pair = i + 1 < length;
 		if (pair && text[i] == '~' && text[i + 1] == '~') {
 			scene_mark(&script.scene, mark);
 			bytes_add(&out, mark, sizeof(mark));
 			i++;
 		} else if (pair && text[i] == RUN) {
-			size_t size = (unsigned char)text[++i] * RUN_UNIT;
-			memset(run, 'z', size);
-			bytes_add(&out, run, size);
+			add_run(&out, (unsigned char)text[++i]);
 		} else {
 			bytes_add(&out, text + i, 1);
 		}
@@ -249,6 +257,10 @@ static void read_option(char letter, struct scene_options *options)
 		options->announced = true;
 	if (letter == 'v')
 		options->announces = true;
+	if (letter == 'g')
+		options->splices = true;
+	if (letter == 'i')
+		options->one_pipe = true;
 	if (letter == 'Q')
 		globals->client_connections = 1;
 }

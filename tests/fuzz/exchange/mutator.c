@@ -64,7 +64,7 @@ static const char *const answers[] = {
 };
 static const char *const events[] = {
 	"t", "T", "F", "K", "k", "w", "d", "?o", "?s", "?r", "?a", "?q", "?Y", "?X", "+1", "+2", "+3", "+4", "+5", "+6", "+7", "+8"};
-static const char options[] = "ompqsStbhrlcxueRLPvQ";
+static const char options[] = "ompqsStbhrlcxueRLPvQggi";
 
 static unsigned random_state;
 

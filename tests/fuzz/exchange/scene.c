@@ -327,6 +327,10 @@ static void make_worker(struct scene *scene)
 	worker->spare_exchange_count = worker->spare_block_count = UINT32_MAX;
 	memset(worker->id, '0', WORKER_ID_LENGTH);
 	worker->quota = scene->quota;
+	if (scene->options.splices)
+		worker->splice_least = 1;
+	if (scene->options.one_pipe)
+		world_limit_pipes(1);
 	oracle_demand(listener_add(worker, world_listen(), &listen, &err) && listener_start_all(worker, &err), "a listener can't be made");
 }
 

@@ -23,6 +23,8 @@ struct scene_options {
 	bool narrow_backend;
 	bool serves;    /* backends answer whole requests by themselves */
 	bool announced; /* clients begin with a PROXY protocol header */
+	bool splices;   /* bodies pass through pipes however short they are */
+	bool one_pipe;  /* there is but one, and none once it is lost */
 	bool announces; /* backends hear one: blue ones version 1, green ones version 2 */
 };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -27,12 +28,14 @@ int world_timer_new(int clock, int flags) __asm__("timerfd_create");
 int world_timer_set(int fd, int flags, const struct itimerspec *next, struct itimerspec *old) __asm__("timerfd_settime");
 int world_accept(int fd, struct sockaddr *from, socklen_t *length, int flags) __asm__("accept4");
 int world_connect(int fd, const struct sockaddr *to, socklen_t length) __asm__("connect");
+int world_pipe(int ends[2], int flags) __asm__("pipe2");
 int world_set_option(int fd, int level, int name, const void *value, socklen_t length) __asm__("setsockopt");
 
 static struct {
 	uint64_t now_us, timer_at_us;
 	int timer_fd;
 	enum world_reach reach;
+	unsigned pipes_left;
 	world_on_call *on_call;
 	void *arg;
 	bool *watched[WATCHED_MAX];
@@ -50,6 +53,7 @@ void world_begin(world_on_call *on_call, void *arg)
 	signal(SIGPIPE, SIG_IGN); /* as in the program: splice(2) knows no MSG_NOSIGNAL */
 	memset(&world, 0, sizeof(world));
 	world.now_us = BEGIN_US;
+	world.pipes_left = UINT_MAX;
 	world.timer_at_us = UINT64_MAX;
 	world.timer_fd = world.listener_fd = world.queue_fd = -1;
 	world.on_call = on_call;
@@ -224,6 +228,21 @@ int world_connect(int fd, const struct sockaddr *to, socklen_t length)
 		return 0;
 	fill(fd);
 	return fail_with(EINPROGRESS);
+}
+
+/* ---- pipes and options ---- */
+
+void world_limit_pipes(unsigned most)
+{
+	world.pipes_left = most;
+}
+
+int world_pipe(int ends[2], int flags)
+{
+	if (world.pipes_left == 0)
+		return fail_with(EMFILE);
+	world.pipes_left--;
+	return (int)syscall(SYS_pipe2, ends, flags);
 }
 
 void world_watch(int near, bool *reset)

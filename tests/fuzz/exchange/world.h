@@ -1,7 +1,7 @@
 /* The world around a worker that is under test in this thread: a clock that stands still until it is told to go on, a timer that follows this clock, and backends
  * whose connections are socket pairs.
  *
- * Linked into a program, it takes the place of base/clock and of the calls accept4, connect, setsockopt, timerfd_create and timerfd_settime, so that nothing in proxy/
+ * Linked into a program, it takes the place of base/clock and of the calls accept4, connect, pipe2, setsockopt, timerfd_create and timerfd_settime, so that nothing in proxy/
  * knows of it: the same input always meets the same world. One worker at a time. */
 #ifndef TEAL_TESTS_FUZZ_EXCHANGE_WORLD_H
 #define TEAL_TESTS_FUZZ_EXCHANGE_WORLD_H
@@ -34,6 +34,8 @@ void world_offer(int near, uint32_t address);
 void world_set_reach(enum world_reach reach);
 /* The address of backend 0 to 9. */
 void world_address(unsigned backend, struct addr *addr);
+/* The worker gets no more pipes than this. */
+void world_limit_pipes(unsigned most);
 /* A slow connection is there from now on. */
 void world_let_in(int far);
 
