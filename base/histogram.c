@@ -34,23 +34,16 @@ void histogram_read(const struct histogram *histogram, struct histogram_counts *
 	into->sum_us += atomic_load_explicit(&histogram->sum_us, memory_order_relaxed);
 }
 
-void histogram_counts_add(struct histogram_counts *into, const struct histogram_counts *other)
+bool histogram_read_group(const struct histogram *histogram, unsigned group, uint32_t into[HISTOGRAM_GROUP_BUCKETS])
 {
-	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
-		into->counts[i] += other->counts[i];
-	into->total += other->total;
-	into->sum_us += other->sum_us;
-}
-
-void histogram_counts_subtract(struct histogram_counts *newer, const struct histogram_counts *older)
-{
-	/* A bucket that wrapped in between makes the difference of the totals wrong, but not that of the bucket. */
-	newer->total = 0;
-	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
-		newer->counts[i] -= older->counts[i];
-		newer->total += newer->counts[i];
+	const _Atomic uint32_t *counts = &histogram->counts[group << HISTOGRAM_SUB_BITS];
+	uint32_t any = 0;
+	for (unsigned i = 0; i < HISTOGRAM_GROUP_BUCKETS; i++) {
+		uint32_t count = atomic_load_explicit(&counts[i], memory_order_relaxed);
+		into[i] += count;
+		any |= count;
 	}
-	newer->sum_us -= older->sum_us;
+	return any != 0;
 }
 
 uint64_t histogram_quantile_us(const struct histogram_counts *counts, double q)

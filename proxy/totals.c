@@ -32,16 +32,30 @@ void totals_release(struct totals *totals)
 		return;
 	for (unsigned i = 0; i < totals->workers * COLOR_COUNT; i++) {
 		assert(atomic_load_explicit(&totals->lanes[i].inflight, memory_order_acquire) == 0);
-		free(atomic_load_explicit(&totals->lanes[i].cell, memory_order_acquire));
+		struct totals_cell *cell = atomic_load_explicit(&totals->lanes[i].cell, memory_order_acquire);
+		if (cell)
+			free(cell->memory);
 	}
 	free(totals);
+}
+
+/* Aligned by hand, as calloc alone leaves pages alone that nobody writes to. */
+static struct totals_cell *make_cell(void)
+{
+	const size_t line = _Alignof(struct totals_cell);
+	char *memory = calloc(1, sizeof(struct totals_cell) + line);
+	if (!memory)
+		return NULL;
+	struct totals_cell *cell = (struct totals_cell *)(void *)(memory + (line - (uintptr_t)memory % line) % line);
+	cell->memory = memory;
+	return cell;
 }
 
 struct totals_cell *totals_cell(struct totals_lane *lane)
 {
 	struct totals_cell *cell = atomic_load_explicit(&lane->cell, memory_order_relaxed);
 	if (!cell) {
-		cell = calloc(1, sizeof(*cell));
+		cell = make_cell();
 		atomic_store_explicit(&lane->cell, cell, memory_order_release);
 	}
 	return cell;
@@ -72,14 +86,51 @@ static const struct totals_lane *lane_of(const struct totals *totals, unsigned w
 	return &totals->lanes[worker * COLOR_COUNT + color];
 }
 
+static const struct totals_cell *cell_of(const struct totals *totals, unsigned worker, enum color color)
+{
+	return atomic_load_explicit(&lane_of(totals, worker, color)->cell, memory_order_acquire);
+}
+
 void totals_read(const struct totals *totals, enum color color, struct totals_sum *sum)
 {
 	memset(sum, 0, sizeof(*sum));
 	for (unsigned i = 0; i < totals->workers; i++) {
-		const struct totals_cell *cell = atomic_load_explicit(&lane_of(totals, i, color)->cell, memory_order_acquire);
+		const struct totals_cell *cell = cell_of(totals, i, color);
 		if (cell)
 			add_cell(sum, cell);
 	}
+}
+
+static const struct histogram *time_of(const struct totals_cell *cell, enum totals_time time)
+{
+	const struct histogram *const times[TOTALS_TIMES] = {[TOTALS_DURATION] = &cell->duration};
+	return times[time];
+}
+
+void totals_peek(const struct totals *totals, enum color color, uint64_t counts[TOTALS_COUNTS], uint64_t added[TOTALS_TIMES])
+{
+	memset(counts, 0, TOTALS_COUNTS * sizeof(*counts));
+	memset(added, 0, TOTALS_TIMES * sizeof(*added));
+	for (unsigned i = 0; i < totals->workers; i++) {
+		const struct totals_cell *cell = cell_of(totals, i, color);
+		if (!cell)
+			continue;
+		counts[TOTALS_ENDED] += read_counter(&cell->ended);
+		counts[TOTALS_ERRORS] += read_counter(&cell->errors);
+		for (unsigned time = 0; time < TOTALS_TIMES; time++)
+			added[time] += histogram_added(time_of(cell, (enum totals_time)time));
+	}
+}
+
+bool totals_read_group(const struct totals *totals, enum color color, enum totals_time time, unsigned group, uint32_t into[HISTOGRAM_GROUP_BUCKETS])
+{
+	bool any = false;
+	memset(into, 0, HISTOGRAM_GROUP_BUCKETS * sizeof(*into));
+	for (unsigned i = 0; i < totals->workers; i++) {
+		const struct totals_cell *cell = cell_of(totals, i, color);
+		any |= cell && histogram_read_group(time_of(cell, time), group, into);
+	}
+	return any;
 }
 
 uint64_t totals_inflight(const struct totals *totals, enum color color)

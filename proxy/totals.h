@@ -15,16 +15,18 @@
 #define TOTALS_STATUS_LOW 100
 #define TOTALS_STATUS_COUNT 500
 
+/* What each exchange writes lies in one line of the cache, with the ends of the histograms' buckets around it: of the 18 KB an exchange touches five lines. */
 struct totals_cell {
+	_Alignas(64) struct histogram first_byte;    /* request head read to first byte of the answer */
+	_Alignas(64) struct histogram duration;      /* request head read to answer complete; tunnels left out. Its end shares a line with: */
 	_Atomic uint64_t ended;                      /* exchanges that ended, client aborts left out */
 	_Atomic uint64_t errors;                     /* of these: 5xx answers and failures to answer, each once */
-	_Atomic uint64_t failed;                     /* of these: no answer of the backend's own reached the client whole */
-	_Atomic uint64_t aborted;                    /* given up by the client */
-	_Atomic uint64_t replayed;                   /* attempts repeated on another connection or backend */
 	_Atomic uint64_t bytes_in, bytes_out;        /* body bytes from and to clients */
+	_Atomic uint64_t replayed;                   /* attempts repeated on another connection or backend */
+	_Atomic uint64_t aborted;                    /* given up by the client */
+	_Atomic uint64_t failed;                     /* of the errors: no answer of the backend's own reached the client whole */
 	_Atomic uint64_t codes[TOTALS_STATUS_COUNT]; /* by status as the client saw it */
-	struct histogram duration;                   /* request head read to answer complete; tunnels left out */
-	struct histogram first_byte;                 /* request head read to first byte of the answer */
+	void *memory;                                /* to be freed */
 };
 
 struct totals_lane {
@@ -65,6 +67,21 @@ struct totals_sum {
 	struct histogram_counts duration, first_byte;
 };
 void totals_read(const struct totals *totals, enum color color, struct totals_sum *sum);
+
+/* What is followed over time. These are cheap to look at: two lines of the cache for each worker. */
+enum totals_count {
+	TOTALS_ENDED,
+	TOTALS_ERRORS,
+	TOTALS_COUNTS,
+};
+enum totals_time {
+	TOTALS_DURATION,
+	TOTALS_TIMES,
+};
+/* `added` are those of the histograms: while one stays the same, its buckets hold nothing new; read afterwards, they have all of it. */
+void totals_peek(const struct totals *totals, enum color color, uint64_t counts[TOTALS_COUNTS], uint64_t added[TOTALS_TIMES]);
+/* Sets `into` to the counts of a group of buckets, modulo 2^32. False if no worker has any there. */
+bool totals_read_group(const struct totals *totals, enum color color, enum totals_time time, unsigned group, uint32_t into[HISTOGRAM_GROUP_BUCKETS]);
 /* The few that the drain and the status need often. Acquire loads. */
 uint64_t totals_inflight(const struct totals *totals, enum color color);
 uint64_t totals_assist(const struct totals *totals, enum color color);

@@ -1,6 +1,7 @@
-/* What a color's counters said over time: answers and errors per second for 15 minutes, latencies in slices of 10 s for 3 minutes. Control thread; pure but for its memory.
+/* What a color's counters said over time: answers and errors per second for 15 minutes, latencies in slices of 10 s for 3 minutes. Control thread; reads no clock.
  *
- * Fed with rising totals once a second; holds memory only from the first traffic on. */
+ * Looked at once a second, at the cost of a few loads; the many buckets of the latencies are read at the end of a slice, and for a question in between. Nothing is lost or
+ * counted twice, whatever the workers write meanwhile: what a look misses, the next one finds. Holds memory only from the first traffic on, and gives most of it back after 15 minutes without. */
 #ifndef TEAL_SWITCH_MEASURES_H
 #define TEAL_SWITCH_MEASURES_H
 
@@ -18,11 +19,11 @@ struct measures;
 struct measures *measures_new(void);
 void measures_free(struct measures *measures);
 
-/* The totals at this second (monotonic, not falling between calls). */
-void measures_add(struct measures *measures, uint64_t second, const struct totals_sum *sum);
+/* Takes what the totals have gained up to this second (monotonic, not falling between calls). They are the same at each call, and outlive the last question. */
+void measures_add(struct measures *measures, uint64_t second, const struct totals *totals, enum color color);
 /* Over the last `seconds` up to `now` (at most MEASURES_SECONDS). */
 void measures_count(const struct measures *measures, uint64_t now, unsigned seconds, uint64_t *ended, uint64_t *errors);
-/* Latencies over the last minute. False without traffic. */
+/* Latencies over the last minute: of the slice that holds `now` and the five before, and what has ended since the last look. False without traffic. */
 bool measures_latency(const struct measures *measures, uint64_t now, double *p50_ms, double *p99_ms);
 
 #endif

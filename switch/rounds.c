@@ -82,14 +82,11 @@ void rounds_wake(struct control *control)
 
 static void measure(struct control *control)
 {
-	static struct totals_sum sum; /* large; one thread */
 	uint64_t second = clock_mono_ms() / 1000;
 	for (size_t i = 0; i < control->service_count; i++) {
-		for (unsigned color = 0; color < COLOR_COUNT; color++) {
-			struct service *service = control->services[i];
-			totals_read(service->totals, (enum color)color, &sum);
-			measures_add(service->colors[color].measures, second, &sum);
-		}
+		const struct service *service = control->services[i];
+		for (unsigned color = 0; color < COLOR_COUNT; color++)
+			measures_add(service->colors[color].measures, second, service->totals, (enum color)color);
 	}
 }
 

@@ -1,4 +1,4 @@
-/* The buckets of durations: their error, quantiles, differences and cumulative counts. */
+/* The buckets of durations: their error, quantiles, groups and cumulative counts. */
 // links: base
 #include "base/histogram.h"
 
@@ -11,14 +11,13 @@
 #include <cmocka.h>
 
 static struct histogram histogram;
-static struct histogram_counts counts, former;
+static struct histogram_counts counts;
 
 static int clear(void **state)
 {
 	(void)state;
 	memset(&histogram, 0, sizeof(histogram));
 	memset(&counts, 0, sizeof(counts));
-	memset(&former, 0, sizeof(former));
 	return 0;
 }
 
@@ -107,39 +106,46 @@ static void several_writers_are_summed(void **state)
 	assert_int_equal(counts.total, 3);
 	assert_int_equal(counts.sum_us, 70020);
 	assert_int_equal(counts.counts[10], 2);
-	histogram_read(&histogram, &former);
-	histogram_counts_add(&counts, &former);
-	assert_int_equal(counts.total, 4);
-	assert_int_equal(counts.counts[10], 3);
 }
 
-static void a_difference_is_what_came_in_between(void **state)
+struct group_case {
+	uint64_t us;
+	unsigned group, place;
+};
+
+static const struct group_case groups[] = {
+	{0, 0, 0}, {63, 0, 63}, {64, 1, 0}, {127, 1, 63}, {128, 2, 0}, {1000000, 14, 58}, {UINT64_MAX, HISTOGRAM_GROUPS - 1, 63}};
+
+static void groups_are_read_one_by_one(void **state)
 {
 	(void)state;
-	histogram_add(&histogram, 10);
-	histogram_add(&histogram, 500);
-	histogram_read(&histogram, &former);
-	histogram_add(&histogram, 500);
-	histogram_add(&histogram, 500);
-	histogram_read(&histogram, &counts);
-	histogram_counts_subtract(&counts, &former);
-	assert_int_equal(counts.total, 2);
-	assert_int_equal(counts.sum_us, 1000);
-	assert_int_equal(counts.counts[10], 0);
-	assert_int_equal(counts.counts[histogram_bucket(500)], 2);
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+		clear(NULL);
+		histogram_add(&histogram, groups[i].us);
+		for (unsigned group = 0; group < HISTOGRAM_GROUPS; group++) {
+			uint32_t into[HISTOGRAM_GROUP_BUCKETS] = {0};
+			assert_int_equal(histogram_read_group(&histogram, group, into), group == groups[i].group);
+			assert_int_equal(into[groups[i].place], group == groups[i].group);
+		}
+	}
 }
 
-static void a_bucket_may_wrap(void **state)
+static void groups_are_added_modulo_32_bits(void **state)
 {
 	(void)state;
+	uint32_t into[HISTOGRAM_GROUP_BUCKETS] = {[7] = 5};
 	atomic_store(&histogram.counts[7], UINT32_MAX - 1);
-	histogram_read(&histogram, &former);
-	for (int i = 0; i < 5; i++)
-		histogram_add(&histogram, 7);
-	histogram_read(&histogram, &counts);
-	histogram_counts_subtract(&counts, &former);
-	assert_int_equal(counts.total, 5);
-	assert_int_equal(counts.counts[7], 5);
+	assert_true(histogram_read_group(&histogram, 0, into));
+	assert_int_equal(into[7], 3);
+}
+
+static void what_was_added_is_counted(void **state)
+{
+	(void)state;
+	assert_int_equal(histogram_added(&histogram), 0);
+	histogram_add(&histogram, 0);
+	histogram_add(&histogram, UINT64_MAX);
+	assert_int_equal(histogram_added(&histogram), 2);
 }
 
 int main(void)
@@ -152,8 +158,9 @@ int main(void)
 		cmocka_unit_test_setup(quantiles_are_found, clear),
 		cmocka_unit_test_setup(counts_under_a_bound_include_it, clear),
 		cmocka_unit_test_setup(several_writers_are_summed, clear),
-		cmocka_unit_test_setup(a_difference_is_what_came_in_between, clear),
-		cmocka_unit_test_setup(a_bucket_may_wrap, clear),
+		cmocka_unit_test_setup(groups_are_read_one_by_one, clear),
+		cmocka_unit_test_setup(groups_are_added_modulo_32_bits, clear),
+		cmocka_unit_test_setup(what_was_added_is_counted, clear),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,94 +1,402 @@
-/* Measures: counts per second, latencies of the last minute, nothing held without traffic. */
+/* Measures: counts per second and latencies, beside a plain model that keeps everything; windows, wraps, workers that count meanwhile, memory. */
 // links: switch
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "switch/measures.h"
 
-static struct totals_sum sum; /* rising, as a color's totals are */
+#define WORKERS 3u
 
-static void serve(unsigned answers, unsigned errors, uint64_t us)
-{
-	sum.ended += answers;
-	sum.errors += errors;
-	sum.duration.counts[histogram_bucket(us)] += answers;
-	sum.duration.total += answers;
-	sum.duration.sum_us += us * answers;
-}
+struct color_under_test {
+	struct totals *totals;
+	struct measures *measures;
+};
 
 static int begin(void **state)
 {
-	sum = (struct totals_sum){0};
-	*state = measures_new();
+	struct color_under_test *test = malloc(sizeof(*test));
+	*test = (struct color_under_test){.totals = totals_new(WORKERS), .measures = measures_new()};
+	*state = test;
 	return 0;
 }
 
 static int end(void **state)
 {
-	measures_free(*state);
+	struct color_under_test *test = *state;
+	measures_free(test->measures);
+	totals_release(test->totals);
+	free(test);
 	return 0;
 }
 
-static void assert_count(const struct measures *measures, uint64_t now, unsigned seconds, uint64_t ended, uint64_t errors)
+static struct totals_cell *cell_of(const struct color_under_test *test, unsigned worker)
+{
+	return totals_cell(totals_lane(test->totals, worker, COLOR_GREEN));
+}
+
+static void serve(const struct color_under_test *test, unsigned answers, unsigned errors, uint64_t us)
+{
+	for (unsigned i = 0; i < answers; i++) {
+		struct totals_cell *cell = cell_of(test, i % WORKERS);
+		totals_add(&cell->ended, 1);
+		totals_add(&cell->errors, i < errors ? 1 : 0);
+		histogram_add(&cell->duration, us);
+	}
+}
+
+static void look(const struct color_under_test *test, uint64_t second)
+{
+	measures_add(test->measures, second, test->totals, COLOR_GREEN);
+}
+
+static void assert_count(const struct color_under_test *test, uint64_t now, unsigned seconds, uint64_t ended, uint64_t errors)
 {
 	uint64_t got_ended, got_errors;
-	measures_count(measures, now, seconds, &got_ended, &got_errors);
+	measures_count(test->measures, now, seconds, &got_ended, &got_errors);
 	assert_int_equal(got_ended, ended);
 	assert_int_equal(got_errors, errors);
 }
 
+/* In microseconds, 0 for none. */
+static void assert_latency(const struct color_under_test *test, uint64_t now, uint64_t p50_us, uint64_t p99_us)
+{
+	double p50_ms = 0, p99_ms = 0;
+	bool any = measures_latency(test->measures, now, &p50_ms, &p99_ms);
+	assert_int_equal(any, p50_us > 0);
+	assert_true(p50_ms == (double)p50_us / 1000.0 && p99_ms == (double)p99_us / 1000.0);
+}
+
+/* ---- windows ---- */
+
 static void test_without_traffic(void **state)
 {
-	double p50, p99;
-	measures_add(*state, 100, &sum);
+	look(*state, 100);
 	assert_count(*state, 100, 60, 0, 0);
-	assert_false(measures_latency(*state, 100, &p50, &p99));
+	assert_latency(*state, 100, 0, 0);
 }
 
-static void test_counts(void **state)
+/* Ten answers and an error in each of the seconds 1000 to 1999. */
+static const struct {
+	const char *name;
+	uint64_t now;
+	unsigned seconds;
+	uint64_t ended, errors;
+} windows[] = {
+	{"a minute", 1999, 60, 600, 60},
+	{"no time", 1999, 0, 0, 0},
+	{"the last second", 1999, 1, 10, 1},
+	{"a second later", 2000, 1, 0, 0},
+	{"half of it is over", 2029, 60, 300, 30},
+	{"one second is left of it", 2058, 60, 10, 1},
+	{"none is", 2059, 60, 0, 0},
+	{"all that is held", 1999, MEASURES_SECONDS, 9000, 900},
+	{"no more than that", 1999, 5000, 9000, 900},
+	{"the last of it", 1999 + MEASURES_SECONDS - 1, MEASURES_SECONDS, 10, 1},
+	{"over", 1999 + MEASURES_SECONDS, MEASURES_SECONDS, 0, 0},
+	{"long over, with the same low bits", 1999 + 2048, MEASURES_SECONDS, 0, 0},
+	{"a moment that has passed", 1989, 10, 100, 10},
+};
+
+static void test_windows(void **state)
 {
-	for (uint64_t second = 1000; second < 1100; second++) {
-		serve(10, 1, 1000);
-		measures_add(*state, second, &sum);
+	for (uint64_t second = 1000; second < 2000; second++) {
+		serve(*state, 10, 1, 1000);
+		look(*state, second);
 	}
-	assert_count(*state, 1099, 60, 600, 60);
-	assert_count(*state, 1099, 10, 100, 10);
-	assert_count(*state, 1099, MEASURES_SECONDS, 1000, 100);
-	assert_count(*state, 1129, 60, 300, 30);
-	assert_count(*state, 1159, 60, 0, 0);
-}
-
-static void test_the_ring_goes_round(void **state)
-{
-	for (uint64_t second = 1; second <= MEASURES_SECONDS + 50; second++) {
-		serve(1, 0, 1000);
-		measures_add(*state, second, &sum);
+	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+		print_message("%s\n", windows[i].name);
+		assert_count(*state, windows[i].now, windows[i].seconds, windows[i].ended, windows[i].errors);
 	}
-	assert_count(*state, MEASURES_SECONDS + 50, MEASURES_SECONDS, MEASURES_SECONDS, 0);
-	/* the same places in the ring, long after */
-	assert_count(*state, 10 * MEASURES_SECONDS + 50, MEASURES_SECONDS, 0, 0);
 }
 
-static void test_latencies(void **state)
+static void test_a_great_count_in_one_second(void **state)
 {
-	double p50 = 0, p99 = 0;
-	serve(98, 0, 1000);
-	serve(2, 0, 50000);
-	measures_add(*state, 1000, &sum);
-	assert_true(measures_latency(*state, 1000, &p50, &p99));
-	assert_true(p50 > 0.98 && p50 < 1.02);
-	assert_true(p99 > 49 && p99 < 51);
-	serve(100, 0, 3000);
-	measures_add(*state, 1070, &sum);
-	assert_true(measures_latency(*state, 1070, &p50, &p99));
-	assert_true(p50 > 2.9 && p50 < 3.1);
-	assert_true(p99 < 3.1);
-	assert_false(measures_latency(*state, 1200, &p50, &p99));
+	const uint64_t many = 10000000000;
+	totals_add(&cell_of(*state, 1)->ended, many);
+	look(*state, 50);
+	assert_count(*state, 50, 1, many, 0);
+	totals_add(&cell_of(*state, 0)->ended, 1);
+	totals_add(&cell_of(*state, 0)->errors, 1);
+	look(*state, 50);
+	look(*state, 51);
+	assert_count(*state, 51, 2, many + 1, 1);
+	assert_count(*state, 51, 1, 0, 0);
+}
+
+static void test_slices_age(void **state)
+{
+	serve(*state, 98, 0, 100);
+	serve(*state, 2, 0, 10000);
+	look(*state, 1000);
+	assert_latency(*state, 1000, 100, histogram_bucket_us(histogram_bucket(10000)));
+	serve(*state, 100, 0, 60); /* after the look, but of the same slice */
+	assert_latency(*state, 1000, 60, 100);
+	look(*state, 1010);
+	assert_latency(*state, 1010, 60, 100);
+	assert_latency(*state, 1059, 60, 100);
+	assert_latency(*state, 1060, 0, 0);
+	serve(*state, 1, 0, 7);
+	assert_latency(*state, 1060, 7, 7);
+	look(*state, 1061);
+	assert_latency(*state, 1069, 7, 7);
+	assert_latency(*state, 1070, 0, 0);
+}
+
+/* ---- buckets wrap ---- */
+
+static void preset(const struct color_under_test *test, uint64_t us, uint32_t count)
+{
+	struct totals_cell *cell = cell_of(test, 0);
+	atomic_store(&cell->duration.counts[histogram_bucket(us)], count);
+	totals_add(&cell->duration.added, count);
+	totals_add(&cell->ended, count);
+}
+
+static const struct {
+	const char *name;
+	uint32_t before;
+	unsigned gained;
+} wraps[] = {
+	{"past 0", UINT32_MAX - 1, 5},
+	{"to 0", UINT32_MAX - 4, 5},
+	{"no wrap", UINT32_MAX - 5, 5},
+};
+
+static void test_wraps(void **state)
+{
+	for (size_t i = 0; i < sizeof(wraps) / sizeof(wraps[0]); i++) {
+		struct color_under_test *test = *state;
+		preset(test, 7, wraps[i].before);
+		look(test, 100);
+		look(test, 110);
+		struct totals_cell *cell = cell_of(test, 0);
+		for (unsigned j = 0; j < wraps[i].gained; j++) {
+			histogram_add(&cell->duration, 7);
+			totals_add(&cell->ended, 1);
+		}
+		serve(test, 5, 0, 50);
+		assert_latency(test, 165, 7, 50); /* 5 of 10, of which none may be missing */
+		look(test, 120);
+		assert_latency(test, 165, 7, 50);
+		serve(test, 1, 0, 50);
+		assert_latency(test, 165, 50, 50);
+		assert_count(test, 165, 100, (uint64_t)wraps[i].before + wraps[i].gained + 5, 0);
+		end(state);
+		begin(state);
+	}
+}
+
+/* ---- beside a model ---- */
+
+#define MODEL_LOOKS 400u
+#define MODEL_SLICES 64u
+
+struct model {
+	struct {
+		uint64_t second, ended, errors;
+	} looks[MODEL_LOOKS];
+	unsigned count;
+	struct {
+		uint64_t number;
+		struct histogram durations;
+	} slices[MODEL_SLICES]; /* the newest ones */
+	unsigned slice;
+	uint64_t ended, errors; /* since the last look */
+};
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed >> 11;
+}
+
+static void model_look(struct model *model, uint64_t second)
+{
+	unsigned at = model->count++;
+	model->looks[at].second = second;
+	model->looks[at].ended = model->ended;
+	model->looks[at].errors = model->errors;
+	model->ended = model->errors = 0;
+	if (model->slices[model->slice].number == second / MEASURES_SLICE_S)
+		return;
+	model->slice = (model->slice + 1) % MODEL_SLICES;
+	memset(&model->slices[model->slice], 0, sizeof(model->slices[0]));
+	model->slices[model->slice].number = second / MEASURES_SLICE_S;
+}
+
+static void compare_counts(const struct color_under_test *test, const struct model *model, uint64_t now, unsigned seconds)
+{
+	uint64_t ended = 0, errors = 0;
+	for (unsigned i = 0; i < model->count; i++) {
+		if (model->looks[i].second > now || now - model->looks[i].second >= seconds)
+			continue;
+		ended += model->looks[i].ended;
+		errors += model->looks[i].errors;
+	}
+	assert_count(test, now, seconds, ended, errors);
+}
+
+static void compare_latencies(const struct color_under_test *test, const struct model *model, uint64_t now)
+{
+	struct histogram_counts minute = {0};
+	uint64_t newest = now / MEASURES_SLICE_S;
+	for (unsigned i = 0; i < MODEL_SLICES; i++)
+		if (model->slices[i].number <= newest && newest - model->slices[i].number < 6)
+			histogram_read(&model->slices[i].durations, &minute);
+	double p50_ms = 0, p99_ms = 0;
+	bool any = measures_latency(test->measures, now, &p50_ms, &p99_ms);
+	assert_int_equal(any, minute.total > 0);
+	assert_true(p50_ms == (double)histogram_quantile_us(&minute, 0.5) / 1000.0);
+	assert_true(p99_ms == (double)histogram_quantile_us(&minute, 0.99) / 1000.0);
+}
+
+static const struct sequence {
+	const char *name;
+	uint64_t seed;
+	unsigned answers;  /* at most, between two looks */
+	uint64_t range_us; /* of durations */
+	unsigned gaps[4];  /* seconds between looks, each as likely */
+} sequences[] = {
+	{"every second", 11, 30, 5000, {1, 1, 1, 1}},
+	{"a few answers", 12, 1, 100000, {1, 1, 1, 2}},
+	{"many answers", 13, 2000, 20000, {1, 1, 1, 1}},
+	{"all durations there are", 14, 40, 1ull << 33, {1, 1, 2, 0}},
+	{"late looks", 15, 20, 3000, {1, 9, 10, 11}},
+	{"pauses", 16, 20, 3000, {1, 1, 2, 130}},
+	{"long pauses", 17, 20, 3000, {1, 899, 900, 901}},
+	{"pauses of the ring's length", 18, 20, 3000, {1, 1, 2047, 2048}},
+	{"several looks a second", 19, 20, 3000, {0, 0, 0, 1}},
+};
+
+static void model_serve(const struct color_under_test *test, struct model *model, const struct sequence *sequence, uint64_t *seed)
+{
+	uint64_t answers = next_random(seed) % 3 ? next_random(seed) % (sequence->answers + 1) : 0;
+	for (uint64_t i = 0; i < answers; i++) {
+		struct totals_cell *cell = cell_of(test, (unsigned)(next_random(seed) % WORKERS));
+		uint64_t us = next_random(seed) % sequence->range_us, error = next_random(seed) % 10 == 0;
+		totals_add(&cell->ended, 1);
+		totals_add(&cell->errors, error);
+		histogram_add(&cell->duration, us);
+		histogram_add(&model->slices[model->slice].durations, us);
+		model->ended++;
+		model->errors += error;
+	}
+}
+
+static void run_sequence(const struct color_under_test *test, const struct sequence *sequence, struct model *model)
+{
+	static const unsigned lengths[] = {1, 10, 60, MEASURES_SECONDS};
+	uint64_t seed = sequence->seed, second = 100000;
+	serve(test, 1, 0, 1); /* from here on a slice is open */
+	look(test, second);
+	model->ended = 1;
+	model_look(model, second);
+	histogram_add(&model->slices[model->slice].durations, 1);
+	while (model->count < MODEL_LOOKS) {
+		model_serve(test, model, sequence, &seed);
+		compare_latencies(test, model, second);
+		second += sequence->gaps[next_random(&seed) % 4];
+		look(test, second);
+		model_look(model, second);
+		for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+			compare_counts(test, model, second + next_random(&seed) % 3, lengths[i]);
+		compare_latencies(test, model, second + next_random(&seed) % 80);
+	}
+}
+
+static void test_sequences(void **state)
+{
+	for (size_t i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++) {
+		struct model *model = calloc(1, sizeof(*model));
+		print_message("%s\n", sequences[i].name);
+		run_sequence(*state, &sequences[i], model);
+		free(model);
+		end(state);
+		begin(state);
+	}
+}
+
+/* ---- workers ---- */
+
+#define ROUNDS 20000u
+
+static const uint64_t low_us = 20, middle_us = 40, high_us = 60;
+
+/* Half are low, one in a hundred is high: p50 and p99 are at the edge, where one more or less tells. */
+static void *count(void *arg)
+{
+	struct totals_cell *cell = totals_cell(arg);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		totals_add(&cell->ended, 1);
+		histogram_add(&cell->duration, i % 2 ? low_us : i % 100 ? middle_us : high_us);
+	}
+	return NULL;
+}
+
+static void test_looking_while_workers_count(void **state)
+{
+	struct color_under_test *test = *state;
+	pthread_t threads[WORKERS];
+	for (unsigned i = 0; i < WORKERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, count, totals_lane(test->totals, i, COLOR_GREEN)), 0);
+	for (uint64_t second = 1000; second < 1055; second++) {
+		double p50_ms, p99_ms;
+		look(test, second);
+		measures_latency(test->measures, second, &p50_ms, &p99_ms);
+	}
+	for (unsigned i = 0; i < WORKERS; i++)
+		pthread_join(threads[i], NULL);
+	look(test, 1055);
+	assert_count(test, 1055, 60, WORKERS * ROUNDS, 0);
+	assert_latency(test, 1055, low_us, middle_us);
+	look(test, 1060);
+	assert_latency(test, 1055, low_us, middle_us);
+}
+
+/* ---- memory ---- */
+
+#define COLORS 100u
+
+static size_t allocated(void)
+{
+	return mallinfo2().uordblks;
+}
+
+/* Sanitizers' allocators count nothing, so that there this shows nothing. */
+static void test_memory(void **state)
+{
+	struct color_under_test *test = *state;
+	struct measures *measures[COLORS];
+	cell_of(test, 0);
+	for (unsigned i = 0; i < COLORS; i++)
+		measures[i] = measures_new();
+	size_t before = allocated(), during, counted = before > 0;
+	for (uint64_t second = 100; second < 200; second++)
+		for (unsigned i = 0; i < COLORS; i++)
+			measures_add(measures[i], second, test->totals, COLOR_GREEN);
+	assert_int_equal(allocated(), before);
+	for (uint64_t second = 1000; second < 3000; second++) {
+		for (uint64_t us = 1; us < 30000; us = us * 13 / 10 + 1)
+			serve(test, 1, 1, us);
+		for (unsigned i = 0; i < COLORS; i++)
+			measures_add(measures[i], second, test->totals, COLOR_GREEN);
+	}
+	during = (allocated() - before) / COLORS;
+	assert_true(during <= 12000 && during >= 4000 * counted);
+	for (unsigned i = 0; i < COLORS; i++)
+		measures_add(measures[i], 5000, test->totals, COLOR_GREEN);
+	assert_true((allocated() - before) / COLORS < 2000);
+	for (unsigned i = 0; i < COLORS; i++)
+		measures_free(measures[i]);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -97,9 +405,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_without_traffic),
-		TEST(test_counts),
-		TEST(test_the_ring_goes_round),
-		TEST(test_latencies),
+		TEST(test_windows),
+		TEST(test_a_great_count_in_one_second),
+		TEST(test_slices_age),
+		TEST(test_wraps),
+		TEST(test_sequences),
+		TEST(test_looking_while_workers_count),
+		TEST(test_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

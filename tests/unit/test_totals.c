@@ -60,10 +60,48 @@ static void test_sums(void **state)
 	totals_read(totals, COLOR_BLUE, &sum);
 	assert_int_equal(sum.ended, 0);
 	assert_int_equal(totals_inflight(totals, COLOR_BLUE), 0);
+	uint64_t counts[TOTALS_COUNTS], added[TOTALS_TIMES];
+	totals_peek(totals, COLOR_GREEN, counts, added);
+	assert_true(counts[TOTALS_ENDED] == 30 && counts[TOTALS_ERRORS] == 3 && added[TOTALS_DURATION] == 3);
+	totals_peek(totals, COLOR_BLUE, counts, added);
+	assert_true(counts[TOTALS_ENDED] == 0 && counts[TOTALS_ERRORS] == 0 && added[TOTALS_DURATION] == 0);
 	for (unsigned i = 0; i < WORKERS; i++)
 		atomic_store(&totals_lane(totals, i, COLOR_GREEN)->inflight, 0);
 	totals_hold(totals);
 	totals_release(totals);
+	totals_release(totals);
+}
+
+static void test_groups(void **state)
+{
+	(void)state;
+	uint32_t into[HISTOGRAM_GROUP_BUCKETS];
+	struct totals *totals = totals_new(WORKERS);
+	for (unsigned i = 1; i < WORKERS; i++) { /* the first has served nothing */
+		struct totals_cell *cell = totals_cell(totals_lane(totals, i, COLOR_GREEN));
+		histogram_add(&cell->duration, 70);
+		histogram_add(&cell->duration, 70 + i);
+		histogram_add(&cell->first_byte, 5);
+	}
+	memset(into, 1, sizeof(into));
+	assert_true(totals_read_group(totals, COLOR_GREEN, TOTALS_DURATION, 1, into));
+	for (unsigned i = 0; i < HISTOGRAM_GROUP_BUCKETS; i++)
+		assert_int_equal(into[i], i == 6 ? 2 : i == 7 || i == 8 ? 1 : 0);
+	assert_false(totals_read_group(totals, COLOR_GREEN, TOTALS_DURATION, 0, into));
+	assert_false(totals_read_group(totals, COLOR_BLUE, TOTALS_DURATION, 1, into));
+	assert_int_equal(into[6], 0);
+	totals_release(totals);
+}
+
+static void test_lines_of_the_cache(void **state)
+{
+	(void)state;
+	struct totals *totals = totals_new(1);
+	struct totals_cell *cell = totals_cell(totals_lane(totals, 0, COLOR_BLUE));
+	const _Atomic uint64_t *const together[] = {
+		&cell->duration.added, &cell->duration.sum_us, &cell->ended, &cell->errors, &cell->bytes_in, &cell->bytes_out, &cell->replayed, &cell->aborted};
+	for (size_t i = 0; i < sizeof(together) / sizeof(together[0]); i++)
+		assert_int_equal((uintptr_t)together[i] / 64, (uintptr_t)together[0] / 64);
 	totals_release(totals);
 }
 
@@ -110,6 +148,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_counted),
 		cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_lines_of_the_cache),
 		cmocka_unit_test(test_reading_while_workers_count),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
