@@ -207,19 +207,17 @@ enum conn_send conn_send(struct conn *conn, const struct iovec *parts, int count
 	return CONN_BROKEN;
 }
 
-/* What the pipe holds, as far as the socket takes it; the pipe goes when it is empty. */
+/* What the pipe holds, as far as the socket takes it; the pipe goes when it is empty. Unlike a send, a splice may end early for another reason than a full socket (a
+ * stop signal, a debugger), behind which no event would come: only EAGAIN says that it is full. */
 static enum conn_send pour(struct conn *conn)
 {
-	size_t before = conn->pipe->length;
-	ssize_t moved = pipe_pour(conn->pipe, conn->fd);
-	if (moved <= 0) {
-		conn->writable = false;
-		return moved < 0 && errno == EAGAIN ? CONN_KEPT : CONN_BROKEN;
-	}
-	conn->taken += (uint64_t)moved;
-	if ((size_t)moved < before) {
-		conn->writable = false;
-		return CONN_KEPT;
+	while (conn->pipe->length > 0) {
+		ssize_t moved = pipe_pour(conn->pipe, conn->fd);
+		if (moved <= 0) {
+			conn->writable = false;
+			return moved < 0 && errno == EAGAIN ? CONN_KEPT : CONN_BROKEN;
+		}
+		conn->taken += (uint64_t)moved;
 	}
 	drop_pipe(conn);
 	return CONN_SENT;
