@@ -287,8 +287,11 @@ static bool check_answer(const struct oracle_case *that, unsigned client, unsign
 {
 	const struct account *account = &accounts[client];
 	oracle_demand(number < account->count + account->more, "a client heard more answers than it made requests");
-	if (is_own(answer))
+	if (is_own(answer)) {
+		oracle_demand(answer->status != 400 || number == account->count || !account->requests[number].whole,
+			"a request without a fault was answered as a faulty one");
 		return answer->whole;
+	}
 	oracle_demand(number < account->count, "a client heard a backend's answer to what was no request");
 	check_passed(that->clients[client], client, number, end, answer);
 	return answer->whole && answer->kind != STREAM_TUNNEL;

@@ -24,7 +24,8 @@ uint32_t oracle_client_address(unsigned client);
 /* - a backend connection carries whole requests one after the other, each said by the client it names, whole only if the client said the whole of it, and none before the
  *   answer to the last one is over; one that may not be repeated is heard once
  * - a connection on which a backend has said something unasked, or its FIN, carries no further request once that was seen
- * - a client gets answers in the order of its requests: each is the proxy's own, or one that a backend said to just this request; whole only if the backend said the whole of it
+ * - a client gets answers in the order of its requests: each is the proxy's own, which is 400 for a faulty request alone, or one that a backend said to just this
+ *   request; whole only if the backend said the whole of it
  * - after a 101 both hear only what the other one said, but for a last Close frame between two frames. */
 void oracle_check(const struct oracle_case *that);
 /* Everybody listens and nothing moves any more: what a backend answered in full, its client has in full, and none waits to be listened to. */
