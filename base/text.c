@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/memory.h"
 
@@ -312,10 +315,22 @@ static size_t json_piece(const unsigned char *bytes, size_t left, char piece[8],
 	return length;
 }
 
-/* How many bytes from the start on need no escape in either form: most of what is ever logged. */
+/* Copies the bytes up to the first that needs an escape in either form, and returns how many: most of what is ever logged. May write up to `size` bytes. */
 static size_t copy_plain(const char *bytes, size_t length, char *out, size_t size)
 {
 	size_t most = length < size ? length : size, at = 0;
+#ifdef __SSE2__
+	const __m128i first = _mm_set1_epi8(0x20), last = _mm_set1_epi8(0x7e), quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+	for (; most - at >= 16; at += 16) {
+		__m128i piece = _mm_loadu_si128((const __m128i *)(bytes + at));
+		__m128i visible = _mm_cmpeq_epi8(_mm_min_epu8(_mm_max_epu8(piece, first), last), piece);
+		__m128i special = _mm_or_si128(_mm_cmpeq_epi8(piece, quote), _mm_cmpeq_epi8(piece, backslash));
+		_mm_storeu_si128((__m128i *)(out + at), piece);
+		unsigned plain = (unsigned)_mm_movemask_epi8(_mm_andnot_si128(special, visible));
+		if (plain != 0xffffu)
+			return at + (size_t)__builtin_ctz(~plain);
+	}
+#endif
 	for (; at < most; at++) {
 		unsigned char byte = (unsigned char)bytes[at];
 		if (byte < 0x20 || byte > 0x7e || byte == '"' || byte == '\\')

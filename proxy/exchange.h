@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proxy/access.h"
 #include "proxy/body.h"
 #include "proxy/deadline.h"
 #include "proxy/fail.h"
@@ -83,6 +84,7 @@ struct exchange {
 	struct pace body_pace; /* of the client while its body is waited for: see wait.h */
 	struct wait_room client_room, backend_room;
 	uint64_t bytes_in, bytes_out;
+	struct access_note note;
 	unsigned replays;
 	uint32_t inflight_counted; /* 1 while the lane counts it */
 };

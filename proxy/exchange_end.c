@@ -80,8 +80,8 @@ static void end(struct exchange *exchange, bool keep_open, bool hang_up)
 	struct client *client = exchange->client;
 	bool unread = !exchange->request.done;
 	deadline_disarm(&exchange->total);
-	if (exchange->worker->access.ring)
-		access_write(exchange);
+	if (exchange->worker->access.ring || exchange->note.bytes)
+		access_end(exchange);
 	count_end(exchange);
 	count_down(exchange);
 	if (exchange->step == EXCHANGE_TUNNEL)

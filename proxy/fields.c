@@ -58,10 +58,21 @@ static void put_tidy(struct out *out, const struct head_field *field)
 	put_line(out, ": ", (struct span){field->value, field->value_length});
 }
 
+/* Most heads pass as they are. */
+static bool keeps_all(const struct head *head, const struct removal *removal)
+{
+	uint32_t ids = removal->ids | (removal->aliases ? HEAD_ODD : 0);
+	return (head->present & ids) == 0 && removal->named_count == 0 && !head->untidy;
+}
+
 /* Copies the fields that stay, from `run` on: the first of them, or an unchanged start line right before them. */
 static void put_fields(struct out *out, const struct head *head, const struct removal *removal, const char *run)
 {
 	const char *end = head->fields_at;
+	if (keeps_all(head, removal)) {
+		put(out, run, (size_t)(head->fields_at + head->fields_length - run));
+		return;
+	}
 	for (unsigned i = 0; i < head->field_count; i++) {
 		const struct head_field *field = &head->fields[i];
 		end = field->line + field->line_length;
@@ -110,7 +121,7 @@ bool fields_must_answer(const struct head *head)
 	return counts_hops(head) && hops_of(head) == 0;
 }
 
-static bool has_request_id(const struct head *head)
+bool fields_has_request_id(const struct head *head)
 {
 	struct span id = head_value(head, FIELD_x_request_id);
 	if (id.length == 0 || id.length > REQUEST_ID_MAX || is_repeated(head, FIELD_x_request_id))
@@ -133,7 +144,7 @@ static uint32_t request_removals(const struct head *head, const struct fields_to
 		ids |= REMOVAL_FORWARDING;
 	if (counts_hops(head))
 		ids |= FIELD_BIT(FIELD_max_forwards);
-	if (!has_request_id(head))
+	if (!fields_has_request_id(head))
 		ids |= FIELD_BIT(FIELD_x_request_id);
 	return ids;
 }

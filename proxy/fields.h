@@ -27,6 +27,9 @@ struct fields_to_backend {
  * Forwarded passes from a trusted peer alone, with that peer as `for` at its end. Returns its length; 0 when it is larger than `size`, or when Connection names more than 64 fields. */
 size_t fields_write_request(const struct head *head, const struct fields_to_backend *with, char *out, size_t size);
 
+/* Whether a request has an id that is passed on; else it gets the one of fields_to_backend. */
+bool fields_has_request_id(const struct head *head);
+
 /* Whether the request came to its end here: OPTIONS or TRACE with `Max-Forwards: 0` (RFC 9110 section 7.6.2). Such a request is answered, never written. */
 bool fields_must_answer(const struct head *head);
 

@@ -160,9 +160,13 @@ static inline enum head_result read_fields(struct reader *reader, const struct h
 		if (result != HEAD_DONE)
 			return result;
 		head->field_count++;
+		head->present |= FIELD_BIT(field->id);
 		if (head->first[field->id] == 0)
 			head->first[field->id] = head->field_count;
+		if (field->id == FIELD_other && (*field->line | 0x20) == 'x')
+			head->present |= HEAD_ODD;
 	}
+	head->fields_length = (size_t)(reader->at - head->fields_at);
 	return read_line_end(reader);
 }
 

@@ -43,6 +43,9 @@ enum field_id {
 	FIELD_ID_COUNT
 };
 
+#define FIELD_BIT(id) (1u << (id))
+_Static_assert(FIELD_ID_COUNT <= 31, "a bit for each, and one more");
+
 struct head_field {
 	const char *line;     /* the name; the line begins here */
 	const char *value;    /* without the white space around it */
@@ -51,6 +54,8 @@ struct head_field {
 	uint16_t name_length;
 	uint16_t id; /* enum field_id */
 };
+
+#define HEAD_ODD FIELD_BIT(31) /* a name without an id begins with an x: see removal_is_alias */
 
 enum method { METHOD_other, METHOD_get, METHOD_head, METHOD_post, METHOD_put, METHOD_delete, METHOD_patch, METHOD_options, METHOD_trace, METHOD_connect };
 
@@ -75,6 +80,8 @@ struct head {
 	size_t start_line_length; /* with its CRLF, and with empty lines before it */
 	const char *fields_at;    /* where the field lines begin, or the empty line */
 	unsigned field_count;
+	size_t fields_length;           /* of the field lines */
+	uint32_t present;               /* FIELD_BIT() of each id that occurs, and HEAD_ODD */
 	unsigned first[FIELD_ID_COUNT]; /* 1 + the index of the first field with this id; 0: none */
 	struct head_field fields[HEAD_FIELDS_MAX];
 };

@@ -76,6 +76,8 @@ bool held_begin(struct exchange *exchange)
 		return false;
 	exchange->held_length = exchange->held_head = fields_write_request(&worker->head, &with, exchange->held, exchange->held_size);
 	exchange->held_whole = exchange->held_length > 0;
+	if (exchange->held_whole && worker->access.ring)
+		access_begin(exchange, &worker->head, (struct span){id, sizeof(id)});
 	return exchange->held_whole;
 }
 

@@ -5,7 +5,6 @@
 #include "proxy/head.h"
 
 #define REMOVAL_NAMED_MAX 64
-#define FIELD_BIT(id) (1u << (id))
 
 enum {
 	/* Connection, Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade. */
