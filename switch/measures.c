@@ -7,94 +7,89 @@
 #include "base/memory.h"
 #include "base/packed.h"
 
-/* ---- counts per second ---- */
-
-#define ENTRY_SECOND_BITS 11 /* twice MEASURES_SECONDS fits: an entry is looked at before it is older */
-#define ENTRY_COUNT_BITS 21
-
-/* A second in which something was counted; several where one can't hold the count. */
-struct entry {
-	uint32_t second : ENTRY_SECOND_BITS; /* its low bits */
-	uint32_t count : ENTRY_COUNT_BITS;
-};
-
-/* The oldest first, none older than MEASURES_SECONDS beside the newest of the history. */
-struct series {
-	struct entry *ring; /* of a power of two */
-	unsigned capacity, first, count;
-};
-
-static struct entry *entry_at(const struct series *series, unsigned i)
-{
-	return &series->ring[(series->first + i) & (series->capacity - 1)];
-}
-
-static unsigned entry_age(const struct entry *entry, uint64_t newest)
-{
-	return (unsigned)(newest - entry->second) & ((1u << ENTRY_SECOND_BITS) - 1);
-}
-
-static void grow(struct series *series)
-{
-	unsigned capacity = series->capacity ? 2 * series->capacity : 8;
-	struct entry *ring = memory_array(capacity, sizeof(*ring));
-	for (unsigned i = 0; i < series->count; i++)
-		ring[i] = *entry_at(series, i);
-	free(series->ring);
-	*series = (struct series){.ring = ring, .capacity = capacity, .count = series->count};
-}
-
-static void append(struct series *series, uint64_t second, uint64_t count)
-{
-	const uint64_t most = (1u << ENTRY_COUNT_BITS) - 1;
-	while (count > 0) {
-		uint64_t part = count < most ? count : most;
-		if (series->count == series->capacity)
-			grow(series);
-		struct entry *entry = entry_at(series, series->count++);
-		entry->second = (uint32_t)second & ((1u << ENTRY_SECOND_BITS) - 1);
-		entry->count = (uint32_t)part & ((1u << ENTRY_COUNT_BITS) - 1);
-		count -= part;
-	}
-}
-
-static void drop_old(struct series *series, uint64_t newest)
-{
-	while (series->count > 0 && entry_age(entry_at(series, 0), newest) >= MEASURES_SECONDS) {
-		series->first++;
-		series->count--;
-	}
-}
-
-static void clear_series(struct series *series)
-{
-	free(series->ring);
-	*series = (struct series){0};
-}
-
-/* ---- latencies ---- */
-
+/* A stretch of time that is over. */
 struct packed {
 	uint8_t *bytes;
 	uint32_t length;
-	uint32_t slice; /* whose it is: seconds / MEASURES_SLICE_S */
+	uint32_t number; /* which stretch: its beginning, divided by its length */
 };
 
-struct track {
-	struct packed last; /* the totals' buckets as the newest slice found them */
-	struct packed slices[MEASURES_SLICES];
-};
-
-static void keep(struct packed *packed, const uint8_t *bytes, const struct packed_writer *writer, uint64_t slice)
+static void keep(struct packed *packed, const uint8_t *bytes, const struct packed_writer *writer, uint64_t number)
 {
 	size_t length = (size_t)(writer->at - bytes);
 	free(packed->bytes);
-	*packed = (struct packed){.length = (uint32_t)length, .slice = (uint32_t)slice};
+	*packed = (struct packed){.length = (uint32_t)length, .number = (uint32_t)number};
 	if (length == 0)
 		return;
 	packed->bytes = memory_array(length, 1);
 	memcpy(packed->bytes, bytes, length);
 }
+
+static void drop(struct packed packed[], unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		free(packed[i].bytes);
+	memset(packed, 0, count * sizeof(*packed));
+}
+
+/* ---- counts per second ---- */
+
+#define BLOCK_S 60u
+#define BLOCKS (MEASURES_SECONDS / BLOCK_S)
+
+struct series {
+	uint32_t open[BLOCK_S]; /* of the block that goes on; no color answers 2^32 requests in a second */
+	struct packed blocks[BLOCKS];
+};
+
+static void end_block(struct series *series, uint64_t number)
+{
+	uint8_t bytes[PACKED_SIZE(BLOCK_S)];
+	struct packed_writer writer;
+	packed_begin(&writer, bytes);
+	for (unsigned i = 0; i < BLOCK_S; i++)
+		if (series->open[i] > 0)
+			packed_put(&writer, i, series->open[i]);
+	keep(&series->blocks[number % BLOCKS], bytes, &writer, number);
+	memset(series->open, 0, sizeof(series->open));
+}
+
+static void clear_series(struct series *series)
+{
+	memset(series->open, 0, sizeof(series->open));
+	drop(series->blocks, BLOCKS);
+}
+
+/* Of the seconds from `first` to `last`. */
+static uint64_t sum_block(const struct packed *block, uint64_t first, uint64_t last)
+{
+	uint64_t begin = (uint64_t)block->number * BLOCK_S, sum = 0;
+	struct packed_reader reader;
+	if (begin > last || begin + BLOCK_S <= first)
+		return 0;
+	for (packed_open(&reader, block->bytes, block->length); reader.bucket < BLOCK_S; packed_next(&reader))
+		if (begin + reader.bucket >= first && begin + reader.bucket <= last)
+			sum += reader.count;
+	return sum;
+}
+
+static uint64_t sum_series(const struct series *series, uint64_t open, uint64_t first, uint64_t last)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < BLOCKS; i++)
+		sum += sum_block(&series->blocks[i], first, last);
+	for (unsigned i = 0; i < BLOCK_S; i++)
+		if (open * BLOCK_S + i >= first && open * BLOCK_S + i <= last)
+			sum += series->open[i];
+	return sum;
+}
+
+/* ---- latencies ---- */
+
+struct track {
+	struct packed last; /* the totals' buckets as the newest slice found them */
+	struct packed slices[MEASURES_SLICES];
+};
 
 static void add_packed(struct histogram_counts *into, const uint8_t *bytes, size_t length)
 {
@@ -105,18 +100,11 @@ static void add_packed(struct histogram_counts *into, const uint8_t *bytes, size
 	}
 }
 
-static void clear_slices(struct track *track)
-{
-	for (unsigned i = 0; i < MEASURES_SLICES; i++) {
-		free(track->slices[i].bytes);
-		track->slices[i] = (struct packed){0};
-	}
-}
-
 /* ---- both ---- */
 
 struct history {
 	uint64_t newest; /* the second in which something was counted last */
+	uint64_t block;  /* the open one */
 	struct series counts[TOTALS_COUNTS];
 	struct track times[TOTALS_TIMES];
 };
@@ -129,6 +117,7 @@ struct measures {
 	struct history *history;
 	const struct totals *totals;
 	enum color color;
+	unsigned phase;
 };
 
 struct measures *measures_new(void)
@@ -141,7 +130,7 @@ static void clear_history(struct history *history)
 	for (unsigned i = 0; i < TOTALS_COUNTS; i++)
 		clear_series(&history->counts[i]);
 	for (unsigned i = 0; i < TOTALS_TIMES; i++)
-		clear_slices(&history->times[i]);
+		drop(history->times[i].slices, MEASURES_SLICES);
 }
 
 void measures_free(struct measures *measures)
@@ -208,27 +197,41 @@ static void end_slice(struct measures *measures, const uint64_t added[TOTALS_TIM
 static void add_second(struct measures *measures, uint64_t second, const uint64_t counts[TOTALS_COUNTS])
 {
 	struct history *history = measures->history;
-	history->newest = second;
 	for (unsigned i = 0; i < TOTALS_COUNTS; i++) {
-		drop_old(&history->counts[i], second);
-		append(&history->counts[i], second, counts[i] - measures->counts[i]);
+		if (second / BLOCK_S != history->block)
+			end_block(&history->counts[i], history->block);
+		history->counts[i].open[second % BLOCK_S] += (uint32_t)(counts[i] - measures->counts[i]);
 		measures->counts[i] = counts[i];
 	}
+	history->newest = second;
+	history->block = second / BLOCK_S;
 }
 
-void measures_add(struct measures *measures, uint64_t second, const struct totals *totals, enum color color)
+static uint64_t slice_at(const struct measures *measures, uint64_t second)
 {
-	uint64_t counts[TOTALS_COUNTS], added[TOTALS_TIMES], slice = second / MEASURES_SLICE_S;
+	return (second + measures->phase) / MEASURES_SLICE_S;
+}
+
+static void start(struct measures *measures, const struct totals *totals, enum color color, unsigned phase, uint64_t second)
+{
+	measures->history = memory_new(sizeof(*measures->history));
+	measures->totals = totals;
+	measures->color = color;
+	measures->phase = phase;
+	measures->slice = slice_at(measures, second);
+}
+
+void measures_add(struct measures *measures, uint64_t second, const struct totals *totals, enum color color, unsigned phase)
+{
+	uint64_t counts[TOTALS_COUNTS], added[TOTALS_TIMES];
 	totals_peek(totals, color, counts, added);
 	bool moved = memcmp(counts, measures->counts, sizeof(counts)) != 0;
 	if (!measures->history) {
 		if (!moved)
 			return;
-		measures->history = memory_new(sizeof(*measures->history));
-		measures->totals = totals;
-		measures->color = color;
-		measures->slice = slice;
+		start(measures, totals, color, phase, second);
 	}
+	uint64_t slice = slice_at(measures, second);
 	if (slice != measures->slice) {
 		if (second - measures->history->newest >= MEASURES_SECONDS)
 			clear_history(measures->history);
@@ -239,27 +242,12 @@ void measures_add(struct measures *measures, uint64_t second, const struct total
 		add_second(measures, second, counts);
 }
 
-static uint64_t sum_since(const struct history *history, enum totals_count which, uint64_t now, unsigned seconds)
-{
-	const struct series *series = &history->counts[which];
-	uint64_t sum = 0;
-	for (unsigned i = series->count; i-- > 0;) {
-		const struct entry *entry = entry_at(series, i);
-		uint64_t at = history->newest - entry_age(entry, history->newest);
-		if (at > now)
-			continue;
-		if (now - at >= seconds || now - at >= MEASURES_SECONDS)
-			break;
-		sum += entry->count;
-	}
-	return sum;
-}
-
 void measures_count(const struct measures *measures, uint64_t now, unsigned seconds, uint64_t *ended, uint64_t *errors)
 {
 	const struct history *history = measures->history;
-	*ended = history ? sum_since(history, TOTALS_ENDED, now, seconds) : 0;
-	*errors = history ? sum_since(history, TOTALS_ERRORS, now, seconds) : 0;
+	uint64_t held = seconds < MEASURES_SECONDS ? seconds : MEASURES_SECONDS, first = now + 1 > held ? now + 1 - held : 0;
+	*ended = history ? sum_series(&history->counts[TOTALS_ENDED], history->block, first, now) : 0;
+	*errors = history ? sum_series(&history->counts[TOTALS_ERRORS], history->block, first, now) : 0;
 }
 
 static bool is_recent(uint64_t slice, uint64_t newest)
@@ -277,12 +265,12 @@ static void add_open_slice(const struct measures *measures, enum totals_time tim
 bool measures_latency(const struct measures *measures, uint64_t now, double *p50_ms, double *p99_ms)
 {
 	struct histogram_counts minute = {0};
-	uint64_t newest = now / MEASURES_SLICE_S;
+	uint64_t newest = slice_at(measures, now);
 	if (!measures->history)
 		return false;
 	for (unsigned i = 0; i < MEASURES_SLICES; i++) {
 		const struct packed *slice = &measures->history->times[TOTALS_DURATION].slices[i];
-		if (is_recent(slice->slice, newest))
+		if (is_recent(slice->number, newest))
 			add_packed(&minute, slice->bytes, slice->length);
 	}
 	if (is_recent(measures->slice, newest))

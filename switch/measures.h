@@ -19,8 +19,9 @@ struct measures;
 struct measures *measures_new(void);
 void measures_free(struct measures *measures);
 
-/* Takes what the totals have gained up to this second (monotonic, not falling between calls). They are the same at each call, and outlive the last question. */
-void measures_add(struct measures *measures, uint64_t second, const struct totals *totals, enum color color);
+/* Takes what the totals have gained up to this second (monotonic, not falling between calls). Totals and color are the same at each call, and the totals outlive the last question.
+ * `phase`, below MEASURES_SLICE_S, says by how many seconds slices are early: they are work when they end, and shall not all end at once. That of the first traffic stays. */
+void measures_add(struct measures *measures, uint64_t second, const struct totals *totals, enum color color, unsigned phase);
 /* Over the last `seconds` up to `now` (at most MEASURES_SECONDS). */
 void measures_count(const struct measures *measures, uint64_t now, unsigned seconds, uint64_t *ended, uint64_t *errors);
 /* Latencies over the last minute: of the slice that holds `now` and the five before, and what has ended since the last look. False without traffic. */

@@ -86,7 +86,7 @@ static void measure(struct control *control)
 	for (size_t i = 0; i < control->service_count; i++) {
 		const struct service *service = control->services[i];
 		for (unsigned color = 0; color < COLOR_COUNT; color++)
-			measures_add(service->colors[color].measures, second, service->totals, (enum color)color);
+			measures_add(service->colors[color].measures, second, service->totals, (enum color)color, (unsigned)(i % MEASURES_SLICE_S));
 	}
 }
 
