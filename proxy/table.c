@@ -222,13 +222,13 @@ static struct backend *choose_ready(const struct table_color *color, unsigned wa
 		at = at + 1 < color->up ? at + 1 : 0;
 		if (!is_fit(choice, backend))
 			continue;
-		wanted--;
 		uint32_t load = atomic_load_explicit(&lane_of(choice, backend)->inflight, memory_order_relaxed);
 		if (!best || load < best_load) {
 			best = backend;
 			best_load = load;
 			*turn = at;
 		}
+		wanted = load > 0 ? wanted - 1 : 0; /* none is less loaded than an idle one */
 	}
 	return best;
 }
