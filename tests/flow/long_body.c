@@ -244,6 +244,15 @@ bool long_body_await_sockets(unsigned sockets)
 	return false;
 }
 
+bool long_body_await_empty(void)
+{
+	for (uint64_t end = actor_now_ms() + PATIENCE_MS; actor_now_ms() < end; actor_wait_ms(5)) {
+		if (long_body_count_open().waiting == 0)
+			return true;
+	}
+	return false;
+}
+
 bool long_body_await_stuck(unsigned pipes)
 {
 	uint64_t said = 0, waiting = 0;

@@ -62,6 +62,8 @@ struct long_body_open {
 struct long_body_open long_body_count_open(void);
 /* Waits until so many sockets are open, for as long as it must; false when they never are. */
 bool long_body_await_sockets(unsigned sockets);
+/* Waits until no byte is left in a pipe; false when some stay. */
+bool long_body_await_empty(void);
 /* Waits until no byte moves: the backends are stuck with bytes in at least so many pipes. False when that never happens. */
 bool long_body_await_stuck(unsigned pipes);
 
