@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "conf/keys.h"
 #include "conf/overlap.h"
+#include "conf/value.h"
 
 /* The node at a path of two keys, or NULL. */
 static const struct node *find_below(const struct node *root, const char *map, const char *key)
@@ -129,6 +131,52 @@ static void check_probe(const struct node *service, struct fault_list *faults)
 	}
 }
 
+static bool is_faulty(const struct fault_list *faults, const struct node *node)
+{
+	for (size_t i = 0; i < faults->count; i++)
+		if (faults->items[i].line == node->line && faults->items[i].column == node->column)
+			return true;
+	return false;
+}
+
+/* The criteria of this name, as far as they are configured. What is written but faulty counts as configured: its fault is enough. */
+static unsigned list_configured(const struct node *rollback, const struct conf_rollback *conf, const struct fault_list *faults)
+{
+	const struct {
+		const char *name;
+		bool given;
+	} criteria[] = {
+		/* in the order of enum conf_criterion */
+		{"error_rate", conf->error_rate > 0},
+		{"unhealthy_probes", conf->unhealthy_probes > 0},
+		{"latency_p99", conf->latency_p99_ms > 0},
+		{"log", node_find(rollback, "log") != NULL},
+		{"prometheus", node_find(rollback, "prometheus") != NULL},
+	};
+	unsigned configured = 0;
+	for (unsigned i = 0; i < sizeof(criteria) / sizeof(*criteria); i++) {
+		const struct node *node = node_find(rollback, criteria[i].name);
+		if (criteria[i].given || (node && is_faulty(faults, node)))
+			configured |= 1u << i;
+	}
+	return configured;
+}
+
+/* A dry run of a criterion that is not configured would do nothing. */
+static void check_dry_run(const struct node *service, const struct conf_rollback *conf, struct fault_list *faults)
+{
+	const struct node *rollback = node_find(service, "rollback"), *dry_run = rollback ? node_find(rollback, "dry_run") : NULL;
+	const struct key *key = key_find("services.*.rollback.dry_run");
+	unsigned configured = dry_run ? list_configured(rollback, conf, faults) : 0;
+	for (const struct node *node = dry_run ? dry_run->first : NULL; node; node = node->next) {
+		int criterion = node->kind == NODE_TEXT ? value_find_word(key, node->text, NULL) : -1;
+		if (criterion >= 0 && !(configured & (1u << (unsigned)criterion)))
+			fault_add(faults, node->line, node->column,
+				"services.%.64s.rollback.dry_run: %s is not configured, so there is nothing to report: give it a limit in rollback, or leave it out here",
+				service->key, node->text);
+	}
+}
+
 /* The maps of the services, in the order of conf->services. */
 static const struct node **list_services(const struct node *root, const struct conf *conf)
 {
@@ -147,8 +195,10 @@ void check_tree(const struct node *root, const struct conf *conf, struct fault_l
 	check_access_log(root, conf, faults);
 	check_listeners(root, conf, faults);
 	check_reachable(root, conf, services, faults);
-	for (size_t i = 0; i < conf->service_count; i++)
+	for (size_t i = 0; i < conf->service_count; i++) {
 		check_probe(services[i], faults);
+		check_dry_run(services[i], &conf->services[i].rollback, faults);
+	}
 	overlap_check(conf, services, faults);
 	free(services);
 }

@@ -82,7 +82,6 @@ static struct conf *new_conf(const char *file)
 /* What is known only when everything was read. */
 static void complete(struct conf *conf)
 {
-	const struct key *statuses = key_find("services.*.probe.expect.status");
 	if (!conf->admin.socket)
 		conf->admin.socket = conf_default_socket();
 	if (!conf->state)
@@ -92,9 +91,6 @@ static void complete(struct conf *conf)
 		conf->access_log.path = NULL;
 		conf->access_log.format = CONF_ACCESS_OFF;
 	}
-	for (size_t i = 0; i < conf->service_count; i++)
-		if (conf->services[i].probe.status_count == 0)
-			item_add(statuses, statuses->fallback, &conf->services[i], NULL);
 }
 
 struct conf *conf_parse(const char *bytes, size_t length, const char *file, struct conf_faults *faults)
@@ -182,6 +178,14 @@ static void fini_probe(struct conf_probe *probe)
 	free(probe->body);
 }
 
+static void fini_rollback(struct conf_rollback *rollback)
+{
+	free(rollback->log.file);
+	free(rollback->log.pattern);
+	free(rollback->prometheus.url);
+	free(rollback->prometheus.query);
+}
+
 static void fini_service(struct conf_service *service)
 {
 	free(service->name);
@@ -191,6 +195,7 @@ static void fini_service(struct conf_service *service)
 	fini_color(&service->colors[COLOR_BLUE]);
 	fini_color(&service->colors[COLOR_GREEN]);
 	fini_probe(&service->probe);
+	fini_rollback(&service->rollback);
 }
 
 void conf_free(struct conf *conf)

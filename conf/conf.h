@@ -15,6 +15,24 @@ enum conf_access_format { CONF_ACCESS_OFF, CONF_ACCESS_JSON, CONF_ACCESS_COMBINE
 enum conf_balance { CONF_LEAST_CONNECTIONS, CONF_ROUND_ROBIN, CONF_CLIENT_ADDRESS };
 enum conf_proxy_protocol { CONF_PROXY_PROTOCOL_OFF, CONF_PROXY_PROTOCOL_V1, CONF_PROXY_PROTOCOL_V2 };
 enum conf_inconclusive { CONF_INCONCLUSIVE_PROMOTE, CONF_INCONCLUSIVE_ROLLBACK };
+enum conf_shield_when { CONF_SHIELD_OFF, CONF_SHIELD_BAKE, CONF_SHIELD_ALWAYS };
+
+/* Bits of conf_rollback.dry_run. */
+enum conf_criterion {
+	CONF_CRITERION_ERROR_RATE = 1u << 0,
+	CONF_CRITERION_UNHEALTHY_PROBES = 1u << 1,
+	CONF_CRITERION_LATENCY_P99 = 1u << 2,
+	CONF_CRITERION_LOG = 1u << 3,
+	CONF_CRITERION_PROMETHEUS = 1u << 4,
+};
+
+/* Bits of conf_shield.statuses. */
+enum conf_shield_status {
+	CONF_SHIELD_500 = 1u << 0,
+	CONF_SHIELD_502 = 1u << 1,
+	CONF_SHIELD_503 = 1u << 2,
+	CONF_SHIELD_504 = 1u << 3,
+};
 
 struct conf_listen {
 	char *text; /* as written */
@@ -56,10 +74,37 @@ struct conf_probe {
 	size_t header_count;
 };
 
+/* Lines of an application's log that speak against a release. */
+struct conf_log {
+	char *file;    /* absolute; a path or a glob; NULL: no such criterion */
+	char *pattern; /* a regular expression of PCRE2 */
+	unsigned matches;
+	uint64_t within_ms;
+};
+
+/* A query whose result speaks against a release. */
+struct conf_prometheus {
+	char *url;   /* as written, good for url_init; NULL: no such criterion */
+	char *query; /* one line */
+	bool below;  /* the release is bad below the bound, else above it */
+	double bound;
+	uint64_t every_ms, timeout_ms;
+};
+
 struct conf_rollback {
 	double error_rate;         /* 0: no limit */
 	unsigned unhealthy_probes; /* 0: no limit */
+	uint64_t latency_p99_ms;   /* 0: no limit */
+	struct conf_log log;
+	struct conf_prometheus prometheus;
+	unsigned dry_run; /* bits CONF_CRITERION_…, each of a criterion that is configured: it reports and does not act */
 	enum conf_inconclusive inconclusive;
+	uint64_t verify_ms; /* how long the old color is watched after a rollback; 0: not at all */
+};
+
+struct conf_shield {
+	enum conf_shield_when when;
+	unsigned statuses; /* bits CONF_SHIELD_…: the answers that count as failed, besides failures to answer */
 };
 
 struct conf_service {
@@ -76,6 +121,8 @@ struct conf_service {
 	double gate_healthy; /* share of backends that must be up, 0 to 1 */
 	uint64_t bake_ms;
 	struct conf_rollback rollback;
+	struct conf_shield shield;
+	bool failover; /* outside of a bake, to a ready idle color when every backend of the live one failed its probes */
 	uint64_t drain_requests_ms, drain_tunnels_ms;
 	char **replay_methods; /* upper case; besides GET HEAD OPTIONS TRACE */
 	size_t replay_method_count;

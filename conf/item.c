@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "conf/hostname.h"
+#include "conf/value.h"
 
 /* How much of a wrong value is quoted. */
 #define FOUND "'%.64s'"
@@ -127,25 +128,64 @@ static bool add_status(struct conf_probe *probe, const char *text, struct err *e
 	return true;
 }
 
+static bool add_word(const struct key *key, const char *text, unsigned *words, struct err *err)
+{
+	int word = value_find_word(key, text, err);
+	if (word < 0)
+		return false;
+	unsigned bit = 1u << (unsigned)word;
+	if (*words & bit)
+		return err_set(err, FOUND " is listed twice: keep one", text);
+	*words |= bit;
+	return true;
+}
+
 bool item_add(const struct key *key, const char *text, void *object, struct err *err)
 {
 	struct conf_service *service = object;
+	void *place = (char *)object + key->at;
 	switch (key->type) {
 	case KEY_HOSTS:
 		return add_host(service, text, err);
 	case KEY_PATHS:
 		return add_path(service, text, err);
 	case KEY_BACKENDS:
-		return add_backend((struct conf_color *)(void *)((char *)object + key->at), text, err);
+		return add_backend(place, text, err);
 	case KEY_METHODS:
 		return add_method(service, text, err);
 	case KEY_BLOCKS:
 		return add_block(object, text, err);
 	case KEY_STATUSES:
 		return add_status(&service->probe, text, err);
+	case KEY_WORDS:
+		return add_word(key, text, place, err);
 	default:
 		assert(false); /* no key of a list */
 		return false;
+	}
+}
+
+void item_clear(const struct key *key, void *object)
+{
+	struct conf_service *service = object;
+	if (key->type == KEY_STATUSES)
+		service->probe.status_count = 0;
+	else if (key->type == KEY_WORDS)
+		*(unsigned *)(void *)((char *)object + key->at) = 0;
+	else
+		assert(!key->fallback);
+}
+
+void item_set_default(const struct key *key, void *object)
+{
+	for (const char *at = key->fallback; *at != '\0'; at += strspn(at, ", ")) {
+		size_t length = strcspn(at, ",");
+		char *text = memory_text_cut(at, length);
+		bool ok = item_add(key, text, object, NULL);
+		assert(ok);
+		(void)ok;
+		free(text);
+		at += length;
 	}
 }
 

@@ -11,6 +11,11 @@
 /* Adds to the list of the key's type in `object`, which is struct conf or conf_service. False and a sentence that does not say where. */
 bool item_add(const struct key *key, const char *text, void *object, struct err *err);
 
+/* Empties the list, for one that is written takes the place of the default. */
+void item_clear(const struct key *key, void *object);
+/* Makes the list its default, which must fit. */
+void item_set_default(const struct key *key, void *object);
+
 /* Adds a header field to what a probe expects. */
 bool item_add_header(struct conf_probe *probe, const char *name, const char *value, struct err *err);
 

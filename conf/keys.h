@@ -11,12 +11,16 @@
 
 enum key_type {
 	KEY_MAP,
-	KEY_MAP_OR_OFF, /* or the bare word off */
-	KEY_SERVICES,   /* a map of name to service */
-	KEY_LISTENERS,  /* a list of maps */
+	KEY_MAP_OR_OFF,  /* or the bare word off */
+	KEY_MAP_OR_WHEN, /* or the bare value of its key `when` */
+	KEY_SERVICES,    /* a map of name to service */
+	KEY_LISTENERS,   /* a list of maps */
 	/* one scalar */
 	KEY_TEXT,
 	KEY_FILE,
+	KEY_LOG_FILE, /* absolute; a path or a glob */
+	KEY_PATTERN,
+	KEY_URL,    /* of a server, as base/url has it */
 	KEY_SOCKET, /* a file's name that fits a unix socket */
 	KEY_WORD,   /* an enum, in the order of the words */
 	KEY_EITHER, /* one of two words, stored as bool */
@@ -24,17 +28,20 @@ enum key_type {
 	KEY_DURATION,
 	KEY_SIZE,
 	KEY_SHARE,
+	KEY_ABOVE, /* the bound of conf_prometheus, on either side */
+	KEY_BELOW,
 	KEY_ADDRESS,       /* of a listener */
 	KEY_ADMIN_ADDRESS, /* of the admin API */
 	KEY_PROBE_PATH,
 	KEY_PROBE_HOST,
-	/* lists of scalars */
+	/* lists of scalars; what is written takes the place of the default */
 	KEY_HOSTS,
 	KEY_PATHS,
 	KEY_BACKENDS,
 	KEY_METHODS,
 	KEY_BLOCKS,
 	KEY_STATUSES, /* or one scalar */
+	KEY_WORDS,    /* bits of an unsigned, in the order of the words */
 	/* a map of name to text */
 	KEY_HEADERS,
 	KEY_LATER, /* reserved: its shape is not read */
@@ -46,12 +53,13 @@ struct key {
 	const char *path; /* dotted; `*` is the name of a service, `[]` each element of a list */
 	enum key_type type;
 	size_t at;                /* offset in struct conf, conf_service or conf_listen, by the path; KEY_NOWHERE: only checked */
-	const char *fallback;     /* the default as it would be written; NULL: none */
+	const char *fallback;     /* the default as it would be written, elements of a list with ", " between them; NULL: none */
 	const char *shown;        /* what the manual says of a default that is not in the table */
-	const char *const *words; /* of KEY_WORD, KEY_EITHER; of KEY_COUNT the one word that stands for 0 */
+	const char *const *words; /* of KEY_WORD, KEY_WORDS, KEY_EITHER; of KEY_COUNT the one word that stands for 0 */
 	size_t built_words;       /* how many of them this version knows; 0: all */
 	uint64_t least, most;     /* value, length of a text in bytes, elements of a list */
 	const char *missing;      /* the key is required; what to do when it is missing */
+	const char *instead;      /* the key beside it of which there may be only one or the other; it stands in for one that is required */
 	const char *text;         /* a sentence or two for the manual */
 };
 

@@ -93,7 +93,21 @@ static const char example[] = "# teal.yaml: one shop with two releases, and an A
 			      "    rollback:\n"
 			      "      error_rate: 1%                      # 5xx and failures to answer\n"
 			      "      unhealthy_probes: 3                 # in a row, of the whole color\n"
+			      "      latency_p99: 500ms                  # of 99 answers in a hundred\n"
+			      "      log:\n"
+			      "        file: /var/log/shop/*.log         # an absolute path or a glob\n"
+			      "        pattern: 'could not connect to (the )?database'\n"
+			      "        matches: 5                        # so many lines\n"
+			      "        within: 1m                        # in so short a time\n"
+			      "      prometheus:\n"
+			      "        url: http://127.0.0.1:9090\n"
+			      "        query: sum(rate(payments_failed_total[1m]))\n"
+			      "        above: 5                          # or below\n"
+			      "      dry_run: [prometheus]               # reports, and does not act yet\n"
 			      "      inconclusive: promote               # when there was too little traffic to tell\n"
+			      "      verify: 30s                         # the old color is watched after a rollback\n"
+			      "    shield: bake                          # reads that the new color failed are answered by the old one\n"
+			      "    failover: off                         # on: outside of a bake, to the idle color when no backend is left\n"
 			      "    drain: {requests: 60s, tunnels: 10m}\n"
 			      "\n"
 			      "  api:\n"
@@ -122,7 +136,8 @@ static const struct section sections[] = {
 	{"Gates", "services.*.gates", "services.*.", "Keys below `services.NAME`. They are checked before a switch; `teal plan` shows them."},
 	{"Rollback", "services.*.rollback", "services.*.",
 		"Keys below `services.NAME`. They are armed from the flip until the end of the bake. Without the key `rollback`, three failed rounds of probes in a row send a color back, "
-		"and nothing else does."},
+		"and nothing else does; with it, they still do unless `unhealthy_probes` says otherwise, and every other criterion is the operator's to choose. One that holds is enough."},
+	{"Shield", "services.*.shield", "services.*.", "Keys below `services.NAME`."},
 	{"Drain", "services.*.drain", "services.*.", "Keys below `services.NAME`. They hold for the old color, from the flip on."},
 };
 
@@ -135,10 +150,10 @@ static const struct section *section_of(const struct key *key)
 	return best;
 }
 
-static void write_words(struct text *out, const struct key *key)
+static void write_words(struct text *out, const struct key *key, const char *between)
 {
 	for (size_t i = 0; key->words[i] && (key->built_words == 0 || i < key->built_words); i++)
-		text_addf(out, "%s`%s`", i ? " or " : "", key->words[i]);
+		text_addf(out, "%s`%s`", i ? between : "", key->words[i]);
 }
 
 static void write_range(struct text *out, const struct key *key)
@@ -166,6 +181,11 @@ static const char *type_text(enum key_type type)
 		[KEY_SERVICES] = "mapping of name to service",
 		[KEY_LISTENERS] = "list of mappings",
 		[KEY_FILE] = "path",
+		[KEY_LOG_FILE] = "absolute path or glob",
+		[KEY_PATTERN] = "regular expression",
+		[KEY_URL] = "URL of a server",
+		[KEY_ABOVE] = "number",
+		[KEY_BELOW] = "number",
 		[KEY_SOCKET] = "path",
 		[KEY_SHARE] = "share, 0% to 100%",
 		[KEY_ADDRESS] = "address",
@@ -189,7 +209,14 @@ static void write_type(struct text *out, const struct key *key)
 	switch (key->type) {
 	case KEY_WORD:
 	case KEY_EITHER:
-		write_words(out, key);
+		write_words(out, key, " or ");
+		break;
+	case KEY_MAP_OR_WHEN:
+		text_addf(out, "a value of `when`, or a mapping");
+		break;
+	case KEY_WORDS:
+		text_addf(out, "list of ");
+		write_words(out, key, ", ");
 		break;
 	case KEY_COUNT:
 		write_count(out, key);
@@ -211,10 +238,14 @@ static void write_type(struct text *out, const struct key *key)
 
 static void write_default(struct text *out, const struct key *key)
 {
-	if (key->missing)
+	if (key->missing && key->instead)
+		text_addf(out, "required, or `%s`", key->instead);
+	else if (key->missing)
 		text_addf(out, "required");
 	else if (key->shown)
 		text_addf(out, "%s", key->shown);
+	else if (key->type == KEY_WORDS && key->fallback)
+		text_addf(out, "`[%s]`", key->fallback);
 	else if (key->fallback && *key->fallback)
 		text_addf(out, "`%s`", key->fallback);
 	else if (key->type != KEY_MAP)

@@ -49,28 +49,35 @@ static void refuse_later(const struct place *place, unsigned line, unsigned colu
 	fault_add(place->faults, line, column, "%s%s is not supported by this version of teal", place->shown, what);
 }
 
-/* The map in which a key of this name is known, when there is one below the present map or beside it; one in a list only when there is no other. */
+static bool is_below(const struct key *key, const char *pattern)
+{
+	size_t length = strlen(pattern);
+	return length > 0 && strncmp(key->path, pattern, length) == 0 && key->path[length] == '.';
+}
+
+/* The map in which a key of this name is known: below the present map, else beside it; one in a list only when there is no other. */
 static const struct key *find_elsewhere(const char *pattern, const char *name)
 {
 	size_t count, top = strcspn(pattern, ".");
-	const struct key *keys = key_table(&count), *in_list = NULL;
+	const struct key *keys = key_table(&count), *beside = NULL, *in_list = NULL;
 	for (size_t i = 0; i < count; i++) {
 		const char *dot = strrchr(keys[i].path, '.');
 		if (!dot || strcmp(dot + 1, name) != 0 || keys[i].type == KEY_LATER || strncmp(keys[i].path, pattern, top) != 0)
 			continue;
-		if (!strchr(keys[i].path, '['))
+		if (strchr(keys[i].path, '['))
+			in_list = &keys[i];
+		else if (is_below(&keys[i], pattern))
 			return &keys[i];
-		in_list = &keys[i];
+		else if (!beside)
+			beside = &keys[i];
 	}
-	return in_list;
+	return beside ? beside : in_list;
 }
 
 /* The key's path from the map `pattern` on, or all of it where the key is not below that map. */
 static const char *relative_path(const struct key *key, const char *pattern)
 {
-	size_t length = strlen(pattern);
-	bool below = length > 0 && strncmp(key->path, pattern, length) == 0 && key->path[length] == '.';
-	return below ? key->path + length + 1 : key->path;
+	return is_below(key, pattern) ? key->path + strlen(pattern) + 1 : key->path;
 }
 
 static void refuse_unknown(const struct place *place, const struct node *node)
@@ -98,7 +105,7 @@ static void read_scalar(const struct key *key, const struct place *place, const 
 		refuse_later(place, node->line, node->column, " with keys of its own");
 	else if (node->kind != NODE_TEXT)
 		expect(place, node, "one value");
-	else if (key->type == KEY_COUNT && !node->plain)
+	else if ((key->type == KEY_COUNT || key->type == KEY_ABOVE || key->type == KEY_BELOW) && !node->plain)
 		expect(place, node, "a number without quotes");
 	else if (!value_read(key, node->text, place->object, &err))
 		complain(place, node, &err);
@@ -125,6 +132,7 @@ static bool fits(const struct key *key, const struct place *place, const struct 
 static void read_list(const struct key *key, const struct place *place, const struct node *node)
 {
 	if (key->type == KEY_STATUSES && node->kind == NODE_TEXT) {
+		item_clear(key, place->object);
 		add_element(key, place, node);
 		return;
 	}
@@ -136,6 +144,7 @@ static void read_list(const struct key *key, const struct place *place, const st
 		expect(place, node, "at least one status");
 	if (!fits(key, place, node))
 		return;
+	item_clear(key, place->object);
 	for (const struct node *child = node->first; child; child = child->next)
 		add_element(key, place, child);
 }
@@ -232,12 +241,27 @@ static void read_map(const struct key *key, const struct place *place, const str
 		expect(place, node, key->type == KEY_MAP_OR_OFF ? "off or a mapping" : "a mapping");
 }
 
+static void read_map_or_when(const struct place *place, const struct node *node)
+{
+	char when[PATTERN_SIZE];
+	join(when, sizeof(when), place->pattern, "when");
+	if (node->kind == NODE_TEXT)
+		read_scalar(key_find(when), place, node);
+	else if (node->kind == NODE_MAP)
+		walk_map(place, node);
+	else
+		expect(place, node, "a word or a mapping");
+}
+
 static void read_node(const struct key *key, const struct place *place, const struct node *node)
 {
 	switch (key->type) {
 	case KEY_MAP:
 	case KEY_MAP_OR_OFF:
 		read_map(key, place, node);
+		break;
+	case KEY_MAP_OR_WHEN:
+		read_map_or_when(place, node);
 		break;
 	case KEY_SERVICES:
 		read_services(place, node);
@@ -251,6 +275,7 @@ static void read_node(const struct key *key, const struct place *place, const st
 	case KEY_METHODS:
 	case KEY_BLOCKS:
 	case KEY_STATUSES:
+	case KEY_WORDS:
 		read_list(key, place, node);
 		break;
 	case KEY_HEADERS:
@@ -295,6 +320,11 @@ static bool is_misspelt(const char *pattern, const struct node *map, const char 
 	return false;
 }
 
+static bool is_there(const char *pattern, const struct node *map, const char *name)
+{
+	return node_find(map, name) || is_misspelt(pattern, map, name);
+}
+
 static void find_missing(const struct place *place, const struct node *map)
 {
 	size_t count;
@@ -302,8 +332,26 @@ static void find_missing(const struct place *place, const struct node *map)
 	unsigned line = map->key ? map->key_line : map->line, column = map->key ? map->key_column : map->column;
 	for (size_t i = 0; i < count; i++) {
 		const char *name = keys[i].missing ? key_child(&keys[i], place->pattern) : NULL;
-		if (name && !node_find(map, name) && !is_misspelt(place->pattern, map, name))
-			fault_add(place->faults, line, column, "%s%s%s is missing: %s", place->shown, *place->shown ? "." : "", name, keys[i].missing);
+		if (!name || is_there(place->pattern, map, name) || (keys[i].instead && is_there(place->pattern, map, keys[i].instead)))
+			continue;
+		fault_add(place->faults, line, column, "%s%s%s is missing: %s", place->shown, *place->shown ? "." : "", name, keys[i].missing);
+	}
+}
+
+/* Two keys of which there may be only one; told at the later one. */
+static void find_contradictions(const struct place *place, const struct node *map)
+{
+	size_t count;
+	const struct key *keys = key_table(&count);
+	for (size_t i = 0; i < count; i++) {
+		const char *name = keys[i].missing && keys[i].instead ? key_child(&keys[i], place->pattern) : NULL;
+		const struct node *one = name ? node_find(map, name) : NULL, *other = one ? node_find(map, keys[i].instead) : NULL;
+		if (!other)
+			continue;
+		bool ordered = one->key_line < other->key_line || (one->key_line == other->key_line && one->key_column < other->key_column);
+		const struct node *first = ordered ? one : other, *later = ordered ? other : one;
+		fault_add(place->faults, later->key_line, later->key_column, "%s: %s contradicts %s on line %u: keep one", place->shown, later->key, first->key,
+			first->key_line);
 	}
 }
 
@@ -312,6 +360,7 @@ static void walk_map(const struct place *place, const struct node *map)
 	for (const struct node *child = map->first; child; child = child->next)
 		read_entry(place, child);
 	find_missing(place, map);
+	find_contradictions(place, map);
 }
 
 void parse_tree(const struct node *root, struct conf *conf, struct fault_list *faults)
@@ -324,6 +373,17 @@ void parse_tree(const struct node *root, struct conf *conf, struct fault_list *f
 		fault_add(faults, root->line, root->column, "expected a mapping with keys such as listen and services, found %s", node_describe(root, found));
 }
 
+static void store_default(const struct key *key, void *object)
+{
+	if (key->type == KEY_STATUSES || key->type == KEY_WORDS) {
+		item_set_default(key, object);
+		return;
+	}
+	bool ok = value_read(key, key->fallback, object, NULL);
+	assert(ok);
+	(void)ok;
+}
+
 void parse_defaults(const char *prefix, void *object)
 {
 	size_t count;
@@ -331,13 +391,9 @@ void parse_defaults(const char *prefix, void *object)
 	for (size_t i = 0; i < count; i++) {
 		if (!key_child(&keys[i], prefix))
 			continue;
-		if (keys[i].type == KEY_MAP || keys[i].type == KEY_MAP_OR_OFF)
+		if (keys[i].type == KEY_MAP || keys[i].type == KEY_MAP_OR_OFF || keys[i].type == KEY_MAP_OR_WHEN)
 			parse_defaults(keys[i].path, object);
-		/* A list takes its default when nothing was written (conf/conf.c): what is written would only add to it. */
-		if (!keys[i].fallback || keys[i].type == KEY_STATUSES)
-			continue;
-		bool ok = value_read(&keys[i], keys[i].fallback, object, NULL);
-		assert(ok);
-		(void)ok;
+		if (keys[i].fallback)
+			store_default(&keys[i], object);
 	}
 }

@@ -3,12 +3,15 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/url.h"
 #include "conf/hostname.h"
 
 /* How much of a wrong value is quoted. */
@@ -42,10 +45,21 @@ static bool read_text(const struct key *key, const char *text, void *object, str
 		return err_set(err, "expected a text, found an empty one");
 	if (length > key->most)
 		return err_set(err, "expected at most %llu bytes, found %zu", (unsigned long long)key->most, length);
+	if (strchr(text, '\n'))
+		return err_set(err, "expected a text without line breaks, found " FOUND ": YAML joins the lines below key: >- to one", text);
 	if (has_control(text))
-		return err_set(err, "expected a text without line breaks and control characters, found " FOUND, text);
+		return err_set(err, "expected a text without control characters, found " FOUND, text);
 	replace_text(place(key, object), text);
 	return true;
+}
+
+static bool read_pattern(const struct key *key, const char *text, void *object, struct err *err)
+{
+	if (has_control(text) && !strchr(text, '\n'))
+		return err_set(err,
+			"expected a pattern without control characters, found " FOUND ": YAML reads \\b and \\t in double quotes itself, so use single quotes",
+			text);
+	return read_text(key, text, object, err);
 }
 
 static bool read_file(const struct key *key, const char *text, void *object, struct err *err)
@@ -54,6 +68,18 @@ static bool read_file(const struct key *key, const char *text, void *object, str
 		return err_set(err, "expected the name of a file, found " FOUND, text);
 	replace_text(place(key, object), text);
 	return true;
+}
+
+static bool read_log_file(const struct key *key, const char *text, void *object, struct err *err)
+{
+	size_t length = strlen(text);
+	if (length > key->most)
+		return err_set(err, "expected a path of at most %llu bytes, found %zu", (unsigned long long)key->most, length);
+	if (text[0] != '/' && text[0] != '\0')
+		return err_set(err, "expected an absolute path, found " FOUND ": write it from / on, as in /var/log/app.log", text);
+	if (length > 0 && text[length - 1] == '/')
+		return err_set(err, "expected the name of a file, found the folder " FOUND ": write %.64s*.log for every log in it", text, text);
+	return read_file(key, text, object, err);
 }
 
 static bool read_socket(const struct key *key, const char *text, void *object, struct err *err)
@@ -81,8 +107,24 @@ static size_t count_words(const struct key *key)
 	return count;
 }
 
-/* The position of a word, or -1 and a sentence. */
-static int find_word(const struct key *key, const char *text, struct err *err)
+static bool is_number(const char *text)
+{
+	uint64_t ignored;
+	return text_parse_unsigned(text, &ignored);
+}
+
+/* The one of these words that is meant: another form of on and off, or the nearest one. A number is never a misspelt one. */
+static const char *guess_word(const struct key *key, const char *text)
+{
+	static const char *const forms[][2] = {{"true", "on"}, {"yes", "on"}, {"false", "off"}, {"no", "off"}};
+	for (size_t form = 0; form < sizeof(forms) / sizeof(*forms); form++)
+		for (size_t i = 0; strcasecmp(forms[form][0], text) == 0 && key->words[i]; i++)
+			if (strcmp(forms[form][1], key->words[i]) == 0)
+				return key->words[i];
+	return is_number(text) ? NULL : text_nearest(text, key->words);
+}
+
+int value_find_word(const struct key *key, const char *text, struct err *err)
 {
 	size_t count = count_words(key);
 	for (size_t i = 0; key->words[i]; i++) {
@@ -95,7 +137,7 @@ static int find_word(const struct key *key, const char *text, struct err *err)
 	}
 	char list[256];
 	list_words(key->words, count, list, sizeof(list));
-	const char *nearest = text_nearest(text, key->words);
+	const char *nearest = guess_word(key, text);
 	if (nearest)
 		err_set(err, "expected %s, found " FOUND ": did you mean %s?", list, text, nearest);
 	else
@@ -105,7 +147,7 @@ static int find_word(const struct key *key, const char *text, struct err *err)
 
 static bool read_word(const struct key *key, const char *text, void *object, struct err *err)
 {
-	int found = find_word(key, text, err);
+	int found = value_find_word(key, text, err);
 	if (found < 0)
 		return false;
 	unsigned word = (unsigned)found;
@@ -126,12 +168,6 @@ static bool read_count(const struct key *key, const char *text, void *object, st
 			(unsigned long long)key->least, (unsigned long long)key->most, text);
 	*(unsigned *)place(key, object) = (unsigned)value;
 	return true;
-}
-
-static bool is_number(const char *text)
-{
-	uint64_t ignored;
-	return text_parse_unsigned(text, &ignored);
 }
 
 static bool read_duration(const struct key *key, const char *text, void *object, struct err *err)
@@ -173,6 +209,26 @@ static bool read_share(const struct key *key, const char *text, void *object, st
 	if (!text_parse_share(text, &share))
 		return err_set(err, "expected a share such as 1%% or 0.01, from 0%% to 100%%, found " FOUND, text);
 	*(double *)place(key, object) = share;
+	return true;
+}
+
+/* A number as YAML has it, without infinities. */
+static bool parse_number(const char *text, double *number)
+{
+	char *end;
+	if (text[strspn(text, "0123456789+-.eE")] != '\0' || !strpbrk(text, "0123456789"))
+		return false;
+	*number = strtod(text, &end);
+	return *end == '\0' && isfinite(*number);
+}
+
+static bool read_bound(const struct key *key, const char *text, struct conf_service *service, struct err *err)
+{
+	double number;
+	if (!parse_number(text, &number))
+		return err_set(err, "expected a number such as 5, 0.25 or -1e3, found " FOUND, text);
+	service->rollback.prometheus.below = key->type == KEY_BELOW;
+	service->rollback.prometheus.bound = number;
 	return true;
 }
 
@@ -221,6 +277,14 @@ static bool read_probe_host(const struct key *key, const char *text, void *objec
 	return true;
 }
 
+static bool read_url(const struct key *key, const char *text, void *object, struct err *err)
+{
+	if (!url_check(text, err))
+		return false;
+	replace_text(place(key, object), text);
+	return true;
+}
+
 bool value_read(const struct key *key, const char *text, void *object, struct err *err)
 {
 	switch (key->type) {
@@ -228,6 +292,12 @@ bool value_read(const struct key *key, const char *text, void *object, struct er
 		return read_text(key, text, object, err);
 	case KEY_FILE:
 		return read_file(key, text, object, err);
+	case KEY_LOG_FILE:
+		return read_log_file(key, text, object, err);
+	case KEY_PATTERN:
+		return read_pattern(key, text, object, err);
+	case KEY_URL:
+		return read_url(key, text, object, err);
 	case KEY_SOCKET:
 		return read_socket(key, text, object, err);
 	case KEY_WORD:
@@ -241,6 +311,9 @@ bool value_read(const struct key *key, const char *text, void *object, struct er
 		return read_size(key, text, object, err);
 	case KEY_SHARE:
 		return read_share(key, text, object, err);
+	case KEY_ABOVE:
+	case KEY_BELOW:
+		return read_bound(key, text, object, err);
 	case KEY_ADDRESS:
 		return read_listen(object, text, err);
 	case KEY_ADMIN_ADDRESS:

@@ -13,4 +13,7 @@
  * was found, not where. For the types of one scalar. */
 bool value_read(const struct key *key, const char *text, void *object, struct err *err);
 
+/* The position of `text` among the key's words, or -1 and a sentence. */
+int value_find_word(const struct key *key, const char *text, struct err *err);
+
 #endif

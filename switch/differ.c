@@ -117,10 +117,27 @@ static bool same_routes(const struct conf_service *a, const struct conf_service 
 	return same_texts(a->hosts, a->host_count, b->hosts, b->host_count) && same_texts(a->paths, a->path_count, b->paths, b->path_count);
 }
 
+static bool same_log(const struct conf_log *a, const struct conf_log *b)
+{
+	return differ_same_text(a->file, b->file) && differ_same_text(a->pattern, b->pattern) && a->matches == b->matches && a->within_ms == b->within_ms;
+}
+
+static bool same_prometheus(const struct conf_prometheus *a, const struct conf_prometheus *b)
+{
+	return differ_same_text(a->url, b->url) && differ_same_text(a->query, b->query) && a->below == b->below && a->bound == b->bound &&
+	       a->every_ms == b->every_ms && a->timeout_ms == b->timeout_ms;
+}
+
+static bool same_rollback(const struct conf_rollback *a, const struct conf_rollback *b)
+{
+	return a->error_rate == b->error_rate && a->unhealthy_probes == b->unhealthy_probes && a->latency_p99_ms == b->latency_p99_ms &&
+	       a->dry_run == b->dry_run && a->inconclusive == b->inconclusive && a->verify_ms == b->verify_ms && same_log(&a->log, &b->log) &&
+	       same_prometheus(&a->prometheus, &b->prometheus);
+}
+
 static bool same_limits(const struct conf_service *a, const struct conf_service *b)
 {
-	return a->bake_ms == b->bake_ms && a->gate_healthy == b->gate_healthy && a->rollback.error_rate == b->rollback.error_rate &&
-	       a->rollback.unhealthy_probes == b->rollback.unhealthy_probes && a->rollback.inconclusive == b->rollback.inconclusive &&
+	return a->bake_ms == b->bake_ms && a->gate_healthy == b->gate_healthy && same_rollback(&a->rollback, &b->rollback) &&
 	       a->drain_requests_ms == b->drain_requests_ms && a->drain_tunnels_ms == b->drain_tunnels_ms;
 }
 
@@ -140,6 +157,10 @@ static void list_service(const struct conf_service *a, const struct conf_service
 		say(sentences, "service %s: other gates, bake, rollback or drain", b->name);
 	if (a->balance != b->balance || !same_texts(a->replay_methods, a->replay_method_count, b->replay_methods, b->replay_method_count))
 		say(sentences, "service %s: another balance or replay", b->name);
+	if (a->shield.when != b->shield.when || a->shield.statuses != b->shield.statuses)
+		say(sentences, "service %s: another shield", b->name);
+	if (a->failover != b->failover)
+		say(sentences, "service %s: failover is %s", b->name, b->failover ? "on" : "off");
 }
 
 static bool same_trusted(const struct conf *a, const struct conf *b)

@@ -42,7 +42,6 @@ static const struct good_case goods[] = {
 	{"backends without quotes", LISTEN "services: {shop: {blue: {backends: [10.0.0.1:80, a:81]}, green: {}}}\n"},
 	{"one backend in both colors", LISTEN "services: {shop: {blue: {backends: ['a:1']}, green: {backends: ['a:1']}}}\n"},
 	{"a color of names and sockets", LISTEN "services: {shop: {blue: {backends: ['a:1', 'unix:/a', '[::1]:1', '127.0.0.1:1']}, green: {}}}\n"},
-	{"the shield off", SHOP "    shield: off\n"},
 	{"via the proxy", SHOP "    via: proxy\n"},
 	{"the log off", ROOT "access_log: off\n"},
 	{"the format off", ROOT "access_log: {format: off}\n"},
