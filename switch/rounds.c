@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "switch/admin.h"
 #include "switch/daemon.h"
+#include "switch/failover.h"
 #include "switch/reload.h"
 
 #define DRAIN_HURRY_MS 1000u
@@ -57,8 +58,10 @@ static void set_pace(struct control *control)
 
 static void go_round(struct control *control)
 {
-	for (size_t i = 0; i < control->service_count; i++)
+	for (size_t i = 0; i < control->service_count; i++) {
 		switcher_run(control->services[i]->switcher);
+		failover_look(control->services[i]);
+	}
 	admin_check_waits(control->admin);
 	look_at_drain(control);
 	set_pace(control);

@@ -67,6 +67,7 @@ struct service {
 		char actor[64];
 		uint64_t at;
 	} lock;
+	char failover_said[512]; /* why the live color is dead and nothing is done about it; "" when nothing was said */
 	struct totals *totals;
 	struct table_service *table; /* as last built; NULL when it has to be built anew */
 	struct switcher *switcher;   /* owned; set by whoever makes the service */
