@@ -32,6 +32,7 @@ void totals_release(struct totals *totals)
 		return;
 	for (unsigned i = 0; i < totals->workers * COLOR_COUNT; i++) {
 		assert(atomic_load_explicit(&totals->lanes[i].inflight, memory_order_acquire) == 0);
+		assert(atomic_load_explicit(&totals->lanes[i].assist, memory_order_acquire) == 0);
 		struct totals_cell *cell = atomic_load_explicit(&totals->lanes[i].cell, memory_order_acquire);
 		if (cell)
 			free(cell->memory);
@@ -73,6 +74,8 @@ static void add_cell(struct totals_sum *sum, const struct totals_cell *cell)
 	sum->failed += read_counter(&cell->failed);
 	sum->aborted += read_counter(&cell->aborted);
 	sum->replayed += read_counter(&cell->replayed);
+	sum->shielded += read_counter(&cell->shielded);
+	sum->shielded_errors += read_counter(&cell->shielded_errors);
 	sum->bytes_in += read_counter(&cell->bytes_in);
 	sum->bytes_out += read_counter(&cell->bytes_out);
 	for (unsigned i = 0; i < TOTALS_STATUS_COUNT; i++)

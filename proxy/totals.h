@@ -25,12 +25,14 @@ struct totals_cell {
 	_Atomic uint64_t replayed;                   /* attempts repeated on another connection or backend */
 	_Atomic uint64_t aborted;                    /* given up by the client */
 	_Atomic uint64_t failed;                     /* of the errors: no answer of the backend's own reached the client whole */
-	_Atomic uint64_t codes[TOTALS_STATUS_COUNT]; /* by status as the client saw it */
+	_Atomic uint64_t codes[TOTALS_STATUS_COUNT]; /* by status as the client saw it, or would have seen it without the shield */
+	_Atomic uint64_t shielded;                   /* of the errors: sent once more on the other color */
+	_Atomic uint64_t shielded_errors;            /* of these: the other color did no better */
 	void *memory;                                /* to be freed */
 };
 
 struct totals_lane {
-	_Alignas(64) _Atomic uint32_t inflight; /* exchanges first assigned to the color and tunnels */
+	_Alignas(64) _Atomic uint32_t inflight; /* exchanges first assigned to the color, until the shield takes them over, and tunnels */
 	_Atomic uint32_t assist;                /* exchanges helped out for the other color */
 	_Atomic uint64_t cut;                   /* of those in flight: ended by order in the middle of what they did */
 	_Atomic(struct totals_cell *) cell;     /* NULL before the first request */
@@ -62,7 +64,7 @@ struct totals_cell *totals_cell(struct totals_lane *lane);
 
 /* Plain numbers, summed over the workers. */
 struct totals_sum {
-	uint64_t ended, errors, failed, aborted, replayed, bytes_in, bytes_out;
+	uint64_t ended, errors, failed, aborted, replayed, shielded, shielded_errors, bytes_in, bytes_out;
 	uint64_t codes[TOTALS_STATUS_COUNT];
 	struct histogram_counts duration, first_byte;
 };

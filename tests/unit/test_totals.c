@@ -44,6 +44,8 @@ static void test_sums(void **state)
 		totals_add(&cell->failed, 1);
 		totals_add(&cell->aborted, 2);
 		totals_add(&cell->replayed, 3);
+		totals_add(&cell->shielded, 7);
+		totals_add(&cell->shielded_errors, i);
 		totals_add(&cell->bytes_in, 1ull << 40);
 		totals_add(&cell->bytes_out, 5);
 		totals_add(&cell->codes[200 - TOTALS_STATUS_LOW], 9);
@@ -52,9 +54,10 @@ static void test_sums(void **state)
 		histogram_add(&cell->first_byte, 500 * i);
 	}
 	totals_read(totals, COLOR_GREEN, &sum);
-	const uint64_t seen[] = {sum.ended, sum.errors, sum.failed, sum.aborted, sum.replayed, sum.bytes_in, sum.bytes_out, sum.codes[100], sum.codes[499],
-		sum.duration.total, sum.duration.sum_us, sum.first_byte.total, totals_inflight(totals, COLOR_GREEN), totals_assist(totals, COLOR_GREEN)};
-	const uint64_t expected[] = {30, 3, 3, 6, 9, 3ull << 40, 15, 27, 3, 3, 3000, 3, 6, 6};
+	const uint64_t seen[] = {sum.ended, sum.errors, sum.failed, sum.aborted, sum.replayed, sum.shielded, sum.shielded_errors, sum.bytes_in, sum.bytes_out,
+		sum.codes[100], sum.codes[499], sum.duration.total, sum.duration.sum_us, sum.first_byte.total, totals_inflight(totals, COLOR_GREEN),
+		totals_assist(totals, COLOR_GREEN)};
+	const uint64_t expected[] = {30, 3, 3, 6, 9, 21, 3, 3ull << 40, 15, 27, 3, 3, 3000, 3, 6, 6};
 	for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
 		assert_int_equal(seen[i], expected[i]);
 	totals_read(totals, COLOR_BLUE, &sum);
@@ -65,8 +68,10 @@ static void test_sums(void **state)
 	assert_true(counts[TOTALS_ENDED] == 30 && counts[TOTALS_ERRORS] == 3 && added[TOTALS_DURATION] == 3);
 	totals_peek(totals, COLOR_BLUE, counts, added);
 	assert_true(counts[TOTALS_ENDED] == 0 && counts[TOTALS_ERRORS] == 0 && added[TOTALS_DURATION] == 0);
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS; i++) {
 		atomic_store(&totals_lane(totals, i, COLOR_GREEN)->inflight, 0);
+		atomic_store(&totals_lane(totals, i, COLOR_GREEN)->assist, 0);
+	}
 	totals_hold(totals);
 	totals_release(totals);
 	totals_release(totals);
