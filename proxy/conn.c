@@ -245,7 +245,7 @@ ssize_t conn_splice(struct conn *from, struct conn *to, size_t most, enum conn_s
 	return moved;
 }
 
-enum conn_send conn_flush(struct conn *conn)
+static enum conn_send flush(struct conn *conn)
 {
 	if (conn->pipe) {
 		enum conn_send poured = pour(conn);
@@ -265,6 +265,14 @@ enum conn_send conn_flush(struct conn *conn)
 	}
 	drop_backlog(conn);
 	return CONN_SENT;
+}
+
+enum conn_send conn_flush(struct conn *conn)
+{
+	enum conn_send sent = flush(conn);
+	if (sent == CONN_BROKEN && !conn->readable) /* what came right before the end: its event has not been told yet */
+		conn->readable = conn_peek(conn) > 0;
+	return sent;
 }
 
 uint64_t conn_acknowledged(const struct conn *conn)

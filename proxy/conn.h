@@ -80,7 +80,7 @@ size_t conn_restore_input(struct conn *conn, char *bytes);
 enum conn_send conn_send(struct conn *conn, const struct iovec *parts, int count, size_t *written);
 /* How many of the bytes that were ever sent the peer's machine has acknowledged. A system call. */
 uint64_t conn_acknowledged(const struct conn *conn);
-/* Tries to empty the backlog. CONN_SENT when nothing is left. */
+/* Tries to empty the backlog. CONN_SENT when nothing is left. CONN_BROKEN: what the peer said before it went makes the connection `readable`. */
 enum conn_send conn_flush(struct conn *conn);
 static inline bool conn_has_backlog(const struct conn *conn)
 {

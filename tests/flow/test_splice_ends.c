@@ -285,7 +285,7 @@ static void check_refusals(void (*script)(int fd))
 	char said[3];
 	struct stage_backend *backend = actor_play(&stage, script);
 	for (unsigned i = 0; i < 12; i++) {
-		struct long_body body = {.length = 6 * MIB, .seed = i, .piece = i % 3 == 0 ? 10000 : 0};
+		struct long_body body = {.length = 64 * MIB, .seed = i, .piece = i % 3 == 0 ? 10000 : 0};
 		int fd = long_body_connect(&stage, 0);
 		long_body_ask(fd, "POST", &body, "");
 		long_body_send(fd, &body, 0, body.length); /* as much as is taken */
