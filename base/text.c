@@ -281,8 +281,7 @@ const char *text_nearest(const char *text, const char *const *words)
 	return nearest;
 }
 
-/* The bytes of the valid UTF-8 sequence at `bytes`, or 0 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF). */
-static size_t utf8_length(const unsigned char *bytes, size_t left)
+size_t text_measure_utf8(const unsigned char *bytes, size_t left)
 {
 	unsigned char first = bytes[0];
 	size_t length = first < 0x80 ? 1 : first >= 0xc2 && first <= 0xdf ? 2 : (first & 0xf0) == 0xe0 ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
@@ -302,7 +301,7 @@ static size_t utf8_length(const unsigned char *bytes, size_t left)
 static size_t json_piece(const unsigned char *bytes, size_t left, char piece[8], size_t *used)
 {
 	static const char names[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
-	size_t length = utf8_length(bytes, left);
+	size_t length = text_measure_utf8(bytes, left);
 	*used = length ? length : 1;
 	if (length == 0)
 		return (size_t)snprintf(piece, 8, "\\ufffd");

@@ -41,6 +41,9 @@ unsigned text_distance(const char *a, const char *b);
 /* The word nearest to `text`, or NULL when none is near enough to suggest. `words` ends with NULL. */
 const char *text_nearest(const char *text, const char *const *words);
 
+/* The bytes of the valid UTF-8 sequence at `bytes`, of which `left` > 0 are there, or 0 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF). */
+size_t text_measure_utf8(const unsigned char *bytes, size_t left);
+
 /* Appends `length` bytes as the inside of a JSON string to out (no quotes, no NUL); escapes quote, backslash, controls and
  * every byte from 0x7f on that is not valid UTF-8 (as \ufffd). Returns the bytes written; stops before `size` is passed. */
 size_t text_escape_json(const char *bytes, size_t length, char *out, size_t size);
