@@ -230,6 +230,18 @@ static void explain_evidence(const json_t *deployment)
 		screen_line("Nothing was rolled back, as the other color was no better.");
 }
 
+static void explain_verification(const json_t *deployment)
+{
+	const json_t *verification = json_object_get(deployment, "verification");
+	const char *text = document_text(verification, "text"), *state = document_text(verification, "state");
+	if (!state)
+		return;
+	if (text)
+		screen_line("Whether that helped: %s. (%s)", text, state);
+	else
+		screen_line("Whether that helped is not known yet: %s is being watched.", document_text_or(deployment, "from", "?"));
+}
+
 static void explain_events(const json_t *deployment)
 {
 	const json_t *events = json_object_get(deployment, "events"), *event;
@@ -260,6 +272,7 @@ void receipt_explain(const json_t *deployment)
 	explain_moments(deployment);
 	explain_receipt(deployment);
 	explain_evidence(deployment);
+	explain_verification(deployment);
 	print_warnings(deployment);
 	if (json_array_size(json_object_get(deployment, "gates")) > 0)
 		screen_line("\nGates:");

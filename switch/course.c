@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "switch/back.h"
 #include "switch/drain.h"
+#include "switch/verify.h"
 #include "switch/watch.h"
 #include "switch/wire.h"
 
@@ -292,7 +293,10 @@ static void put_away(struct switcher *switcher)
 		deployment_free(switcher->undo);
 		switcher->undo = undoable ? deployment : NULL;
 	}
-	if (!undoable)
+	bool watched = deployment->outcome == OUTCOME_ROLLED_BACK && verify_begin(switcher, deployment);
+	if (watched)
+		switcher->host.write_deployment(switcher->host.arg, deployment);
+	else if (!undoable)
 		deployment_free(deployment);
 }
 

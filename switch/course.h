@@ -9,8 +9,9 @@ struct switcher {
 	struct switcher_host host;
 	struct actuator actuator;
 	struct switcher_policy policy;
-	struct deployment *current; /* under way, or NULL */
-	struct deployment *undo;    /* ended, and what `rollback` would undo, or NULL */
+	struct deployment *current;  /* under way, or NULL */
+	struct deployment *verified; /* rolled back, and the old color is watched; or NULL */
+	struct deployment *undo;     /* ended, and what `rollback` would undo, or NULL */
 	uint64_t outcomes[OUTCOME_COUNT];
 	/* of the current one */
 	uint64_t ticket;       /* of the last flip */
@@ -27,7 +28,9 @@ struct switcher {
 	struct switcher_counts base[COLOR_COUNT]; /* at the flip */
 	uint64_t judge_ms, tell_ms;               /* when to look, and to tell, next */
 	bool judged_last, waiting;
-	bool receipt_closed; /* an ended deployment is being undone: its receipt stays */
+	struct switcher_counts verify_base; /* of the color that is watched, at the beginning */
+	uint64_t verify_ms;                 /* its end */
+	bool receipt_closed;                /* an ended deployment is being undone: its receipt stays */
 };
 
 /* A disk that takes longer does not take part. */

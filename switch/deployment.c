@@ -68,6 +68,12 @@ const char *deployment_outcome_name(enum outcome outcome)
 	return outcome_names[outcome];
 }
 
+const char *deployment_verification_name(enum verification state)
+{
+	static const char *const names[] = {"none", "running", "passed", "failed", "inconclusive"};
+	return names[state];
+}
+
 const char *deployment_phase(const struct deployment *deployment)
 {
 	return phase_names[deployment->step];
@@ -116,6 +122,17 @@ static json_t *rollback_to_json(const struct deployment_rollback *rollback)
 		wire_text(rollback->actor.name), "actor_uid", uid_to_json(&rollback->actor), "reason", wire_text(rollback->reason), "durable",
 		known_flag(rollback->durable), "in_force", rollback->in_force, "inflight_at_rollback", wire_count(rollback->inflight), "cut",
 		wire_count(rollback->cut), "warning", wire_text(rollback->warning));
+}
+
+static json_t *verification_to_json(const struct deployment_verification *verification)
+{
+	bool running = verification->state == VERIFICATION_RUNNING;
+	if (verification->state == VERIFICATION_NONE)
+		return json_null();
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "state", deployment_verification_name(verification->state), "began_at",
+		wire_time(verification->began_at), "ended_at", wire_time(verification->ended_at), "text", running ? json_null() : wire_text(verification->text),
+		"answers", wire_count(verification->answers), "errors", wire_count(verification->errors), "backends", (int)verification->backends, "up",
+		(int)verification->up);
 }
 
 static void add_identity(json_t *document, const struct deployment *deployment)
@@ -169,6 +186,7 @@ static void add_course(json_t *document, const struct deployment *deployment)
 	json_object_set_new(document, "gates", deployment->gates ? json_incref(deployment->gates) : json_array());
 	json_object_set_new(document, "receipt", deployment_receipt_to_json(deployment));
 	json_object_set_new(document, "rollback", rollback_to_json(&deployment->rollback));
+	json_object_set_new(document, "verification", verification_to_json(&deployment->verification));
 	json_object_set_new(document, "warnings", json_copy(deployment->warnings));
 }
 

@@ -45,6 +45,17 @@ struct deployment_rollback {
 	uint64_t inflight, cut;
 };
 
+/* Whether the rollback helped: see switch/verify. */
+enum verification { VERIFICATION_NONE, VERIFICATION_RUNNING, VERIFICATION_PASSED, VERIFICATION_FAILED, VERIFICATION_INCONCLUSIVE };
+
+struct deployment_verification {
+	enum verification state;
+	uint64_t began_at, ended_at;
+	uint64_t answers, errors; /* of the old color since then */
+	unsigned backends, up;
+	char text[512];
+};
+
 /* All times are wall clock in milliseconds, 0 for none. */
 struct deployment {
 	char id[32];
@@ -79,6 +90,7 @@ struct deployment {
 	json_t *warnings;         /* an array of sentences */
 	struct deployment_receipt receipt;
 	struct deployment_rollback rollback;
+	struct deployment_verification verification;
 };
 
 /* `service` is copied. The id is made from the time and 24 random bits. */
@@ -88,6 +100,7 @@ void deployment_free(struct deployment *deployment);
 
 const char *deployment_kind_name(enum deployment_kind kind);
 const char *deployment_outcome_name(enum outcome outcome);
+const char *deployment_verification_name(enum verification state);
 /* `steady` once it ended. */
 const char *deployment_phase(const struct deployment *deployment);
 /* True from the flip until it was flipped back or forever. */

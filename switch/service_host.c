@@ -189,6 +189,7 @@ void service_host_set_policy(struct service *service)
 		.error_rate = service->conf->rollback.error_rate,
 		.unhealthy_probes = service->conf->rollback.unhealthy_probes,
 		.inconclusive = service->conf->rollback.inconclusive,
+		.verify_ms = service->conf->rollback.verify_ms,
 	};
 	switcher_set_policy(service->switcher, &policy);
 }

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "switch/back.h"
 #include "switch/course.h"
+#include "switch/verify.h"
 #include "switch/wire.h"
 
 struct switcher *switcher_new(const char *service, const struct switcher_host *host, const struct actuator *actuator)
@@ -24,6 +25,7 @@ void switcher_free(struct switcher *switcher)
 {
 	if (!switcher)
 		return;
+	deployment_free(switcher->verified);
 	deployment_free(switcher->current);
 	deployment_free(switcher->undo);
 	free(switcher->service);
@@ -132,6 +134,7 @@ bool switcher_start(struct switcher *switcher, const struct switcher_request *re
 {
 	if (!may_begin(switcher, request, refusal))
 		return false;
+	verify_stop(switcher, "another deployment began");
 	struct deployment *deployment = make_deployment(switcher, request);
 	switcher->current = deployment;
 	give_release(switcher, deployment, request->release);
@@ -300,6 +303,7 @@ static void note_safe_to_stop(struct switcher *switcher)
 void switcher_run(struct switcher *switcher)
 {
 	course_run(switcher);
+	verify_run(switcher);
 	if (!switcher->current)
 		note_safe_to_stop(switcher);
 }
@@ -307,6 +311,7 @@ void switcher_run(struct switcher *switcher)
 void switcher_stop(struct switcher *switcher)
 {
 	static const struct actor daemon_itself = {"teal", -1};
+	verify_stop(switcher, "the daemon was stopped");
 	if (switcher->current && switcher->current->step < STEP_SPREAD)
 		stop_before_flip(switcher, "abort", &daemon_itself, "the daemon is stopping");
 }

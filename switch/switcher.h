@@ -60,6 +60,7 @@ struct switcher_policy {
 	double error_rate;
 	unsigned unhealthy_probes;
 	enum conf_inconclusive inconclusive;
+	uint64_t verify_ms; /* 0: the old color is not watched after a rollback */
 };
 
 struct switcher;
