@@ -172,8 +172,9 @@ static void check_dry_run(const struct node *service, const struct conf_rollback
 		int criterion = node->kind == NODE_TEXT ? value_find_word(key, node->text, NULL) : -1;
 		if (criterion >= 0 && !(configured & (1u << (unsigned)criterion)))
 			fault_add(faults, node->line, node->column,
-				"services.%.64s.rollback.dry_run: %s is not configured, so there is nothing to report: give it a limit in rollback, or leave it out here",
-				service->key, node->text);
+				"services.%.64s.rollback.dry_run: %s is not configured, so a dry run of it would do nothing: set services.%.64s.rollback.%s, or leave it out "
+				"here",
+				service->key, node->text, service->key, node->text);
 	}
 }
 

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/pattern.h"
+#include "base/text.h"
 #include "conf/conf.h"
 
 #define SECOND 1000u
@@ -169,7 +171,7 @@ static const struct key keys[] = {
 	{"services.*.rollback.log.file", KEY_LOG_FILE, offsetof(struct conf_service, rollback.log.file), .most = 4095,
 		.missing = "name the log to follow, as in file: /var/log/shop/app.log",
 		.text = "The log, as an absolute path; `*`, `?` and `[…]` stand for several. It may be rotated, truncated and created later."},
-	{"services.*.rollback.log.pattern", KEY_PATTERN, offsetof(struct conf_service, rollback.log.pattern), .least = 1, .most = 4096,
+	{"services.*.rollback.log.pattern", KEY_PATTERN, offsetof(struct conf_service, rollback.log.pattern), .most = PATTERN_LENGTH_MAX,
 		.missing = "write the regular expression that a bad line matches, as in pattern: 'could not connect'",
 		.text = "The regular expression (PCRE2) that a bad line matches, anywhere in it. In single quotes YAML leaves every `\\` as it is."},
 	{"services.*.rollback.log.matches", KEY_COUNT, offsetof(struct conf_service, rollback.log.matches), "1", .least = 1, .most = 10000,
@@ -190,7 +192,7 @@ static const struct key keys[] = {
 		.text = "From one query to the next."},
 	{"services.*.rollback.prometheus.timeout", KEY_DURATION, offsetof(struct conf_service, rollback.prometheus.timeout_ms), "2s", .least = 1,
 		.most = 5 * MINUTE, .text = "For a whole query."},
-	{"services.*.rollback.dry_run", KEY_WORDS, offsetof(struct conf_service, rollback.dry_run), .words = criterion_words, .most = 5, .shown = "none",
+	{"services.*.rollback.dry_run", KEY_WORDS, offsetof(struct conf_service, rollback.dry_run), .words = criterion_words, .most = 32, .shown = "none",
 		.text = "Criteria that report and do not act. Each must be configured."},
 	{"services.*.rollback.verify", KEY_DURATION, offsetof(struct conf_service, rollback.verify_ms), "30s", .most = HOUR,
 		.text = "How long the old color is watched after a rollback, to say whether it is well again; `0` is not at all."},
@@ -200,7 +202,7 @@ static const struct key keys[] = {
 	{"services.*.shield.when", KEY_WORD, offsetof(struct conf_service, shield.when), "off", .words = shield_words,
 		.missing = "say when the shield is up, as in when: bake",
 		.text = "`bake` is from the flip until the end of the bake. `shield: bake` is short for `shield: {when: bake}`."},
-	{"services.*.shield.statuses", KEY_WORDS, offsetof(struct conf_service, shield.statuses), "502, 503, 504", .words = status_words, .most = 4,
+	{"services.*.shield.statuses", KEY_WORDS, offsetof(struct conf_service, shield.statuses), "502, 503, 504", .words = status_words, .most = 32,
 		.text = "The answers that count as failed, besides no answer at all."},
 	{"services.*.failover", KEY_EITHER, offsetof(struct conf_service, failover), "off", .words = switch_words,
 		.text = "Whether, outside of a bake, the idle color becomes live when it is ready and every backend of the live one has failed its probes. When `off`, the backend that "
@@ -243,6 +245,20 @@ const struct key *key_find(const char *path)
 		if (strcmp(keys[i].path, path) == 0)
 			return &keys[i];
 	return NULL;
+}
+
+const char *key_guess(const char *text, const char *const *words)
+{
+	size_t length = strlen(text);
+	const char *nearest = text_nearest(text, words), *longer = NULL;
+	for (size_t i = 0; !nearest && length > 0 && words[i]; i++) {
+		if (strncmp(words[i], text, length) != 0 || words[i][length] != '_')
+			continue;
+		if (longer)
+			return NULL;
+		longer = words[i];
+	}
+	return nearest ? nearest : longer;
 }
 
 const char *key_child(const struct key *key, const char *parent)

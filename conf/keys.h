@@ -67,6 +67,8 @@ struct key {
 const struct key *key_table(size_t *count);
 /* By the path with `*` and `[]`, or NULL. */
 const struct key *key_find(const char *path);
+/* The word that is meant by a misspelt one: the nearest, or the only one that goes on where it ends, as `latency_p99` for `latency`; else NULL. `words` ends with NULL. */
+const char *key_guess(const char *text, const char *const *words);
 /* When `key` is a direct child of the map `parent` ("" for the root): its last word, else NULL. */
 const char *key_child(const struct key *key, const char *parent);
 

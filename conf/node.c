@@ -253,6 +253,8 @@ static const char *find_advice(const yaml_parser_t *parser, const char *bytes, s
 		return "a value that begins with * needs quotes";
 	if (parser->error == YAML_SCANNER_ERROR && is_indented_by_tab(bytes, length, parser->problem_mark.line))
 		return "a tab is no indentation, use spaces";
+	if (parser->problem && strstr(parser->problem, "unknown escape"))
+		return "a \\ in double quotes begins an escape such as \\n, and this is none: use single quotes";
 	return NULL;
 }
 

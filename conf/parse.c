@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/text.h"
 #include "conf/item.h"
 #include "conf/keys.h"
+#include "conf/nearest.h"
 #include "conf/value.h"
 
 #define PATTERN_SIZE 128
@@ -44,56 +44,18 @@ static void complain(const struct place *place, const struct node *node, const s
 	fault_add(place->faults, node->line, node->column, "%s: %s", place->shown, err->text);
 }
 
-static void refuse_later(const struct place *place, unsigned line, unsigned column, const char *what)
+static void refuse_later(const struct place *place, const struct node *node)
 {
-	fault_add(place->faults, line, column, "%s%s is not supported by this version of teal", place->shown, what);
-}
-
-static bool is_below(const struct key *key, const char *pattern)
-{
-	size_t length = strlen(pattern);
-	return length > 0 && strncmp(key->path, pattern, length) == 0 && key->path[length] == '.';
-}
-
-/* The map in which a key of this name is known: below the present map, else beside it; one in a list only when there is no other. */
-static const struct key *find_elsewhere(const char *pattern, const char *name)
-{
-	size_t count, top = strcspn(pattern, ".");
-	const struct key *keys = key_table(&count), *beside = NULL, *in_list = NULL;
-	for (size_t i = 0; i < count; i++) {
-		const char *dot = strrchr(keys[i].path, '.');
-		if (!dot || strcmp(dot + 1, name) != 0 || keys[i].type == KEY_LATER || strncmp(keys[i].path, pattern, top) != 0)
-			continue;
-		if (strchr(keys[i].path, '['))
-			in_list = &keys[i];
-		else if (is_below(&keys[i], pattern))
-			return &keys[i];
-		else if (!beside)
-			beside = &keys[i];
-	}
-	return beside ? beside : in_list;
-}
-
-/* The key's path from the map `pattern` on, or all of it where the key is not below that map. */
-static const char *relative_path(const struct key *key, const char *pattern)
-{
-	return is_below(key, pattern) ? key->path + strlen(pattern) + 1 : key->path;
+	fault_add(place->faults, node->key_line, node->key_column, "%s is not supported by this version of teal", place->shown);
 }
 
 static void refuse_unknown(const struct place *place, const struct node *node)
 {
-	const char *names[KEY_CHILDREN_MAX + 1];
-	key_list_children(place->pattern, names);
-	const char *nearest = text_nearest(node->key, names);
-	const struct key *elsewhere = nearest ? NULL : find_elsewhere(place->pattern, node->key);
-	char where[SHOWN_SIZE + 8] = "";
+	char where[SHOWN_SIZE + 8] = "", nearest[SHOWN_SIZE + PATTERN_SIZE];
 	if (*place->shown)
 		snprintf(where, sizeof(where), " in %s", place->shown);
-	if (nearest)
+	if (nearest_key(place->pattern, place->shown, node->key, nearest, sizeof(nearest)))
 		fault_add(place->faults, node->key_line, node->key_column, "unknown key '%.64s'%s: did you mean '%s'?", node->key, where, nearest);
-	else if (elsewhere)
-		fault_add(place->faults, node->key_line, node->key_column, "unknown key '%.64s'%s: did you mean '%s'?", node->key, where,
-			relative_path(elsewhere, place->pattern));
 	else
 		fault_add(place->faults, node->key_line, node->key_column, "unknown key '%.64s'%s", node->key, where);
 }
@@ -101,9 +63,7 @@ static void refuse_unknown(const struct place *place, const struct node *node)
 static void read_scalar(const struct key *key, const struct place *place, const struct node *node)
 {
 	struct err err;
-	if (node->kind == NODE_MAP && key->built_words > 0)
-		refuse_later(place, node->line, node->column, " with keys of its own");
-	else if (node->kind != NODE_TEXT)
+	if (node->kind != NODE_TEXT)
 		expect(place, node, "one value");
 	else if ((key->type == KEY_COUNT || key->type == KEY_ABOVE || key->type == KEY_BELOW) && !node->plain)
 		expect(place, node, "a number without quotes");
@@ -299,7 +259,7 @@ static void read_entry(const struct place *parent, const struct node *node)
 	if (!key || !key_child(key, parent->pattern))
 		refuse_unknown(parent, node);
 	else if (key->type == KEY_LATER)
-		refuse_later(&place, node->key_line, node->key_column, "");
+		refuse_later(&place, node);
 	else if (node_is_null(node))
 		fault_add(place.faults, node->key_line, node->key_column, "%s has no value: write %s", shown,
 			key->type == KEY_MAP ? "its keys below it, or {} for none" : "one, or leave the key out");
@@ -313,7 +273,7 @@ static bool is_misspelt(const char *pattern, const struct node *map, const char 
 	const char *names[KEY_CHILDREN_MAX + 1];
 	key_list_children(pattern, names);
 	for (const struct node *child = map->first; child; child = child->next) {
-		const char *nearest = text_nearest(child->key, names);
+		const char *nearest = key_guess(child->key, names);
 		if (nearest && strcmp(nearest, name) == 0)
 			return true;
 	}

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "base/pattern.h"
 #include "base/text.h"
 #include "base/url.h"
 #include "conf/hostname.h"
@@ -46,7 +47,7 @@ static bool read_text(const struct key *key, const char *text, void *object, str
 	if (length > key->most)
 		return err_set(err, "expected at most %llu bytes, found %zu", (unsigned long long)key->most, length);
 	if (strchr(text, '\n'))
-		return err_set(err, "expected a text without line breaks, found " FOUND ": YAML joins the lines below key: >- to one", text);
+		return err_set(err, "expected a text without line breaks, found " FOUND ": begin it with >- and YAML joins its lines", text);
 	if (has_control(text))
 		return err_set(err, "expected a text without control characters, found " FOUND, text);
 	replace_text(place(key, object), text);
@@ -57,9 +58,10 @@ static bool read_pattern(const struct key *key, const char *text, void *object, 
 {
 	if (has_control(text) && !strchr(text, '\n'))
 		return err_set(err,
-			"expected a pattern without control characters, found " FOUND ": YAML reads \\b and \\t in double quotes itself, so use single quotes",
+			"expected a pattern without control characters, found " FOUND
+			": in double quotes YAML makes one of \\b or \\t itself, so use single quotes",
 			text);
-	return read_text(key, text, object, err);
+	return pattern_check(text, err) && read_text(key, text, object, err);
 }
 
 static bool read_file(const struct key *key, const char *text, void *object, struct err *err)
@@ -121,7 +123,7 @@ static const char *guess_word(const struct key *key, const char *text)
 		for (size_t i = 0; strcasecmp(forms[form][0], text) == 0 && key->words[i]; i++)
 			if (strcmp(forms[form][1], key->words[i]) == 0)
 				return key->words[i];
-	return is_number(text) ? NULL : text_nearest(text, key->words);
+	return is_number(text) ? NULL : key_guess(text, key->words);
 }
 
 int value_find_word(const struct key *key, const char *text, struct err *err)

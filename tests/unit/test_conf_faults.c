@@ -11,18 +11,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/text.h"
+#include "tests/unit/conf_faults.h"
 
-/* What comes first, so that the case itself begins on line 3 or, below a service, on line 6. */
-#define LISTEN "listen: [{address: ':80'}]\n"
-#define SERVICES "services: {shop: {blue: {}, green: {}}}\n"
-#define ROOT LISTEN SERVICES
-#define SHOP LISTEN "services:\n  shop:\n    blue: {}\n    green: {}\n"
 #define LONG_LABEL "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-
-struct fault_case {
-	const char *name, *yaml, *faults;
-};
 
 static const struct fault_case cases[] = {
 	{"an empty file", "", "1:1: the file is empty: expected at least listen and services\n"},
@@ -241,7 +232,7 @@ static const struct fault_case cases[] = {
 	{"a version with a line break",
 		LISTEN "services:\n"
 		       "  shop: {blue: {version: \"a\\nb\"}, green: {version: {}}}\n",
-		"3:26: services.shop.blue.version: expected a text without line breaks, found 'a?b': YAML joins the lines below key: >- to one\n"
+		"3:26: services.shop.blue.version: expected a text without line breaks, found 'a?b': begin it with >- and YAML joins its lines\n"
 		"3:52: services.shop.green.version: expected one value, found an empty mapping\n"},
 	{"two services that take everything",
 		LISTEN "services:\n"
@@ -353,32 +344,10 @@ static const struct fault_case cases[] = {
 		"2:14: services.api.via: route53 is not supported by this version of teal\n"},
 };
 
-/* The faults of these bytes without the file's name in front, one a line. */
-static char *find_faults(const char *bytes, size_t length)
-{
-	struct conf_faults faults = {0};
-	struct text lines;
-	struct conf *conf = conf_parse(bytes, length, "a.yaml", &faults);
-	text_init(&lines, SIZE_MAX);
-	assert_true((conf != NULL) == (faults.count == 0));
-	for (size_t i = 0; i < faults.count; i++) {
-		assert_memory_equal(faults.lines[i], "a.yaml:", 7);
-		text_addf(&lines, "%s\n", faults.lines[i] + 7);
-	}
-	conf_free(conf);
-	conf_faults_fini(&faults);
-	return text_take(&lines);
-}
-
 static void every_fault_has_its_place_and_its_words(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		char *found = find_faults(cases[i].yaml, strlen(cases[i].yaml));
-		if (strcmp(found, cases[i].faults) != 0)
-			fail_msg("%s:\nexpected\n%sfound\n%s", cases[i].name, cases[i].faults, found);
-		free(found);
-	}
+	check_fault_cases(cases, sizeof(cases) / sizeof(*cases));
 }
 
 /* A file cut off anywhere is refused or read, and never more. */

@@ -1,0 +1,58 @@
+/* Suggestions for misspelt and misplaced keys. Any thread. Adds no fault. */
+#include "conf/nearest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/keys.h"
+
+static bool is_below(const struct key *key, const char *pattern)
+{
+	size_t length = strlen(pattern);
+	return length > 0 && strncmp(key->path, pattern, length) == 0 && key->path[length] == '.';
+}
+
+/* The map in which a key of this name is known: below the present map, else beside it; one in a list only when there is no other. */
+static const struct key *find_elsewhere(const char *pattern, const char *name)
+{
+	size_t count, top = strcspn(pattern, ".");
+	const struct key *keys = key_table(&count), *beside = NULL, *in_list = NULL;
+	for (size_t i = 0; i < count; i++) {
+		const char *dot = strrchr(keys[i].path, '.');
+		if (!dot || strcmp(dot + 1, name) != 0 || keys[i].type == KEY_LATER || strncmp(keys[i].path, pattern, top) != 0)
+			continue;
+		if (strchr(keys[i].path, '['))
+			in_list = &keys[i];
+		else if (is_below(&keys[i], pattern))
+			return &keys[i];
+		else if (!beside)
+			beside = &keys[i];
+	}
+	return beside ? beside : in_list;
+}
+
+/* The path from the present map on; all of it, with the present service's name, where the key is not below that map. */
+static void write_path(const struct key *key, const char *pattern, const char *shown, char *out, size_t size)
+{
+	static const char service[] = "services.*";
+	size_t length = sizeof(service) - 1;
+	if (is_below(key, pattern))
+		snprintf(out, size, "%s", key->path + strlen(pattern) + 1);
+	else if (strncmp(pattern, service, length) == 0)
+		snprintf(out, size, "%.*s%s", (int)(strlen(shown) + length - strlen(pattern)), shown, key->path + length);
+	else
+		snprintf(out, size, "%s", key->path);
+}
+
+bool nearest_key(const char *pattern, const char *shown, const char *name, char *out, size_t size)
+{
+	const char *names[KEY_CHILDREN_MAX + 1];
+	key_list_children(pattern, names);
+	const char *nearest = key_guess(name, names);
+	const struct key *elsewhere = nearest ? NULL : find_elsewhere(pattern, name);
+	if (nearest)
+		snprintf(out, size, "%s", nearest);
+	else if (elsewhere)
+		write_path(elsewhere, pattern, shown, out, size);
+	return nearest || elsewhere;
+}
