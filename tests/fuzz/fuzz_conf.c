@@ -1,9 +1,12 @@
 /* Any bytes as teal.yaml: refused with at least one fault, or read without any. */
 // links: conf
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pattern.h"
+#include "base/url.h"
 #include "conf/conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
@@ -38,13 +41,29 @@ static void check_probe(const struct conf_probe *probe)
 	demand(!probe->path || probe->path[0] == '/');
 }
 
+static void check_rollback(const struct conf_rollback *rollback)
+{
+	const struct conf_log *log = &rollback->log;
+	const struct conf_prometheus *prometheus = &rollback->prometheus;
+	unsigned configured = (rollback->error_rate > 0 ? CONF_CRITERION_ERROR_RATE : 0u) |
+			      (rollback->unhealthy_probes > 0 ? CONF_CRITERION_UNHEALTHY_PROBES : 0u) |
+			      (rollback->latency_p99_ms > 0 ? CONF_CRITERION_LATENCY_P99 : 0u) | (log->file ? CONF_CRITERION_LOG : 0u) |
+			      (prometheus->url ? CONF_CRITERION_PROMETHEUS : 0u);
+	demand(is_share(rollback->error_rate) && (rollback->dry_run & ~configured) == 0);
+	demand(!log->file == !log->pattern && log->matches > 0 && log->within_ms > 0);
+	demand(!log->file || (log->file[0] == '/' && pattern_check(log->pattern, NULL)));
+	demand(!prometheus->url == !prometheus->query && isfinite(prometheus->bound) && prometheus->every_ms > 0 && prometheus->timeout_ms > 0);
+	demand(!prometheus->url || (url_check(prometheus->url, NULL) && !strpbrk(prometheus->query, "\r\n")));
+}
+
 /* What the rest of the program relies on. */
 static void check_service(const struct conf_service *service)
 {
-	demand(service->name[0] != '\0' && is_share(service->gate_healthy) && service->rollback.error_rate >= 0);
+	demand(service->name[0] != '\0' && is_share(service->gate_healthy) && service->shield.statuses < 1u << 4);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		check_color(&service->colors[color]);
 	check_probe(&service->probe);
+	check_rollback(&service->rollback);
 	for (size_t i = 0; i < service->path_count; i++)
 		demand(service->paths[i][0] == '/');
 	for (size_t i = 0; i < service->host_count; i++)

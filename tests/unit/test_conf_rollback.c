@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "conf/keys.h"
 #include "tests/unit/conf_faults.h"
 
 #define LOG "file: /a, pattern: x"
@@ -346,6 +347,29 @@ static void every_prefix_is_read_or_refused(void **state)
 			free(find_faults(faults[i].yaml, length));
 }
 
+struct guess_case {
+	const char *text, *words[4], *meant;
+};
+
+static const struct guess_case guesses[] = {
+	{"latency", {"log", "latency_p99"}, "latency_p99"},
+	{"latency_p98", {"log", "latency_p99"}, "latency_p99"},
+	{"latency", {"latency_p50", "latency_p99"}, NULL},
+	{"late", {"log", "latency_p99"}, NULL},
+	{"", {"log", "_"}, NULL},
+	{"lgo", {"log_file", "log"}, "log"},
+};
+
+static void a_word_is_guessed_where_it_is_plain(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(guesses) / sizeof(*guesses); i++) {
+		const char *found = key_guess(guesses[i].text, guesses[i].words), *meant = guesses[i].meant;
+		if (!found != !meant || (found && strcmp(found, meant) != 0))
+			fail_msg("%s: expected %s, found %s", guesses[i].text, meant ? meant : "none", found ? found : "none");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +377,7 @@ int main(void)
 		cmocka_unit_test(every_word_has_its_bit),
 		cmocka_unit_test(every_fault_has_its_place_and_its_words),
 		cmocka_unit_test(every_prefix_is_read_or_refused),
+		cmocka_unit_test(a_word_is_guessed_where_it_is_plain),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
