@@ -20,7 +20,7 @@ import peers
 
 BATCH = 64  # connections with a request under way at a time
 GOAL_BYTES = 1024
-SPARE = 300  # descriptors that a proxy needs besides two for each client connection
+SPARE = 500  # descriptors that a proxy needs besides two for each client connection
 REQUEST = b"GET /64B HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: idle\r\nAccept: */*\r\n\r\n"
 
 
