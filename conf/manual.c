@@ -136,7 +136,7 @@ static const struct section sections[] = {
 	{"Gates", "services.*.gates", "services.*.", "Keys below `services.NAME`. They are checked before a switch; `teal plan` shows them."},
 	{"Rollback", "services.*.rollback", "services.*.",
 		"Keys below `services.NAME`. They are armed from the flip until the end of the bake. Without the key `rollback`, three failed rounds of probes in a row send a color back, "
-		"and nothing else does; with it, they still do unless `unhealthy_probes` says otherwise, and every other criterion is the operator's to choose. One that holds is enough."},
+		"and nothing else does; with it, they still do unless `unhealthy_probes` says otherwise, and every other criterion is the operator's to choose. One that holds is enough, unless the old color was just as bad."},
 	{"Shield", "services.*.shield", "services.*.", "Keys below `services.NAME`."},
 	{"Drain", "services.*.drain", "services.*.", "Keys below `services.NAME`. They hold for the old color, from the flip on."},
 };
