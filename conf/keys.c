@@ -197,11 +197,11 @@ static const struct key keys[] = {
 	{"services.*.rollback.verify", KEY_DURATION, offsetof(struct conf_service, rollback.verify_ms), "30s", .most = HOUR,
 		.text = "How long the old color is watched after a rollback, to say whether it is well again; `0` is not at all."},
 	{"services.*.shield", KEY_MAP_OR_WHEN, .shown = "`off`",
-		.text = "Whether a GET, HEAD, OPTIONS or TRACE that the new color failed is replayed on the other color before a byte of the answer went out. It still counts "
-			"against the color that failed."},
+		.text = "Whether a GET, HEAD, OPTIONS or TRACE that a color failed is replayed, once, on the other color, before a byte of the answer went out. It still counts against "
+			"the color that failed."},
 	{"services.*.shield.when", KEY_WORD, offsetof(struct conf_service, shield.when), "off", .words = shield_words,
 		.missing = "say when the shield is up, as in when: bake",
-		.text = "`bake` is from the flip until the end of the bake. `shield: bake` is short for `shield: {when: bake}`."},
+		.text = "`bake`: from the flip until the end of the bake; `always`: at any time. `shield: bake` is short for `shield: {when: bake}`."},
 	{"services.*.shield.statuses", KEY_WORDS, offsetof(struct conf_service, shield.statuses), "502, 503, 504", .words = status_words, .most = 32,
 		.text = "The answers that count as failed, besides no answer at all."},
 	{"services.*.failover", KEY_EITHER, offsetof(struct conf_service, failover), "off", .words = switch_words,
