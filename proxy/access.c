@@ -153,6 +153,9 @@ static void add_route(const struct exchange *exchange, struct logline *line)
 		logline_add_text(line, exchange->color == COLOR_BLUE ? "\",\"color\":\"blue" : "\",\"color\":\"green");
 		add_json(line, "\",\"version\":\"", span_of(exchange->service->colors[exchange->color].version));
 		logline_add_text(line, "\"");
+		if (exchange->shielded)
+			logline_add_text(line, exchange->color == COLOR_BLUE ? ",\"shielded\":true,\"shielded_from\":\"green\""
+									     : ",\"shielded\":true,\"shielded_from\":\"blue\"");
 	}
 	if (exchange->logged_backend) {
 		add_json(line, ",\"backend\":\"", span_of(exchange->logged_backend->name));

@@ -16,7 +16,6 @@
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
-#define SAFE_METHODS (1u << METHOD_get | 1u << METHOD_head | 1u << METHOD_options | 1u << METHOD_trace)
 #define SPARE_EXCHANGES_MAX 1024u
 
 /* ---- begin ---- */
@@ -121,7 +120,7 @@ static void assign(struct exchange *exchange, const struct head *head, struct ta
 	exchange->lane = totals_lane(service->totals, worker->index, exchange->color);
 	_Atomic uint32_t *inflight = &exchange->lane->inflight;
 	atomic_store_explicit(inflight, atomic_load_explicit(inflight, memory_order_relaxed) + 1, memory_order_relaxed);
-	exchange->inflight_counted = 1;
+	exchange->counted = inflight;
 }
 
 static enum fail route(struct exchange *exchange, const struct head *head)
@@ -189,7 +188,7 @@ void exchange_begin_bad(struct client *client, enum fail fail)
 
 bool exchange_may_replay(const struct exchange *exchange)
 {
-	uint32_t repeatable = SAFE_METHODS | (exchange->service ? exchange->service->replay_methods : 0);
+	uint32_t repeatable = EXCHANGE_SAFE_METHODS | (exchange->service ? exchange->service->replay_methods : 0);
 	return !exchange->retried && !exchange->heard && !exchange->answer_started && (repeatable & 1u << exchange->method) && exchange->method != METHOD_other;
 }
 

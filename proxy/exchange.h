@@ -36,6 +36,7 @@ enum exchange_step {
 enum exchange_form { EXCHANGE_AS_IS, EXCHANGE_STRIP_CHUNKS, EXCHANGE_WRAP_IN_CHUNKS };
 
 #define EXCHANGE_BACKENDS_MAX 3u
+#define EXCHANGE_SAFE_METHODS (1u << METHOD_get | 1u << METHOD_head | 1u << METHOD_options | 1u << METHOD_trace)
 #define EXCHANGE_HELD_BODY_MAX (64u * 1024)
 
 struct exchange {
@@ -45,8 +46,9 @@ struct exchange {
 	struct upstream *upstream;
 	struct table *table;
 	struct table_service *service;
-	struct totals *totals; /* of the service */
-	struct totals_lane *lane;
+	struct totals *totals;     /* of the service */
+	struct totals_lane *lane;  /* the color's */
+	_Atomic uint32_t *counted; /* of the lane: which counter it is in; NULL: none */
 	enum color color;
 	enum exchange_step step;
 	uint64_t generation; /* of its table */
@@ -59,6 +61,7 @@ struct exchange {
 	bool retried;    /* a second attempt at a request that may have been processed: there is no third */
 	bool sent_any;   /* a byte of the request was written on the present connection */
 	bool fresh_only; /* the next attempt takes no pooled connection */
+	bool shielded;   /* the other color failed it: see shield.h */
 
 	enum method method;
 	unsigned client_minor;
@@ -86,7 +89,6 @@ struct exchange {
 	uint64_t bytes_in, bytes_out;
 	struct access_note note;
 	unsigned replays;
-	uint32_t inflight_counted; /* 1 while the lane counts it */
 };
 
 /* Takes up a request whose head (worker->head) was just read; `rest` are the bytes behind it. Returns how many of these belong to the request's body. The exchange may have ended on return. */
@@ -100,6 +102,9 @@ void exchange_on_backend_ready(struct exchange *exchange);
 
 /* Something went wrong: another attempt, an error answer, or hanging up. The exchange may have ended on return. */
 void exchange_fail(struct exchange *exchange, enum fail fail);
+/* The answer whose head is here (status, first_byte_us and how its body is framed are set) is not passed on: the shield covers it. `clean`: its body is over, and nothing lies behind it. The
+ * exchange may have ended on return. */
+void exchange_shield_answer(struct exchange *exchange, bool clean);
 /* Ends it by order: its time to drain is over, or the worker ends. */
 void exchange_cut(struct exchange *exchange);
 /* DEADLINE_total: its time is over. */

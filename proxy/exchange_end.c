@@ -1,5 +1,6 @@
-/* The end of an exchange: finished, failed, replayed or cut. Worker thread. The only place that decides what follows from a failure. */
+/* The end of an exchange: finished, failed, replayed, shielded or cut. Worker thread. The only place that decides what follows from a failure. */
 #include <assert.h>
+#include <string.h>
 
 #include "proxy/access.h"
 #include "proxy/client.h"
@@ -7,6 +8,7 @@
 #include "proxy/held.h"
 #include "proxy/pool.h"
 #include "proxy/reply.h"
+#include "proxy/shield.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
 #include "proxy/wait.h"
@@ -66,12 +68,21 @@ static void count_end(struct exchange *exchange)
 		histogram_add(&cell->first_byte, exchange->first_byte_us - exchange->start_us);
 }
 
+/* The answer counts neither for nor against the color that helped out; the one that failed is told whether it did any good. */
+static void count_assist(struct exchange *exchange)
+{
+	struct totals_cell *cell = totals_cell(exchange->lane);
+	struct totals_cell *of_failed = totals_cell(totals_lane(exchange->totals, exchange->worker->index, color_other(exchange->color)));
+	if (cell)
+		totals_add(&cell->bytes_out, exchange->bytes_out);
+	if (of_failed && (is_failure(exchange) || exchange->status >= 500))
+		totals_add(&of_failed->shielded_errors, 1);
+}
+
 static void count_down(struct exchange *exchange)
 {
-	if (!exchange->inflight_counted)
-		return;
-	_Atomic uint32_t *inflight = &exchange->lane->inflight;
-	atomic_store_explicit(inflight, atomic_load_explicit(inflight, memory_order_relaxed) - 1, memory_order_release);
+	if (exchange->counted)
+		atomic_store_explicit(exchange->counted, atomic_load_explicit(exchange->counted, memory_order_relaxed) - 1, memory_order_release);
 }
 
 /* Everything is counted, logged and given back; the client goes on, or is closed when `keep_open` is false and nothing is to be read from it. */
@@ -82,7 +93,10 @@ static void end(struct exchange *exchange, bool keep_open, bool hang_up)
 	deadline_disarm(&exchange->total);
 	if (exchange->worker->access.ring || exchange->note.bytes)
 		access_end(exchange);
-	count_end(exchange);
+	if (exchange->shielded)
+		count_assist(exchange);
+	else
+		count_end(exchange);
 	count_down(exchange);
 	if (exchange->step == EXCHANGE_TUNNEL)
 		worker_count(&exchange->worker->counters.tunnels, -1);
@@ -134,7 +148,7 @@ void exchange_on_deadline(struct deadline *deadline)
 
 void exchange_count_cut(struct exchange *exchange)
 {
-	if (exchange->lane)
+	if (exchange->lane && !exchange->shielded)
 		totals_add(&exchange->lane->cut, 1);
 }
 
@@ -174,13 +188,66 @@ static bool prepare_replay(struct exchange *exchange, enum fail fail)
 		}
 		return true;
 	}
-	if (!exchange_may_replay(exchange))
+	if (!exchange_may_replay(exchange) || (exchange->shielded && !reused)) /* a stale connection is no attempt of the other color's */
 		return false;
 	exchange->retried = true;
 	exchange->fresh_only = true;
 	exchange->connect_by_ms = 0;
 	return true;
 }
+
+static void attempt_again(struct exchange *exchange)
+{
+	exchange->backend_room = (struct wait_room){0}; /* of another socket */
+	exchange->step = EXCHANGE_CHOOSING;
+	conn_disarm(&exchange->client->conn); /* it is the backend that is waited for */
+	exchange_attempt(exchange);
+}
+
+/* ---- the shield ---- */
+
+/* The color has failed: that counts as if the client had seen it. */
+static void count_shielded(struct exchange *exchange)
+{
+	struct totals_cell *cell = totals_cell(exchange->lane);
+	count_end(exchange);
+	if (cell)
+		totals_add(&cell->shielded, 1);
+}
+
+/* The other color takes it, as one more that it assists. It is counted there first: whoever sees it in flight no longer finds it here. */
+static void change_color(struct exchange *exchange)
+{
+	exchange->color = color_other(exchange->color);
+	exchange->lane = totals_lane(exchange->totals, exchange->worker->index, exchange->color);
+	_Atomic uint32_t *assist = &exchange->lane->assist;
+	atomic_store_explicit(assist, atomic_load_explicit(assist, memory_order_relaxed) + 1, memory_order_relaxed);
+	count_down(exchange);
+	exchange->counted = assist;
+}
+
+/* Everything that is known of the attempts so far is of the color that failed, but for the time that went by. */
+static void shield(struct exchange *exchange)
+{
+	count_shielded(exchange);
+	change_color(exchange);
+	exchange->shielded = true;
+	exchange->tried_count = 0;
+	exchange->retried = exchange->fresh_only = exchange->heard = false;
+	exchange->connect_by_ms = exchange->first_byte_us = 0;
+	exchange->status = 0;
+	exchange->fail = FAIL_none;
+	memset(&exchange->answer, 0, sizeof(exchange->answer));
+	attempt_again(exchange);
+}
+
+void exchange_shield_answer(struct exchange *exchange, bool clean)
+{
+	drop_upstream(exchange, clean);
+	shield(exchange);
+}
+
+/* ---- failures ---- */
 
 /* The client can't be told by an answer any more: a close where the framing shows the truncation, else a reset. */
 static void hang_up(struct exchange *exchange)
@@ -194,6 +261,11 @@ static void hang_up(struct exchange *exchange)
 void exchange_give_up(struct exchange *exchange, enum fail fail)
 {
 	exchange->fail = fail;
+	if (shield_covers_failure(exchange, fail)) {
+		exchange->status = fail_row(fail)->status;
+		shield(exchange);
+		return;
+	}
 	if (!is_abort(fail) && !exchange->answer_started) {
 		reply_send(exchange, fail);
 		return;
@@ -218,7 +290,5 @@ void exchange_fail(struct exchange *exchange, enum fail fail)
 	worker_count(&worker->counters.replays[fail], 1);
 	exchange->replays++;
 	exchange->fail = fail;
-	exchange->step = EXCHANGE_CHOOSING;
-	conn_disarm(&exchange->client->conn); /* it is the backend that is waited for */
-	exchange_attempt(exchange);
+	attempt_again(exchange);
 }

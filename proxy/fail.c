@@ -4,8 +4,8 @@
 const struct fail_row *fail_row(enum fail fail)
 {
 	static const struct fail_row rows[FAIL_COUNT] = {
-		[FAIL_none] = {"", 0, FAIL_REPLAY_NEVER, "", ""},
-#define FAIL(name, status, replay, proxy_status, text) [FAIL_##name] = {#name, status, FAIL_REPLAY_##replay, proxy_status, text},
+		[FAIL_none] = {"", 0, FAIL_REPLAY_NEVER, false, "", ""},
+#define FAIL(name, status, replay, shield, proxy_status, text) [FAIL_##name] = {#name, status, FAIL_REPLAY_##replay, shield, proxy_status, text},
 #include "proxy/fail.def"
 #undef FAIL
 	};

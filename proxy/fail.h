@@ -2,9 +2,11 @@
 #ifndef TEAL_PROXY_FAIL_H
 #define TEAL_PROXY_FAIL_H
 
+#include <stdbool.h>
+
 enum fail {
 	FAIL_none,
-#define FAIL(name, status, replay, proxy_status, text) FAIL_##name,
+#define FAIL(name, status, replay, shield, proxy_status, text) FAIL_##name,
 #include "proxy/fail.def"
 #undef FAIL
 	FAIL_COUNT
@@ -16,6 +18,7 @@ struct fail_row {
 	const char *name; /* as in the log and the metrics */
 	unsigned status;
 	enum fail_replay replay;
+	bool shield; /* the shield covers it: see proxy/shield.h */
 	const char *proxy_status;
 	const char *text;
 };

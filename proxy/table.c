@@ -58,6 +58,7 @@ struct table_service *table_service_new(const struct table_service_spec *spec)
 	for (unsigned i = 0; i < COLOR_COUNT; i++) {
 		init_color(&service->colors[i], spec->colors[i].version, spec->colors[i].members, spec->colors[i].count);
 		service->colors[i].announce = spec->colors[i].announce;
+		service->colors[i].shield = spec->colors[i].shield;
 		service->colors[i].cut_requests_before = spec->colors[i].cut_requests_before;
 		service->colors[i].cut_tunnels_before = spec->colors[i].cut_tunnels_before;
 		service->colors[i].closing = spec->colors[i].closing;
@@ -298,4 +299,15 @@ struct backend *table_choose_backend(const struct table_service *service, enum c
 	if (!backend)
 		backend = choose_untried(color, HEALTH_DOWN, &choice, turn);
 	return backend;
+}
+
+bool table_has_fit_backend(const struct table_service *service, enum color of, unsigned worker, uint64_t now_ms)
+{
+	const struct table_color *color = &service->colors[of];
+	struct choice choice = {worker, now_ms, NULL, 0};
+	for (unsigned i = 0; i < color->up; i++) {
+		if (is_fit(&choice, color->ready[i]))
+			return true;
+	}
+	return false;
 }

@@ -18,6 +18,15 @@
 
 #define TABLE_SPLIT_WHOLE 10000u /* a split is in hundredths of a percent */
 
+/* What of a color's failures the shield covers (see proxy/shield.h): those to answer, and answers of these statuses. 0: it is off. */
+enum table_shield {
+	TABLE_SHIELD_FAILURES = 1,
+	TABLE_SHIELD_500 = 2,
+	TABLE_SHIELD_502 = 4,
+	TABLE_SHIELD_503 = 8,
+	TABLE_SHIELD_504 = 16,
+};
+
 enum table_balance { TABLE_LEAST_CONNECTIONS, TABLE_ROUND_ROBIN, TABLE_CLIENT_ADDRESS };
 
 struct table_member {
@@ -37,6 +46,7 @@ struct table_color {
 	uint64_t *seeds;                                  /* of each of them: a hash of its name */
 	unsigned count, up;                               /* of members; of ready */
 	enum proxyproto_version announce;                 /* the PROXY protocol header in front of each connection to it */
+	unsigned shield;                                  /* bits of enum table_shield: of its failures, those that the other color makes good */
 	uint64_t cut_requests_before, cut_tunnels_before; /* exchanges of an older generation are ended: their time to drain is over; 0: none */
 	struct table_closing closing;
 };
@@ -66,6 +76,7 @@ struct table_service_spec {
 		const struct table_member *members;
 		unsigned count;
 		enum proxyproto_version announce;
+		unsigned shield;
 		uint64_t cut_requests_before, cut_tunnels_before;
 		struct table_closing closing;
 	} colors[COLOR_COUNT];
@@ -152,5 +163,8 @@ enum color table_choose_color(const struct table_service *service, uint32_t *tur
  * Then those that are up but skipped (the one whose skip ends first); then unknown ones; then the down one that was tried longest ago. NULL: all tried, or none there. */
 struct backend *table_choose_backend(const struct table_service *service, enum color color, unsigned worker, uint32_t *turn, uint64_t key, uint64_t now_ms,
 	struct backend *const *tried, unsigned tried_count);
+
+/* Whether the color has a backend that is up and not skipped now by this worker. */
+bool table_has_fit_backend(const struct table_service *service, enum color color, unsigned worker, uint64_t now_ms);
 
 #endif
