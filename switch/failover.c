@@ -50,7 +50,7 @@ static bool is_forbidden(const struct service *service, enum color to, char *tex
 /* By force, as a disk that is full must not keep users on a dead release; what --force overrides besides was looked at. */
 static void take_over(struct service *service, enum color to)
 {
-	char id[32], reason[128], text[512];
+	char id[32], reason[128], text[1024];
 	struct switcher_refusal refusal;
 	struct switcher_request request = {
 		.kind = DEPLOYMENT_SWITCH,
