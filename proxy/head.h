@@ -55,7 +55,7 @@ struct head_field {
 	uint16_t id; /* enum field_id */
 };
 
-#define HEAD_ODD FIELD_BIT(31) /* a name without an id begins with an x: see removal_is_alias */
+#define HEAD_ODD (1u << 31) /* a name without an id begins with an x: see removal_is_alias */
 
 enum method { METHOD_other, METHOD_get, METHOD_head, METHOD_post, METHOD_put, METHOD_delete, METHOD_patch, METHOD_options, METHOD_trace, METHOD_connect };
 
