@@ -206,6 +206,7 @@ json_t *deployment_to_truth(const struct deployment *deployment)
 	json_object_set_new(document, "flipped_at", wire_time(deployment->flipped_at));
 	json_object_set_new(document, "promote_asked", json_boolean(deployment->promote_asked));
 	json_object_set_new(document, "fingerprint", json_integer((json_int_t)deployment->fingerprint));
+	json_object_set_new(document, "judge", judge_save(&deployment->judge));
 	json_object_set_new(document, "from_release", release_to_json(&deployment->from_release));
 	json_object_set_new(document, "to_release", release_to_json(&deployment->to_release));
 	if (deployment->changes_to) {
@@ -241,7 +242,7 @@ static void read_actor(const json_t *document, struct actor *actor)
 /* The causes are static strings; a journal of another version may know more of them. */
 static const char *known_cause(const char *text)
 {
-	static const char *const causes[] = {"probes", "error_rate", "inconclusive", "unconfirmed", "rollback", "abort"};
+	static const char *const causes[] = {"probes", "error_rate", "latency_p99", "log", "prometheus", "inconclusive", "unconfirmed", "rollback", "abort"};
 	for (size_t i = 0; text && i < sizeof(causes) / sizeof(causes[0]); i++)
 		if (strcmp(text, causes[i]) == 0)
 			return causes[i];
@@ -357,5 +358,6 @@ struct deployment *deployment_read_truth(const json_t *document)
 	}
 	read_times(document, deployment);
 	read_course(document, deployment);
+	judge_restore(&deployment->judge, json_object_get(document, "judge"));
 	return deployment;
 }

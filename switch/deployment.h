@@ -86,6 +86,7 @@ struct deployment {
 	int durable;       /* -1: not known yet */
 	uint64_t inflight; /* of the color being drained, as last seen */
 	enum verdict verdict;
+	struct judge judge; /* what it has seen since the flip */
 	json_t *gates, *evidence; /* NULL before the first look */
 	json_t *warnings;         /* an array of sentences */
 	struct deployment_receipt receipt;

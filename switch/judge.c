@@ -1,11 +1,10 @@
-/* What is to be said of the new color during a bake. Pure; does not act on it. */
+/* What is to be said of the new color during a bake. Pure; does not act on it. What the single criteria say is in judge_criteria. */
 #include "switch/judge.h"
 
-#include <inttypes.h>
+#include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
-
-#include "base/text.h"
-#include "switch/wire.h"
+#include <string.h>
 
 const char *judge_verdict_name(enum verdict verdict)
 {
@@ -13,73 +12,165 @@ const char *judge_verdict_name(enum verdict verdict)
 	return names[verdict];
 }
 
-static double error_rate(const struct judge_input *input)
+/* ---- taking ---- */
+
+void judge_begin(struct judge *judge, const struct judge_baseline *before)
 {
-	return input->answers == 0 ? 0.0 : (double)input->errors / (double)input->answers;
+	*judge = (struct judge){.before = *before};
 }
 
-static bool probes_are_bad(const struct judge_input *input)
+/* As many as came before the switch in the same time. */
+static uint64_t expected_answers(const struct judge_baseline *before)
 {
-	return input->unhealthy_probes_limit > 0 && input->failed_rounds >= input->unhealthy_probes_limit;
+	return before->span_ms ? (uint64_t)((double)before->answers * (double)before->bake_ms / (double)before->span_ms) : 0;
 }
 
-static bool errors_are_bad(const struct judge_input *input)
+static void begin_rate(struct judge *judge, double limit)
 {
-	if (input->error_rate_limit <= 0 || input->answers < JUDGE_ANSWERS_MIN || input->errors < JUDGE_ERRORS_MIN)
-		return false;
-	return error_rate(input) > input->error_rate_limit;
+	judge->limit = limit;
+	if (limit > 0)
+		sequential_begin(&judge->rate, sequential_choose_rates(judge->before.answers, judge->before.errors, limit), expected_answers(&judge->before));
 }
 
-/* A cause that both colors share (a database, a network) is not cured by a rollback. */
-static bool other_is_no_better(const struct judge_input *input)
+static void take_answers(struct judge *judge, const struct judge_input *input)
 {
-	return input->other_gone || input->other_failed_rounds > 0 || input->other_health == COLOR_HEALTH_UNHEALTHY;
+	assert(input->answers >= judge->seen_answers && input->errors >= judge->seen_errors);
+	uint64_t answers = input->answers - judge->seen_answers, errors = input->errors - judge->seen_errors;
+	if (errors > answers) /* the counters of several workers are not read at one instant */
+		errors = answers;
+	judge->seen_answers += answers;
+	judge->seen_errors += errors;
+	judge->answers += answers;
+	judge->errors += errors;
+	if (judge->limit != input->limits.error_rate)
+		begin_rate(judge, input->limits.error_rate);
+	if (judge->limit > 0)
+		sequential_add(&judge->rate, answers, errors);
 }
 
+/* A window with few answers says nothing: it does not count, nor end the row, unless the row would be of another time. */
+static void take_window(struct judge *judge, const struct judge_input *input)
+{
+	const struct judge_window *window = &input->window;
+	uint64_t limit_ms = input->limits.latency_p99_ms;
+	if (limit_ms == 0 || window->number <= judge->windows.last.number || window->answers < JUDGE_WINDOW_ANSWERS_MIN)
+		return;
+	bool in_row = window->number - judge->windows.last.number <= JUDGE_WINDOWS;
+	bool slow = window->p99_us >= judge_slow_us(&judge->before, limit_ms, window->answers);
+	judge->windows.slow = !slow ? 0 : in_row ? judge->windows.slow + 1 : 1;
+	judge->windows.counted++;
+	judge->windows.last = *window;
+}
+
+static bool other_is_ill(const struct judge_input *input)
+{
+	return input->other_failed_rounds > 0 || input->other_health == COLOR_HEALTH_UNHEALTHY;
+}
+
+/* What was counted while both colors were ill speaks against neither; so it is forgotten once the other one is well, and a color that stays bad is sent back by what comes then. */
+static void take_other(struct judge *judge, const struct judge_input *input)
+{
+	if (other_is_ill(input))
+		judge->ill_ms = input->baked_ms + 1;
+	bool settling = judge->ill_ms > 0 && input->baked_ms + 1 < judge->ill_ms + JUDGE_SETTLE_MS;
+	if (settling) {
+		judge->held |= judge->rate.over || judge->windows.slow >= JUDGE_WINDOWS;
+		return;
+	}
+	if (judge->held) {
+		sequential_restart(&judge->rate);
+		judge->windows.slow = 0;
+	}
+	judge->held = false;
+}
+
+void judge_take(struct judge *judge, const struct judge_input *input)
+{
+	take_answers(judge, input);
+	take_window(judge, input);
+	take_other(judge, input);
+}
+
+/* ---- deciding ---- */
+
+static void add(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void add(char *text, size_t size, const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text + used, size - used, format, arguments);
+	va_end(arguments);
+}
+
+static bool acts(const struct judge_result *result, enum judge_state state)
+{
+	return result->state == state && !result->dry_run;
+}
+
+/* One that can be cured by a rollback comes before one that can't. */
+static int find_cause(const struct judgement *judgement)
+{
+	int held = -1;
+	for (int i = 0; i < JUDGE_CRITERION_COUNT; i++) {
+		const struct judge_result *result = &judgement->results[i];
+		if (acts(result, JUDGE_BAD) && !result->hold)
+			return i;
+		if (acts(result, JUDGE_BAD) && held < 0)
+			held = i;
+	}
+	return held;
+}
+
+static void condemn(const struct judge_input *input, struct judgement *judgement, int cause)
+{
+	const struct judge_result *result = &judgement->results[cause];
+	judgement->verdict = VERDICT_BAD;
+	judgement->cause = judge_cause_name((enum judge_criterion)cause);
+	judgement->hold = result->hold;
+	add(judgement->text, sizeof(judgement->text), "%s", result->text);
+	if (result->hold)
+		add(judgement->text, sizeof(judgement->text), "; %s %s, so a rollback would not help", color_name(color_other(input->color)), result->why);
+}
+
+static bool probes_are_in_doubt(const struct judge_input *input, const struct judgement *judgement)
+{
+	return !judgement->results[JUDGE_PROBES].dry_run && (!input->probed || input->failed_rounds > 0);
+}
+
+/* A release that got no traffic, or is not known to be healthy, is not called good, whatever the file asks for. */
+static bool is_inconclusive(const struct judge *judge, const struct judge_input *input, const struct judgement *judgement)
+{
+	bool inconclusive = judge->answers < JUDGE_ANSWERS_MIN || probes_are_in_doubt(input, judgement);
+	for (int i = 0; i < JUDGE_CRITERION_COUNT; i++)
+		inconclusive |= acts(&judgement->results[i], JUDGE_INCONCLUSIVE);
+	return inconclusive;
+}
+
+/* The numbers of the answers always; of the rest what is armed, and of an inconclusive verdict what makes it so. */
 static void describe(const struct judge_input *input, struct judgement *judgement)
 {
-	char limit[TEXT_UNIT_SIZE], against[TEXT_UNIT_SIZE + 24] = "";
-	text_format_share(input->error_rate_limit, limit);
-	if (input->error_rate_limit > 0)
-		snprintf(against, sizeof(against), "; the limit is %s", limit);
-	snprintf(judgement->text, sizeof(judgement->text), "%" PRIu64 " answer%s, %" PRIu64 " error%s (%.2f%%%s), %u failed probe round%s in a row%s%s",
-		input->answers, input->answers == 1 ? "" : "s", input->errors, input->errors == 1 ? "" : "s", 100.0 * error_rate(input), against,
-		input->failed_rounds, input->failed_rounds == 1 ? "" : "s", input->answers < JUDGE_ANSWERS_MIN ? "; too little traffic to judge" : "",
-		judgement->hold ? "; the other color is no better, so a rollback would not help" : "");
+	bool all = judgement->verdict == VERDICT_GOOD;
+	for (int i = 0; i < JUDGE_CRITERION_COUNT; i++) {
+		const struct judge_result *result = &judgement->results[i];
+		bool doubted = acts(result, JUDGE_INCONCLUSIVE) || (i == JUDGE_PROBES && probes_are_in_doubt(input, judgement));
+		if (i == JUDGE_ERROR_RATE || doubted || (all && acts(result, JUDGE_OK)))
+			add(judgement->text, sizeof(judgement->text), "%s%s", i == 0 ? "" : "; ", result->text);
+	}
 }
 
-void judge_decide(const struct judge_input *input, struct judgement *judgement)
+void judge_decide(const struct judge *judge, const struct judge_input *input, struct judgement *judgement)
 {
 	*judgement = (struct judgement){.verdict = VERDICT_GOOD};
-	if (probes_are_bad(input))
-		judgement->cause = "probes";
-	else if (errors_are_bad(input))
-		judgement->cause = "error_rate";
-	if (judgement->cause) {
-		judgement->verdict = VERDICT_BAD;
-		judgement->hold = other_is_no_better(input);
-	} else if (input->answers < JUDGE_ANSWERS_MIN || !input->probed || input->failed_rounds > 0) {
-		judgement->verdict = VERDICT_INCONCLUSIVE;
+	for (int i = 0; i < JUDGE_CRITERION_COUNT; i++)
+		judge_weigh(judge, input, (enum judge_criterion)i, &judgement->results[i]);
+	int cause = find_cause(judgement);
+	if (cause >= 0) {
+		condemn(input, judgement, cause);
+		return;
 	}
+	if (is_inconclusive(judge, input, judgement))
+		judgement->verdict = VERDICT_INCONCLUSIVE;
 	describe(input, judgement);
-}
-
-json_t *judge_to_json(const struct judge_input *input, const struct judgement *judgement)
-{
-	json_t *evidence = json_object();
-	json_object_set_new(evidence, "verdict", json_string(judge_verdict_name(judgement->verdict)));
-	json_object_set_new(evidence, "cause", wire_text(judgement->cause));
-	json_object_set_new(evidence, "text", wire_text(judgement->text));
-	json_object_set_new(evidence, "hold", json_boolean(judgement->hold));
-	json_object_set_new(evidence, "baked_ms", wire_count(input->baked_ms));
-	json_object_set_new(evidence, "answers", wire_count(input->answers));
-	json_object_set_new(evidence, "errors", wire_count(input->errors));
-	json_object_set_new(evidence, "error_rate", input->answers ? json_real(error_rate(input)) : json_null());
-	json_object_set_new(evidence, "error_rate_limit", input->error_rate_limit > 0 ? json_real(input->error_rate_limit) : json_null());
-	json_object_set_new(evidence, "failed_probe_rounds", json_integer(input->failed_rounds));
-	json_object_set_new(evidence, "unhealthy_probes_limit", input->unhealthy_probes_limit ? json_integer(input->unhealthy_probes_limit) : json_null());
-	json_object_set_new(evidence, "other_failed_probe_rounds", json_integer(input->other_failed_rounds));
-	json_object_set_new(evidence, "other_health", json_string(color_health_name(input->other_health)));
-	json_object_set_new(evidence, "probed", json_boolean(input->probed));
-	return evidence;
 }

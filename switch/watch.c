@@ -39,8 +39,7 @@ static void read_judge(struct switcher *switcher, struct judge_input *input)
 		.other_failed_rounds = other.failed_rounds,
 		.other_health = other.health,
 		.other_gone = switcher_readiness(switcher, reason, sizeof(reason)) == READINESS_GONE,
-		.error_rate_limit = switcher->policy.error_rate,
-		.unhealthy_probes_limit = switcher->policy.unhealthy_probes,
+		.limits = {.error_rate = switcher->policy.error_rate, .unhealthy_probes = switcher->policy.unhealthy_probes},
 	};
 }
 
@@ -65,9 +64,10 @@ static void look(struct switcher *switcher, struct judgement *judgement)
 	bool held = wire_read_flag(deployment->evidence, "hold");
 	enum verdict before = deployment->verdict;
 	read_judge(switcher, &input);
-	judge_decide(&input, judgement);
+	judge_take(&deployment->judge, &input);
+	judge_decide(&deployment->judge, &input, judgement);
 	json_decref(deployment->evidence);
-	deployment->evidence = judge_to_json(&input, judgement);
+	deployment->evidence = judge_to_json(&deployment->judge, &input, judgement);
 	deployment->verdict = judgement->verdict;
 	if ((!first && before != judgement->verdict) || (judgement->hold && !held))
 		tell_judgement(switcher, judgement, held);

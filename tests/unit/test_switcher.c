@@ -493,6 +493,9 @@ static void test_errors_go_back(void **state)
 	assert_string_equal(phase(), "baking");
 	answer(COLOR_GREEN, 50, 5);
 	pass(300);
+	assert_string_equal(phase(), "baking");
+	answer(COLOR_GREEN, 50, 5);
+	pass(300);
 	assert_ended("rolled_back", "error_rate", 4);
 	assert_int_equal(world.live, COLOR_BLUE);
 	const char *flip = strstr(world.story, "apply:blue"), *kept = strstr(world.story, "truth:blue");
@@ -519,6 +522,8 @@ static void test_judged_while_it_drains(void **state)
 	(void)state;
 	world.inflight[COLOR_BLUE] = 1;
 	start(COLOR_GREEN);
+	answer(COLOR_GREEN, 50, 50);
+	pass(300);
 	answer(COLOR_GREEN, 50, 50);
 	pass(300);
 	assert_ended("rolled_back", "error_rate", 4);
@@ -829,6 +834,8 @@ static void test_ended_between_the_truth_and_the_flip(void **state)
 	restart();
 	assert_int_equal(world.live, COLOR_GREEN);
 	assert_string_equal(phase(), "baking");
+	answer(COLOR_GREEN, 50, 50);
+	pass(300);
 	answer(COLOR_GREEN, 50, 50);
 	pass(300);
 	assert_ended("rolled_back", "error_rate", 4);
