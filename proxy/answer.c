@@ -9,7 +9,6 @@
 #include "proxy/fields.h"
 #include "proxy/pool.h"
 #include "proxy/relay.h"
-#include "proxy/shield.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
@@ -124,6 +123,8 @@ static struct fields_to_client decide(struct exchange *exchange)
 
 static void pass(struct exchange *exchange, const struct iovec *head, char *rest, size_t length)
 {
+	if (exchange->status >= 500 && exchange_shield_answer(exchange, rest, length))
+		return;
 	exchange->step = EXCHANGE_ANSWERING;
 	exchange->answer_started = true;
 	conn_disarm(&exchange->client->conn);
@@ -133,13 +134,6 @@ static void pass(struct exchange *exchange, const struct iovec *head, char *rest
 		exchange_fail(exchange, FAIL_client_gone);
 	else
 		tunnel_open(exchange, rest, length);
-}
-
-/* Whether the body ends with these bytes, which go nowhere. What is still to come of it is not waited for. */
-static bool ends_with(struct exchange *exchange, const char *bytes, size_t length)
-{
-	size_t used;
-	return body_take(&exchange->answer, bytes, length, &used) && exchange->answer.done && used == length;
 }
 
 static void begin(struct exchange *exchange, const struct head *head, char *rest, size_t length)
@@ -154,10 +148,6 @@ static void begin(struct exchange *exchange, const struct head *head, char *rest
 	exchange->form = form_of(exchange);
 	exchange->first_byte_us = worker_now_us(exchange->worker);
 	learn_from(exchange, head);
-	if (head->status >= 500 && shield_covers_answer(exchange, head->status)) {
-		exchange_shield_answer(exchange, ends_with(exchange, rest, length));
-		return;
-	}
 	struct fields_to_client with = decide(exchange);
 	struct iovec written;
 	write_head(exchange, head, &with, &written);

@@ -102,9 +102,9 @@ void exchange_on_backend_ready(struct exchange *exchange);
 
 /* Something went wrong: another attempt, an error answer, or hanging up. The exchange may have ended on return. */
 void exchange_fail(struct exchange *exchange, enum fail fail);
-/* The answer whose head is here (status, first_byte_us and how its body is framed are set) is not passed on: the shield covers it. `clean`: its body is over, and nothing lies behind it. The
- * exchange may have ended on return. */
-void exchange_shield_answer(struct exchange *exchange, bool clean);
+/* An answer's head is here, with these bytes behind it; its status, the time and how its body is framed are noted. True when the shield covers it: it is not passed on, the other color is
+ * asked, and the exchange may have ended. */
+bool exchange_shield_answer(struct exchange *exchange, char *rest, size_t length);
 /* Ends it by order: its time to drain is over, or the worker ends. */
 void exchange_cut(struct exchange *exchange);
 /* DEADLINE_total: its time is over. */

@@ -41,7 +41,8 @@ static bool is_failure(const struct exchange *exchange)
 	return exchange->fail != FAIL_none && exchange->fail != FAIL_internal && fail_row(exchange->fail)->status >= 500;
 }
 
-static void count_end(struct exchange *exchange)
+/* Inline though it has two callers: one is on the way of every exchange. */
+__attribute__((always_inline)) static inline void count_end(struct exchange *exchange)
 {
 	struct totals_cell *cell = exchange->lane ? totals_cell(exchange->lane) : NULL;
 	if (!cell)
@@ -241,10 +242,16 @@ static void shield(struct exchange *exchange)
 	attempt_again(exchange);
 }
 
-void exchange_shield_answer(struct exchange *exchange, bool clean)
+/* The answer goes nowhere. What is still to come of it is not waited for: the connection is closed then. */
+bool exchange_shield_answer(struct exchange *exchange, char *rest, size_t length)
 {
-	drop_upstream(exchange, clean);
+	size_t used, kept;
+	if (!shield_covers_answer(exchange, exchange->status))
+		return false;
+	bool whole = body_pass(&exchange->answer, rest, length, &used, &kept) && exchange->answer.done && used == length;
+	drop_upstream(exchange, whole);
 	shield(exchange);
+	return true;
 }
 
 /* ---- failures ---- */
