@@ -293,8 +293,10 @@ void exchange_on_connected(struct exchange *exchange)
 		parts[0].iov_len = write_announcement(exchange, announcement);
 	bool announces = parts[0].iov_len > 0;
 	enum conn_send sent = conn_send(conn, announces ? parts : parts + 1, announces ? 2 : 1, &written);
-	exchange->sent_any = written > 0 || sent == CONN_KEPT;
-	if (sent == CONN_BROKEN) {
+	/* Full of what an earlier request left unread: a byte that comes now is no answer to one of which nothing has gone (RFC 9112 section 9.2). */
+	bool stuck = sent == CONN_KEPT && written == 0 && exchange->upstream->used;
+	exchange->sent_any = written > 0 || (sent == CONN_KEPT && !stuck);
+	if (sent == CONN_BROKEN || stuck) {
 		exchange_fail(exchange, FAIL_connect_failed);
 		return;
 	}

@@ -17,7 +17,10 @@
 struct deal {
 	const struct party *backend;
 	struct stream_message request;
+	struct text
+		begun; /* when no more than a part of the request's head was heard: this; no other member tells anything of the request then, nor of its answer */
 	struct account_answer answer;
+	size_t said;           /* where the answer begins */
 	size_t heard_end;      /* of the request */
 	struct text announced; /* whose connection it is, where that is said */
 };
@@ -71,14 +74,34 @@ static bool has_data(const char *whole, size_t whole_length, const char *part, s
 	return part_length == 0 || memcmp(whole, part, part_length) == 0;
 }
 
+/* Takes the expected off the text, as far as there is text. */
+static bool take_same(struct text *text, const char *expected, size_t length)
+{
+	size_t here = length < text->length ? length : text->length;
+	bool same = has_data(text->at, text->length, expected, here, false);
+	text->at += here;
+	text->length -= here;
+	return same;
+}
+
+static bool begins(struct text begun, const struct account_request *request)
+{
+	static const char version[] = " HTTP/1.1\r\n";
+	bool bare = request->path.at[0] == '?';
+	return take_same(&begun, request->method_text.at, request->method_text.length) && take_same(&begun, " /", bare ? 2 : 1) &&
+	       take_same(&begun, request->path.at, request->path.length) && take_same(&begun, version, sizeof(version) - 1);
+}
+
 /* Whether this can be how the backend heard the client's request. */
 static bool is_of(const struct deal *deal, unsigned client, const struct account_request *request)
 {
 	const struct stream_message *heard = &deal->request;
 	const char *address = accounts[client].address;
-	if (!text_is(last_member(heard->forwarded_for), address) || heard->method.length != request->method_text.length)
-		return false;
 	if (deal->announced.at && !text_is(deal->announced, address))
+		return false;
+	if (deal->begun.length > 0)
+		return begins(deal->begun, request);
+	if (!text_is(last_member(heard->forwarded_for), address) || heard->method.length != request->method_text.length)
 		return false;
 	if (memcmp(heard->method.at, request->method_text.at, heard->method.length) != 0 || !has_path(request, heard->target))
 		return false;
@@ -128,7 +151,8 @@ static struct deal *next_deal(void)
 		deals = realloc(deals, deal_size * sizeof(deals[0]));
 		oracle_demand(deals != NULL, "no memory for the oracle");
 	}
-	return &deals[deal_count];
+	memset(&deals[deal_count], 0, sizeof(deals[0]));
+	return &deals[deal_count++];
 }
 
 static void read_backend(const struct oracle_case *that, const struct party *backend, char address[ENDPOINT_TEXT_SIZE])
@@ -149,9 +173,13 @@ static void read_backend(const struct oracle_case *that, const struct party *bac
 		oracle_demand(fine, "a backend heard what is no request");
 		oracle_demand(over, "a backend heard a request before the last answer was over");
 		oracle_demand(!was_spoilt(backend, heard, said), "a backend heard a request on a connection that it had spoilt");
-		if (!deal->request.has_head)
+		deal->said = said;
+		if (!deal->request.has_head) {
+			deal->begun = (struct text){backend->heard.at + heard, backend->heard.length - heard};
+			deal->heard_end = backend->heard.length;
+			check_request(that, deal);
 			return;
-		deal_count++;
+		}
 		enum method method = request_method_of(deal->request.method.at, deal->request.method.length);
 		account_read_answer(backend, said, method, &that->limits, &deal->answer);
 		heard += deal->request.length;
@@ -259,23 +287,31 @@ static bool follows(const struct bytes *said, size_t from, const struct bytes *h
 	return false;
 }
 
-/* Whether both sides of the tunnel, which begins at `heard` in what the client heard, have said what the other one heard. */
-static bool is_tunnel(const struct party *client, size_t heard, const struct account_request *request, const struct deal *deal)
+/* Whether both sides of the tunnel, which begins at `heard` in what the client heard and at `said` in what the backend said, have said what the other one heard. */
+static bool is_tunnel(const struct party *client, size_t heard, const struct account_request *request, const struct deal *deal, size_t said)
 {
 	const struct party *backend = deal->backend;
-	return follows(&backend->said, deal->answer.end, &client->heard, heard, false) &&
-	       follows(&client->said, request->end, &backend->heard, deal->heard_end, true);
+	return follows(&backend->said, said, &client->heard, heard, false) && follows(&client->said, request->end, &backend->heard, deal->heard_end, true);
 }
 
 /* Answers and requests may be alike: it is enough that one deal explains all that was heard. `end`: of the answer in what the client heard. */
-static void check_passed(const struct party *party, unsigned client, unsigned number, size_t end, const struct stream_message *answer)
+static void check_passed(const struct oracle_case *that, unsigned client, unsigned number, size_t end, const struct stream_message *answer)
 {
 	const struct account_request *request = &accounts[client].requests[number];
 	bool tunnel = answer->kind == STREAM_TUNNEL, given = false, explained = false;
 	for (unsigned d = 0; d < deal_count && !explained; d++) {
-		bool gave = is_of(&deals[d], client, request) && is_from(answer, &deals[d].answer);
+		const struct deal *deal = &deals[d];
+		struct account_answer said = deal->answer;
+		bool early = deal->begun.length > 0;
+		if (!is_of(deal, client, request))
+			continue;
+		if (early)
+			account_read_answer(deal->backend, deal->said, request->method, &that->limits, &said);
+		bool gave = is_from(answer, &said);
 		given |= gave;
-		explained = gave && (!tunnel || is_tunnel(party, end, request, &deals[d]));
+		explained = gave && (!tunnel || is_tunnel(that->clients[client], end, request, deal, said.end));
+		if (early)
+			free(said.data);
 	}
 	oracle_demand(given, "a client heard an answer that no backend gave to this request, or a cut one as whole");
 	oracle_demand(!tunnel || request->upgrades, "a tunnel that was not asked for");
@@ -293,7 +329,7 @@ static bool check_answer(const struct oracle_case *that, unsigned client, unsign
 		return answer->whole;
 	}
 	oracle_demand(number < account->count, "a client heard a backend's answer to what was no request");
-	check_passed(that->clients[client], client, number, end, answer);
+	check_passed(that, client, number, end, answer);
 	return answer->whole && answer->kind != STREAM_TUNNEL;
 }
 
