@@ -386,6 +386,39 @@ static void test_choices(void **state)
 	}
 }
 
+static void test_fit_backends(void **state)
+{
+	static const struct {
+		const char *name, *healths;
+		struct lane_at lanes[2];
+		bool any;
+	} cases[] = {
+		{"none", "", {{0}}, false},
+		{"up", "u", {{0}}, true},
+		{"up and busy", "u", {{99, 0, 0}}, true},
+		{"down", "d", {{0}}, false},
+		{"not known yet", "?", {{0}}, false},
+		{"one of two", "du", {{0}}, true},
+		{"up and skipped", "u", {{0, NOW_MS + 1, 0}}, false},
+		{"the skip is over", "u", {{0, NOW_MS, 0}}, true},
+		{"one of two skipped", "uu", {{0, NOW_MS + 1, 0}, {0}}, true},
+		{"the other is down", "ud", {{0, NOW_MS + 1, 0}, {0}}, false},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct world world;
+		make_world(&world, cases[i].healths);
+		set_lanes(&world, cases[i].lanes);
+		struct table_service *service = make_service(&world, TABLE_LEAST_CONNECTIONS, 10000, 0);
+		if (table_has_fit_backend(service, COLOR_BLUE, 1, NOW_MS) != cases[i].any)
+			fail_msg("%s", cases[i].name);
+		assert_false(table_has_fit_backend(service, COLOR_GREEN, 1, NOW_MS));
+		set_lanes(&world, (struct lane_at[4]){{0}});
+		table_service_release(service);
+		end_world(&world);
+	}
+}
+
 /* Requests that last: with few backends no two differ by more than one, with many the load stays near even. */
 static void test_load_is_even(void **state)
 {
@@ -621,6 +654,7 @@ int main(void)
 		cmocka_unit_test(test_keys_stick_as_the_split_grows),
 		cmocka_unit_test(test_keys_of_another_deployment),
 		cmocka_unit_test(test_choices),
+		cmocka_unit_test(test_fit_backends),
 		cmocka_unit_test(test_load_is_even),
 		cmocka_unit_test(test_many_leave_the_busy_one_alone),
 		cmocka_unit_test(test_clients_stay_and_spread),
