@@ -17,6 +17,7 @@ struct scene {
 	struct logwatch *watch;
 	struct logwatch_state state;
 	unsigned news;
+	unsigned descriptors; /* open before it began */
 };
 
 static void on_news(void *arg)
@@ -40,6 +41,7 @@ static void begin(struct scene *scene, void **state, const char *glob, const cha
 	struct err err;
 	memset(scene, 0, sizeof(*scene));
 	scene->scratch = *state;
+	scene->descriptors = scratch_count_descriptors();
 	scene->loop = event_base_new();
 	scene->watch = logwatch_new(scene->loop, scratch_name(scene->scratch, glob), pattern, 3600 * 1000, on_news, scene, &err);
 	if (!scene->watch)
@@ -50,10 +52,15 @@ static void begin(struct scene *scene, void **state, const char *glob, const cha
 	assert_true(scene->news > 0);
 }
 
+/* The thread closes what it had open, in its own time. */
 static void end(struct scene *scene)
 {
+	uint64_t until = clock_mono_ms() + PATIENCE_MS;
 	logwatch_free(scene->watch);
 	event_base_free(scene->loop);
+	while (scratch_count_descriptors() != scene->descriptors && clock_mono_ms() < until)
+		usleep(1000);
+	assert_int_equal(scratch_count_descriptors(), scene->descriptors);
 }
 
 static void await_matches(struct scene *scene, uint64_t matches)
@@ -308,12 +315,12 @@ static void free_watch(void *arg)
 	scene->watch = NULL;
 }
 
-/* By its own callback, while it reads, and before its first look; the threads close what they had open. */
+/* By its own callback, while it reads, and before its first look. */
 static void test_freed_at_any_time(void **state)
 {
-	struct scene scene = {.scratch = *state, .loop = event_base_new()};
+	struct scene scene = {.scratch = *state, .descriptors = scratch_count_descriptors()};
 	uint64_t until = clock_mono_ms() + PATIENCE_MS;
-	unsigned descriptors = scratch_count_descriptors();
+	scene.loop = event_base_new();
 	scratch_append(*state, "log", "");
 	for (unsigned i = 0; i < 50; i++) {
 		scene.watch = logwatch_new(scene.loop, scratch_name(*state, "log"), "error", 1000, free_watch, &scene, NULL);
@@ -328,11 +335,7 @@ static void test_freed_at_any_time(void **state)
 		}
 		assert_null(scene.watch);
 	}
-	while (scratch_count_descriptors() != descriptors && clock_mono_ms() < until)
-		usleep(1000);
-	assert_int_equal(scratch_count_descriptors(), descriptors);
-	event_base_free(scene.loop);
-	logwatch_free(NULL);
+	end(&scene); /* whose watch is NULL */
 }
 
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_set_up, scratch_tear_down)
