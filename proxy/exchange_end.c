@@ -42,7 +42,7 @@ static bool is_failure(const struct exchange *exchange)
 }
 
 /* Inline though it has two callers: one is on the way of every exchange. */
-__attribute__((always_inline)) static inline void count_end(struct exchange *exchange)
+static inline __attribute__((always_inline)) void count_end(struct exchange *exchange)
 {
 	struct totals_cell *cell = exchange->lane ? totals_cell(exchange->lane) : NULL;
 	if (!cell)
