@@ -8,6 +8,7 @@
 
 #include "proxy/worker.h"
 
+#define AGAIN_MS 1000u
 #define SIZE_LEAST (64 * 1024)  /* less is worse than copying; the system gives no more to a user who has too many pipes */
 #define SIZE_MOST (1024 * 1024) /* the most that the system gives to everybody */
 #define LARGE_MAX 16u           /* of so many bytes: a system's limit is on their sum, too (pipe-user-pages-soft) */
@@ -37,12 +38,9 @@ static bool open_ends(const struct worker *worker, int ends[2])
 static struct pipe *new_pipe(struct worker *worker)
 {
 	int ends[2];
-	if (worker->pipe_count >= PIPES_MAX || !open_ends(worker, ends))
-		return NULL;
 	struct pipe *pipe = calloc(1, sizeof(*pipe));
-	if (!pipe) {
-		close(ends[0]);
-		close(ends[1]);
+	if (!pipe || !open_ends(worker, ends)) {
+		free(pipe);
 		return NULL;
 	}
 	pipe->out = ends[0];
@@ -51,11 +49,23 @@ static struct pipe *new_pipe(struct worker *worker)
 	return pipe;
 }
 
+/* Where the system gave none, the next one is asked for a while later: trying again for each piece of each body would cost more than copying. */
+static struct pipe *make_pipe(struct worker *worker)
+{
+	uint64_t now_ms = worker_now_ms(worker);
+	if (worker->pipe_count >= PIPES_MAX || now_ms < worker->pipes_again_ms)
+		return NULL;
+	struct pipe *pipe = new_pipe(worker);
+	if (!pipe)
+		worker->pipes_again_ms = now_ms + AGAIN_MS;
+	return pipe;
+}
+
 struct pipe *pipe_take(struct worker *worker)
 {
 	struct pipe *pipe = worker->spare_pipes;
 	if (!pipe)
-		return new_pipe(worker);
+		return make_pipe(worker);
 	worker->spare_pipes = pipe->next;
 	return pipe;
 }

@@ -71,7 +71,8 @@ struct worker {
 	void *spare_blocks;
 	struct pipe *spare_pipes;
 	unsigned spare_exchange_count, spare_block_count;
-	unsigned pipe_count; /* all, spare or not */
+	unsigned pipe_count;     /* all, spare or not */
+	uint64_t pipes_again_ms; /* no new one before */
 
 	struct client *clients;     /* every open one */
 	struct backend_lane *lanes; /* those with connections */
