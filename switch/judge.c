@@ -22,14 +22,15 @@ void judge_begin(struct judge *judge, const struct judge_baseline *before)
 /* As many as came before the switch in the same time. */
 static uint64_t expected_answers(const struct judge_baseline *before)
 {
-	return before->span_ms ? (uint64_t)((double)before->answers * (double)before->bake_ms / (double)before->span_ms) : 0;
+	const struct sequential_before *counts = &before->counts;
+	return counts->seconds ? (uint64_t)((double)counts->answers * (double)before->bake_ms / 1000 / (double)counts->seconds) : 0;
 }
 
 static void begin_rate(struct judge *judge, double limit)
 {
 	judge->limit = limit;
 	if (limit > 0)
-		sequential_begin(&judge->rate, sequential_choose_rates(judge->before.answers, judge->before.errors, limit), expected_answers(&judge->before));
+		sequential_begin(&judge->rate, sequential_choose_rates(&judge->before.counts, limit), expected_answers(&judge->before));
 }
 
 static void take_answers(struct judge *judge, const struct judge_input *input)

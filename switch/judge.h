@@ -45,9 +45,9 @@ struct judge_limits {
 
 /* The old color just before the flip. All 0: nothing is known of it. */
 struct judge_baseline {
-	uint64_t answers, errors, span_ms; /* of the last 10 minutes at most; the time in which they came */
-	uint64_t p99_us;                   /* 0: not known */
-	uint64_t log_matches;              /* within the log's time */
+	struct sequential_before counts; /* of the last 10 minutes at most */
+	uint64_t p99_us;                 /* 0: not known */
+	uint64_t log_matches;            /* within the log's time */
 	bool prometheus_known;
 	double prometheus;
 	uint64_t bake_ms; /* how long the new color will be watched */

@@ -94,17 +94,18 @@ static void hold_if_ill(const struct judge *judge, const struct judge_input *inp
 static bool had_as_many_errors(const struct judge *judge)
 {
 	double lower, upper, unused;
-	const struct judge_baseline *before = &judge->before;
-	sequential_bounds(judge->rate.run_answers, judge->rate.run_errors, &lower, &unused);
-	sequential_bounds(before->answers, before->errors, &unused, &upper);
+	const struct sequential_before *before = &judge->before.counts;
+	double burst = judge->rate.rates.burst;
+	sequential_bounds(judge->rate.run_answers, judge->rate.run_errors, burst, &lower, &unused);
+	sequential_bounds(before->answers, before->errors, burst, &unused, &upper);
 	return before->answers >= SEQUENTIAL_ANSWERS_MIN && before->errors >= SEQUENTIAL_ERRORS_MIN && lower <= upper;
 }
 
 static void tell_before(const struct judge *judge, const struct judge_input *input, char *text, size_t size)
 {
 	char share[SHARE_SIZE];
-	format_share(share_of(judge->before.errors, judge->before.answers), share);
-	if (judge->before.answers < SEQUENTIAL_ANSWERS_MIN)
+	format_share(share_of(judge->before.counts.errors, judge->before.counts.answers), share);
+	if (judge->before.counts.answers < SEQUENTIAL_ANSWERS_MIN)
 		snprintf(text, size, "%s had too little traffic to compare with", other_name(input));
 	else
 		snprintf(text, size, "%s had %s", other_name(input), share);
@@ -299,12 +300,12 @@ void judge_weigh(const struct judge *judge, const struct judge_input *input, enu
 	weigh[criterion](judge, input, result);
 }
 
-static void foresee_errors(const struct judge_baseline *before, double limit_rate, enum color live, char *text, size_t size)
+static void foresee_errors(const struct sequential_before *before, double limit_rate, enum color live, char *text, size_t size)
 {
 	char had[SHARE_SIZE], limit[SHARE_SIZE], bad[SHARE_SIZE];
 	if (limit_rate <= 0)
 		return;
-	struct sequential_rates rates = sequential_choose_rates(before->answers, before->errors, limit_rate);
+	struct sequential_rates rates = sequential_choose_rates(before, limit_rate);
 	if (rates.limit_holds)
 		return;
 	format_share(share_of(before->errors, before->answers), had);
@@ -328,7 +329,7 @@ static void foresee_latency(const struct judge_baseline *before, uint64_t limit_
 bool judge_foresee(const struct judge_baseline *before, const struct judge_limits *limits, enum color live, char *text, size_t size)
 {
 	text[0] = '\0';
-	foresee_errors(before, limits->error_rate, live, text, size);
+	foresee_errors(&before->counts, limits->error_rate, live, text, size);
 	foresee_latency(before, limits->latency_p99_ms, live, text, size);
 	return text[0] != '\0';
 }

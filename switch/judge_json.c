@@ -22,12 +22,12 @@ static json_t *errors_to_json(const struct judge *judge, const struct judge_inpu
 {
 	const struct sequential *rate = &judge->rate;
 	bool on = input->limits.error_rate > 0;
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "answers", wire_count(judge->answers), "errors",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "answers", wire_count(judge->answers), "errors",
 		wire_count(judge->errors), "rate", number_of(judge->answers > 0, share_of(judge->errors, judge->answers)), "limit",
-		number_of(on, input->limits.error_rate), "accepted_rate", number_of(on, rate->rates.h0), "bad_rate", number_of(on, rate->rates.h1), "evidence",
-		number_of(on, rate->sum), "threshold", number_of(on, on ? sequential_threshold(rate) : 0), "run_answers", wire_count(rate->run_answers),
-		"run_errors", wire_count(rate->run_errors), "before_answers", wire_count(judge->before.answers), "before_errors",
-		wire_count(judge->before.errors));
+		number_of(on, input->limits.error_rate), "accepted_rate", number_of(on, rate->rates.h0), "bad_rate", number_of(on, rate->rates.h1), "burst",
+		number_of(on, rate->rates.burst), "evidence", number_of(on, rate->sum), "threshold", number_of(on, on ? sequential_threshold(rate) : 0),
+		"run_answers", wire_count(rate->run_answers), "run_errors", wire_count(rate->run_errors), "before_answers",
+		wire_count(judge->before.counts.answers), "before_errors", wire_count(judge->before.counts.errors));
 }
 
 static json_t *probes_to_json(const struct judge *judge, const struct judge_input *input)
@@ -105,25 +105,25 @@ json_t *judge_to_json(const struct judge *judge, const struct judge_input *input
 
 static json_t *baseline_to_json(const struct judge_baseline *before)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:I}", "answers", (json_int_t)before->answers, "errors", (json_int_t)before->errors, "span_ms",
-		(json_int_t)before->span_ms, "p99_us", (json_int_t)before->p99_us, "log_matches", (json_int_t)before->log_matches, "prometheus",
-		number_of(before->prometheus_known, before->prometheus), "bake_ms", (json_int_t)before->bake_ms);
+	const struct sequential_before *counts = &before->counts;
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I}", "answers", (json_int_t)counts->answers, "errors", (json_int_t)counts->errors, "seconds",
+		(json_int_t)counts->seconds, "squares", (json_int_t)counts->squares, "p99_us", (json_int_t)before->p99_us, "log_matches",
+		(json_int_t)before->log_matches, "prometheus", number_of(before->prometheus_known, before->prometheus), "bake_ms", (json_int_t)before->bake_ms);
 }
 
 static bool read_baseline(const json_t *state, struct judge_baseline *before)
 {
 	const json_t *prometheus = json_object_get(state, "prometheus");
 	*before = (struct judge_baseline){
-		.answers = wire_read_count(state, "answers"),
-		.errors = wire_read_count(state, "errors"),
-		.span_ms = wire_read_count(state, "span_ms"),
+		.counts = {wire_read_count(state, "answers"), wire_read_count(state, "errors"), wire_read_count(state, "seconds"),
+			wire_read_count(state, "squares")},
 		.p99_us = wire_read_count(state, "p99_us"),
 		.log_matches = wire_read_count(state, "log_matches"),
 		.prometheus_known = json_is_number(prometheus),
 		.prometheus = json_number_value(prometheus),
 		.bake_ms = wire_read_count(state, "bake_ms"),
 	};
-	return json_is_object(state) && before->errors <= before->answers;
+	return json_is_object(state) && before->counts.errors <= before->counts.answers;
 }
 
 json_t *judge_save(const struct judge *judge)

@@ -15,10 +15,19 @@
 #define SEQUENTIAL_BATCHES_MIN 2u
 /* A lower share of errors is not told apart from none. */
 #define SEQUENTIAL_RATE_MIN 0.001
+/* An old color that had an outage must not make the test blind. */
+#define SEQUENTIAL_BURST_MAX 10.0
+
+/* What came before, second by second. */
+struct sequential_before {
+	uint64_t answers, errors;
+	uint64_t seconds, squares; /* in how many seconds they came; the sum of the squares of each second's errors. 0: not known */
+};
 
 /* What is accepted and what is bad, as shares of answers; h0 < h1. */
 struct sequential_rates {
 	double h0, h1;
+	double burst;     /* how many errors came at once on average, 1 to SEQUENTIAL_BURST_MAX: so many are evidence for one */
 	bool limit_holds; /* false: the old color was over half of the limit before, so that h1 is twice what it had */
 };
 
@@ -34,9 +43,9 @@ struct sequential {
 };
 
 /* From what the old color had (fewer than SEQUENTIAL_ANSWERS_MIN answers: nothing is known) and the limit, over 0 and at most 1. */
-struct sequential_rates sequential_choose_rates(uint64_t answers, uint64_t errors, double limit);
-/* The bounds that the true share exceeds, or falls below, with 95 % each. Without answers 0 and 1. */
-void sequential_bounds(uint64_t answers, uint64_t errors, double *lower, double *upper);
+struct sequential_rates sequential_choose_rates(const struct sequential_before *before, double limit);
+/* The bounds that the true share exceeds, or falls below, with 95 % each, when errors come in bursts of that many. Without answers 0 and 1. */
+void sequential_bounds(uint64_t answers, uint64_t errors, double burst, double *lower, double *upper);
 
 /* `expected`: answers during the whole bake, 0 when not known. */
 void sequential_begin(struct sequential *test, struct sequential_rates rates, uint64_t expected);

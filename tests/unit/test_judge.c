@@ -19,11 +19,15 @@
 /* Of blue, before. */
 #define QUIET \
 	{ \
-		.answers = 120000, .errors = 120, .span_ms = 600000, .bake_ms = 300000 \
+		.counts = {120000, 120, 600, 144}, .bake_ms = 300000 \
+	}
+#define UNKNOWN \
+	{ \
+		.bake_ms = 300000 \
 	}
 #define NOISY \
 	{ \
-		.answers = 120000, .errors = 1200, .span_ms = 600000, .bake_ms = 300000 \
+		.counts = {120000, 1200, 600, 3600}, .bake_ms = 300000 \
 	}
 
 static void assert_verdict(const char *name, const struct judgement *judgement, enum verdict verdict, const char *cause, bool hold)
@@ -69,11 +73,11 @@ static const struct judge_case {
 	{"20 answers, all errors", QUIET, {WELL, RATE, .answers = 20, .errors = 20}, VERDICT_BAD, "error_rate", false},
 	{"over the limit, not yet proven", QUIET, {WELL, RATE, .answers = 100, .errors = 4}, VERDICT_INCONCLUSIVE, NULL, false},
 	{"over the limit", QUIET, {WELL, RATE, .answers = 812, .errors = 58}, VERDICT_BAD, "error_rate", false},
-	{"nothing is known of before", {0}, {WELL, RATE, .answers = 812, .errors = 58}, VERDICT_BAD, "error_rate", false},
+	{"nothing is known of before", UNKNOWN, {WELL, RATE, .answers = 812, .errors = 58}, VERDICT_BAD, "error_rate", false},
 	{"as bad as before, and over the limit", NOISY, {WELL, RATE, .answers = 5000, .errors = 50}, VERDICT_GOOD, NULL, false},
 	{"worse than before, which was over the limit", NOISY, {WELL, RATE, .answers = 5000, .errors = 150}, VERDICT_BAD, "error_rate", false},
-	{"the old color may have had as many", {.answers = 1000, .errors = 8}, {WELL, RATE, .answers = 4000, .errors = 60}, VERDICT_BAD, "error_rate", true},
-	{"it can't have had as many", {.answers = 1000, .errors = 8}, {WELL, RATE, .answers = 4000, .errors = 120}, VERDICT_BAD, "error_rate", false},
+	{"the old color may have had as many", {.counts = {1000, 8, 600, 8}}, {WELL, RATE, .answers = 4000, .errors = 60}, VERDICT_BAD, "error_rate", true},
+	{"it can't have had as many", {.counts = {1000, 8, 600, 8}}, {WELL, RATE, .answers = 4000, .errors = 120}, VERDICT_BAD, "error_rate", false},
 	{"no limit, but traffic", QUIET, {WELL, .answers = 20, .errors = 20}, VERDICT_GOOD, NULL, false},
 	{"no limit, no traffic", QUIET, {WELL, .answers = 19}, VERDICT_INCONCLUSIVE, NULL, false},
 	{"a dry run does not act", QUIET, {WELL, RATE, .limits.dry_run = CONF_CRITERION_ERROR_RATE, .answers = 812, .errors = 58}, VERDICT_GOOD, NULL, false},
@@ -81,53 +85,55 @@ static const struct judge_case {
 	{"the other can't be gone back to", QUIET, {WELL, RATE, .answers = 812, .errors = 58, .other_gone = true}, VERDICT_BAD, "error_rate", true},
 	{"the other alone is ill", QUIET, {WELL, RATE, .answers = 1000, .other_failed_rounds = 9}, VERDICT_GOOD, NULL, false},
 
-	{"not probed since the flip", {0}, {.answers = 1000}, VERDICT_INCONCLUSIVE, NULL, false},
-	{"one failed round of three", {0}, {WELL, PROBES, .answers = 1000, .failed_rounds = 1}, VERDICT_INCONCLUSIVE, NULL, false},
-	{"three failed rounds of three", {0}, {WELL, PROBES, .failed_rounds = 3}, VERDICT_BAD, "probes", false},
-	{"no limit on probes", {0}, {WELL, .answers = 1000, .failed_rounds = 9}, VERDICT_INCONCLUSIVE, NULL, false},
-	{"probes, dry run", {0}, {WELL, PROBES, .limits.dry_run = CONF_CRITERION_UNHEALTHY_PROBES, .answers = 1000, .failed_rounds = 9}, VERDICT_GOOD, NULL,
+	{"not probed since the flip", UNKNOWN, {.answers = 1000}, VERDICT_INCONCLUSIVE, NULL, false},
+	{"one failed round of three", UNKNOWN, {WELL, PROBES, .answers = 1000, .failed_rounds = 1}, VERDICT_INCONCLUSIVE, NULL, false},
+	{"three failed rounds of three", UNKNOWN, {WELL, PROBES, .failed_rounds = 3}, VERDICT_BAD, "probes", false},
+	{"no limit on probes", UNKNOWN, {WELL, .answers = 1000, .failed_rounds = 9}, VERDICT_INCONCLUSIVE, NULL, false},
+	{"probes, dry run", UNKNOWN, {WELL, PROBES, .limits.dry_run = CONF_CRITERION_UNHEALTHY_PROBES, .answers = 1000, .failed_rounds = 9}, VERDICT_GOOD, NULL,
 		false},
-	{"the other fails its probes, too", {0}, {WELL, PROBES, .failed_rounds = 3, .other_failed_rounds = 1}, VERDICT_BAD, "probes", true},
-	{"the other is unhealthy", {0}, {.probed = true, PROBES, .failed_rounds = 3, .other_health = COLOR_HEALTH_UNHEALTHY}, VERDICT_BAD, "probes", true},
-	{"one backend of the other is up", {0}, {.probed = true, PROBES, .failed_rounds = 3, .other_health = COLOR_HEALTH_DEGRADED}, VERDICT_BAD, "probes",
+	{"the other fails its probes, too", UNKNOWN, {WELL, PROBES, .failed_rounds = 3, .other_failed_rounds = 1}, VERDICT_BAD, "probes", true},
+	{"the other is unhealthy", UNKNOWN, {.probed = true, PROBES, .failed_rounds = 3, .other_health = COLOR_HEALTH_UNHEALTHY}, VERDICT_BAD, "probes", true},
+	{"one backend of the other is up", UNKNOWN, {.probed = true, PROBES, .failed_rounds = 3, .other_health = COLOR_HEALTH_DEGRADED}, VERDICT_BAD, "probes",
 		false},
 	{"the first that is bad is named", QUIET, {WELL, RATE, PROBES, .answers = 100, .errors = 100, .failed_rounds = 3}, VERDICT_BAD, "error_rate", false},
-	{"what can be cured comes before what can't", {.answers = 1000, .errors = 8}, {WELL, RATE, PROBES, .answers = 4000, .errors = 60, .failed_rounds = 3},
+	{"what can be cured comes before what can't", {.counts = {1000, 8, 600, 8}}, {WELL, RATE, PROBES, .answers = 4000, .errors = 60, .failed_rounds = 3},
 		VERDICT_BAD, "probes", false},
 
-	{"lines, fewer than too many", {0}, {WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 4, NULL}}, VERDICT_GOOD,
-		NULL, false},
-	{"too many lines", {0}, {WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 5, NULL}}, VERDICT_BAD, "log",
+	{"lines, fewer than too many", UNKNOWN, {WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 4, NULL}},
+		VERDICT_GOOD, NULL, false},
+	{"too many lines", UNKNOWN, {WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 5, NULL}}, VERDICT_BAD, "log",
 		false},
-	{"too many lines, then the file went", {0}, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 5, "gone"}}, VERDICT_BAD, "log",
-		false},
+	{"too many lines, then the file went", UNKNOWN, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 5, "gone"}}, VERDICT_BAD,
+		"log", false},
 	{"too many lines before, too", {.log_matches = 5}, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 5, NULL}}, VERDICT_BAD,
 		"log", true},
-	{"the log can't be read", {0}, {WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 0, "permission denied"}},
-		VERDICT_INCONCLUSIVE, NULL, false},
-	{"the log, dry run", {0}, {WELL, .answers = 1000, .limits = {.log_matches = 5, .dry_run = CONF_CRITERION_LOG}, .log = {false, 9, NULL}}, VERDICT_GOOD,
+	{"the log can't be read", UNKNOWN,
+		{WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 0, "permission denied"}}, VERDICT_INCONCLUSIVE,
 		NULL, false},
-
-	{"the query is within", {0}, {WELL, .answers = 20, .limits = {.prometheus = true, .prometheus_bound = 5}, .prometheus = {JUDGE_READING_VALUE, 5, NULL}},
+	{"the log, dry run", UNKNOWN, {WELL, .answers = 1000, .limits = {.log_matches = 5, .dry_run = CONF_CRITERION_LOG}, .log = {false, 9, NULL}},
 		VERDICT_GOOD, NULL, false},
-	{"the query is above", {0},
+
+	{"the query is within", UNKNOWN,
+		{WELL, .answers = 20, .limits = {.prometheus = true, .prometheus_bound = 5}, .prometheus = {JUDGE_READING_VALUE, 5, NULL}}, VERDICT_GOOD, NULL,
+		false},
+	{"the query is above", UNKNOWN,
 		{WELL, .answers = 20, .limits = {.prometheus = true, .prometheus_bound = 5}, .prometheus = {JUDGE_READING_VALUE, 5.1, NULL}}, VERDICT_BAD,
 		"prometheus", false},
-	{"the query is infinite", {0}, {WELL, .limits = {.prometheus = true, .prometheus_bound = 5}, .prometheus = {JUDGE_READING_VALUE, INFINITY, NULL}},
+	{"the query is infinite", UNKNOWN, {WELL, .limits = {.prometheus = true, .prometheus_bound = 5}, .prometheus = {JUDGE_READING_VALUE, INFINITY, NULL}},
 		VERDICT_BAD, "prometheus", false},
-	{"the query is below", {0},
+	{"the query is below", UNKNOWN,
 		{WELL, .limits = {.prometheus = true, .prometheus_below = true, .prometheus_bound = 5}, .prometheus = {JUDGE_READING_VALUE, 4, NULL}},
 		VERDICT_BAD, "prometheus", false},
 	{"it was above before, too", {.prometheus_known = true, .prometheus = 6},
 		{WELL, .limits = {.prometheus = true, .prometheus_bound = 5}, .prometheus = {JUDGE_READING_VALUE, 7, NULL}}, VERDICT_BAD, "prometheus", true},
-	{"the query has no number", {0},
+	{"the query has no number", UNKNOWN,
 		{WELL, .answers = 20, .limits = {.prometheus = true, .prometheus_bound = 5}, .prometheus = {JUDGE_READING_VALUE, NAN, NULL}},
 		VERDICT_INCONCLUSIVE, NULL, false},
-	{"the query has no data", {0}, {WELL, .answers = 20, .limits = {.prometheus = true}, .prometheus = {JUDGE_READING_NO_DATA, 9, NULL}},
+	{"the query has no data", UNKNOWN, {WELL, .answers = 20, .limits = {.prometheus = true}, .prometheus = {JUDGE_READING_NO_DATA, 9, NULL}},
 		VERDICT_INCONCLUSIVE, NULL, false},
-	{"the query failed", {0}, {WELL, .answers = 20, .limits = {.prometheus = true}, .prometheus = {JUDGE_READING_FAILED, 9, "refused"}},
+	{"the query failed", UNKNOWN, {WELL, .answers = 20, .limits = {.prometheus = true}, .prometheus = {JUDGE_READING_FAILED, 9, "refused"}},
 		VERDICT_INCONCLUSIVE, NULL, false},
-	{"the query was not answered yet", {0}, {WELL, .answers = 20, .limits = {.prometheus = true}}, VERDICT_INCONCLUSIVE, NULL, false},
+	{"the query was not answered yet", UNKNOWN, {WELL, .answers = 20, .limits = {.prometheus = true}}, VERDICT_INCONCLUSIVE, NULL, false},
 };
 
 static void test_cases(void **state)
@@ -153,16 +159,16 @@ static const struct text_case {
 	{"bad", QUIET, {WELL, RATE, .answers = 812, .errors = 58}, "58 of 812 answers were 5xx (7.1 %), the limit is 1 %, blue had 0.1 %"},
 	{"good", QUIET, {WELL, RATE, PROBES, .answers = 24310, .errors = 2},
 		"2 of 24310 answers were 5xx (0.0082 %), the limit is 1 %, blue had 0.1 %; the probes of green are well"},
-	{"too little", {0}, {WELL, RATE, .answers = 1},
+	{"too little", UNKNOWN, {WELL, RATE, .answers = 1},
 		"0 of 1 answer were 5xx (0 %), the limit is 1 %, blue had too little traffic to compare with; too little traffic to judge"},
 	{"held", QUIET, {WELL, RATE, .answers = 40, .errors = 40, .other_failed_rounds = 2},
 		"40 of 40 answers were 5xx (100 %), the limit is 1 %, blue had 0.1 %; blue fails its probes, too, so a rollback would not help"},
 	{"raised", NOISY, {WELL, RATE, .answers = 100, .errors = 50},
 		"50 of 100 answers were 5xx (50 %), the limit is 1 % (can't be held; judged by 2 %), blue had 1 %"},
-	{"probes", {0}, {WELL, PROBES, .failed_rounds = 3}, "3 rounds of probes in a row failed on every backend of green, the limit is 3"},
-	{"log", {0}, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 7, NULL}},
+	{"probes", UNKNOWN, {WELL, PROBES, .failed_rounds = 3}, "3 rounds of probes in a row failed on every backend of green, the limit is 3"},
+	{"log", UNKNOWN, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 7, NULL}},
 		"7 lines of the log matched within 1m, 5 are too many, there were 0 before the switch"},
-	{"log and why not", {0}, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 0, "no such file"}},
+	{"log and why not", UNKNOWN, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 0, "no such file"}},
 		"0 of 0 answers were 5xx (0 %), there is no limit; the log is not followed: no such file"},
 	{"prometheus", {.prometheus_known = true, .prometheus = 0.5},
 		{WELL, .limits = {.prometheus = true, .prometheus_bound = 5}, .prometheus = {JUDGE_READING_VALUE, 7.25, NULL}},
@@ -302,7 +308,7 @@ static void test_lines_of_a_common_cause(void **state)
 	struct judge judge;
 	struct judgement judgement;
 	struct judge_input input = {WELL, .other_failed_rounds = 1, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 9, NULL}};
-	judge_begin(&judge, &(struct judge_baseline){0});
+	judge_begin(&judge, &(struct judge_baseline)UNKNOWN);
 	run_for(&judge, &input, 1000, 40, 0);
 	input.other_failed_rounds = 0;
 	run_for(&judge, &input, 59000, 40, 0);
@@ -373,7 +379,7 @@ static void test_a_restart_forgets_nothing(void **state)
 	(void)state;
 	struct judge through, restarted, after;
 	struct judge_input input = {WELL, RATE, .limits.latency_p99_ms = 500, .window = {7, 400, 700000}}, again;
-	struct judge_baseline before = {.answers = 1000, .errors = 2, .span_ms = 600000, .p99_us = 300000, .log_matches = 3, .bake_ms = 5000};
+	struct judge_baseline before = {.counts = {1000, 9, 600, 81}, .p99_us = 300000, .log_matches = 3, .bake_ms = 5000};
 	judge_begin(&through, &before);
 	run_for(&through, &input, 1000, 40, 1);
 	json_t *kept = judge_save(&through);

@@ -37,7 +37,7 @@ static void test_bounds(void **state)
 	for (size_t i = 0; i < sizeof(bounds_cases) / sizeof(bounds_cases[0]); i++) {
 		const struct bounds_case *test = &bounds_cases[i];
 		double lower, upper;
-		sequential_bounds(test->answers, test->errors, &lower, &upper);
+		sequential_bounds(test->answers, test->errors, 1, &lower, &upper);
 		assert_near(test->name, lower, test->lower, 1e-6);
 		assert_near(test->name, upper, test->upper, 1e-6);
 	}
@@ -70,7 +70,8 @@ static void test_rates(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rates_cases) / sizeof(rates_cases[0]); i++) {
 		const struct rates_case *test = &rates_cases[i];
-		struct sequential_rates rates = sequential_choose_rates(test->answers, test->errors, test->limit);
+		struct sequential_rates rates =
+			sequential_choose_rates(&(struct sequential_before){.answers = test->answers, .errors = test->errors}, test->limit);
 		assert_near(test->name, rates.h0, test->h0, 1e-6);
 		assert_near(test->name, rates.h1, test->h1, 1e-6);
 		if (rates.limit_holds != test->holds)
@@ -78,7 +79,29 @@ static void test_rates(void **state)
 	}
 }
 
-static const struct sequential_rates usual = {0.001, 0.01, true};
+static const struct burst_case {
+	const char *name;
+	struct sequential_before before;
+	double burst;
+} bursts[] = {
+	{"nothing is known", {0}, 1},
+	{"no seconds are known", {120000, 120, 0, 0}, 1},
+	{"each by itself", {120000, 120, 600, 144}, 1},
+	{"a little more than that is chance", {120000, 120, 600, 180}, 1},
+	{"always five at once", {120000, 120, 600, 600}, 4.8},
+	{"evenly, many in each second", {120000, 60000, 600, 6000000}, 1},
+	{"an outage of a second", {120000, 200, 600, 40000}, SEQUENTIAL_BURST_MAX},
+	{"four errors, all at once", {120000, 4, 600, 16}, 1},
+};
+
+static void test_bursts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(bursts) / sizeof(bursts[0]); i++)
+		assert_near(bursts[i].name, sequential_choose_rates(&bursts[i].before, 0.01).burst, bursts[i].burst, 1e-9);
+}
+
+static const struct sequential_rates usual = {0.001, 0.01, 1, true};
 
 static struct sequential begin(uint64_t expected)
 {
@@ -121,9 +144,9 @@ static const struct over_case {
 	{"all of 40: one batch is one incident", 40, 40, 2},
 	{"all of 4: 20 answers first", 4, 4, 5},
 	{"all of 2: 20 answers first", 2, 2, 10},
-	{"10 %", 40, 4, 2},
-	{"5 %", 40, 2, 4},
-	{"at the limit", 100, 1, 12},
+	{"10 %", 40, 4, 3},
+	{"5 %", 40, 2, 5},
+	{"at the limit", 100, 1, 28},
 	{"between: not like before, not as bad as the limit", 1000, 7, 0},
 	{"as before", 1000, 1, 0},
 	{"none", 1000, 0, 0},
@@ -147,9 +170,9 @@ static void test_late_is_as_fast_as_early(void **state)
 	sequential_add(&test, 9000, 3);
 	for (unsigned i = 0; i < 50; i++)
 		sequential_add(&test, 20, 0);
-	assert_int_equal(batches_until_over(&test, 40, 4), 2);
-	assert_int_equal(test.run_answers, 80);
-	assert_int_equal(test.run_errors, 8);
+	assert_int_equal(batches_until_over(&test, 40, 4), 3);
+	assert_int_equal(test.run_answers, 120);
+	assert_int_equal(test.run_errors, 12);
 }
 
 /* Whatever the order of answers in a batch is: singly, the sum at the batch's end is never lower. */
@@ -169,6 +192,35 @@ static void test_no_order_in_a_batch_raises_the_sum(void **state)
 				fail_msg("order %x: %g in batches, %g singly", order, batched.sum, single.sum);
 		}
 	}
+}
+
+/* A color that was known to fail five at a time is not judged by two such bursts, but still by what fails altogether. */
+static void test_bursts_count_once(void **state)
+{
+	(void)state;
+	struct sequential test;
+	struct sequential_rates rates = usual;
+	sequential_begin(&test, rates, 0);
+	sequential_add(&test, 40, 5);
+	sequential_add(&test, 40, 5);
+	assert_true(test.over);
+	rates.burst = 5;
+	sequential_begin(&test, rates, 0);
+	sequential_add(&test, 40, 5);
+	sequential_add(&test, 40, 5);
+	assert_false(test.over);
+	assert_int_equal(batches_until_over(&test, 40, 40), 1);
+}
+
+static void test_worse_than_before_and_under_the_limit(void **state)
+{
+	(void)state;
+	struct sequential test = begin(1000000);
+	for (unsigned i = 0; i < 1000; i++)
+		sequential_add(&test, 1000, i % 2 ? 4 : 5);
+	assert_false(test.over);
+	assert_true(test.well);
+	assert_true(batches_until_over(&test, 40, 4) <= 8); /* and what was does not hide what comes */
 }
 
 static void test_one_stray_error(void **state)
@@ -224,7 +276,7 @@ static void test_theory(void **state)
 static void test_billions(void **state)
 {
 	(void)state;
-	struct sequential_rates odd[] = {{0.98, 0.99, false}, {0.001, 0.999, true}, {0.001, 0.002, true}};
+	struct sequential_rates odd[] = {{0.98, 0.99, 1, false}, {0.001, 0.999, 1, true}, {0.001, 0.002, 10, true}};
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
 		struct sequential test;
 		sequential_begin(&test, odd[i], 1000000000);
@@ -263,10 +315,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_bursts),
 		cmocka_unit_test(test_threshold_grows_with_the_answers),
 		cmocka_unit_test(test_over),
 		cmocka_unit_test(test_late_is_as_fast_as_early),
 		cmocka_unit_test(test_no_order_in_a_batch_raises_the_sum),
+		cmocka_unit_test(test_bursts_count_once),
+		cmocka_unit_test(test_worse_than_before_and_under_the_limit),
 		cmocka_unit_test(test_one_stray_error),
 		cmocka_unit_test(test_over_ends_soon_after_the_errors),
 		cmocka_unit_test(test_well),
