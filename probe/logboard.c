@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-/* A look that takes longer is told as a file system that hangs. */
+/* A turn that takes longer is told. */
 #define BUSY_MAX_MS 3000u
 
 /* ---- the pair ---- */
@@ -117,7 +117,7 @@ static void write_problem(const struct logboard *board, uint64_t now_ms, char *o
 {
 	char bytes[TEXT_UNIT_SIZE];
 	if (board->busy_ms && now_ms > board->busy_ms + BUSY_MAX_MS)
-		snprintf(out, size, "looking at the log files has taken %llu s so far: their file system does not answer",
+		snprintf(out, size, "the log files have not been read for %llu s: their file system does not answer, or the pattern takes too long",
 			(unsigned long long)((now_ms - board->busy_ms) / 1000));
 	else if (!board->told)
 		snprintf(out, size, "the log files have not been looked at yet");

@@ -31,6 +31,7 @@ struct logreader {
 	struct pattern *pattern;
 	struct logset set;
 	struct logfinds finds;
+	unsigned next; /* whose turn it is to be read */
 	bool look_wanted;
 	uint64_t looked_ms, look_took_ms;
 	char buffer[LOGFILE_SLICE + LOGFILE_TAIL];
@@ -107,36 +108,45 @@ static void look_if_due(struct logreader *reader, uint64_t now_ms)
 	reader->look_took_ms = clock_mono_ms() - now_ms;
 }
 
-/* One slice of each file; true when there may be more. */
-static bool read_round(struct logreader *reader, uint64_t now_ms)
+/* One slice of the next file; true when there was something to read. */
+static bool read_next(struct logreader *reader, uint64_t now_ms)
 {
-	bool more = false;
-	for (unsigned i = reader->set.count; i-- > 0;) {
-		struct logfile *file = reader->set.files[i];
-		reader->set.current = file;
-		enum logfile_found found = logfile_read(file, reader->buffer, on_line, reader, &reader->finds.skipped_bytes);
-		if (found == LOGFILE_GREW) {
-			file->last_ms = now_ms;
-			more = true;
-		} else if (found == LOGFILE_LOST) {
-			logset_drop(&reader->set, file, on_line, reader);
-			reader->look_wanted = true;
-		}
+	if (reader->next >= reader->set.count)
+		reader->next = 0;
+	struct logfile *file = reader->set.files[reader->next];
+	reader->set.current = file;
+	enum logfile_found found = logfile_read(file, reader->buffer, on_line, reader, &reader->finds.skipped_bytes);
+	if (found == LOGFILE_LOST) {
+		logset_drop(&reader->set, file, on_line, reader);
+		reader->look_wanted = true;
+		return false;
 	}
-	return more;
+	reader->next++;
+	if (found == LOGFILE_GREW)
+		file->last_ms = now_ms;
+	return found == LOGFILE_GREW;
+}
+
+/* Until none has more; true when time was up before. */
+static bool read_by_turns(struct logreader *reader, uint64_t now_ms)
+{
+	uint64_t until_ms = now_ms + TURN_MS;
+	for (unsigned quiet = 0; quiet < reader->set.count;) {
+		if (now_ms >= until_ms || atomic_load(&reader->board->stopping))
+			return true;
+		quiet = read_next(reader, now_ms) ? 0 : quiet + 1;
+		now_ms = clock_mono_ms();
+	}
+	return false;
 }
 
 static bool take_turn(struct logreader *reader)
 {
-	uint64_t began_ms = clock_mono_ms(), now_ms = began_ms;
-	bool more;
-	logboard_begin(reader->board, began_ms);
-	look_if_due(reader, began_ms);
-	do {
-		more = read_round(reader, now_ms);
-		now_ms = clock_mono_ms();
-	} while (more && now_ms - began_ms < TURN_MS && !atomic_load(&reader->board->stopping));
-	logboard_tell(reader->board, now_ms, &reader->finds, reader->set.count, reader->set.problem.text);
+	uint64_t now_ms = clock_mono_ms();
+	logboard_begin(reader->board, now_ms);
+	look_if_due(reader, now_ms);
+	bool more = read_by_turns(reader, clock_mono_ms());
+	logboard_tell(reader->board, clock_mono_ms(), &reader->finds, reader->set.count, reader->set.problem.text);
 	memset(&reader->finds, 0, offsetof(struct logfinds, samples));
 	return more;
 }

@@ -2,6 +2,7 @@
 #include "probe/logset.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -129,6 +130,18 @@ static void add(struct logset *set, const char *path, loglines_on_line *on_line,
 	set->files[set->count++] = file;
 }
 
+/* What rotation by copying makes of a followed file: its name and a number (`app.log.1`, `app.log-20260131`, `app.log.1.gz`). Its lines were read already, or are older
+ * than the watch. By renaming there is no new file. */
+static bool is_numbered_copy(const struct logset *set, const char *path)
+{
+	for (unsigned i = 0; i < set->count; i++) {
+		size_t length = strlen(set->files[i]->path);
+		if (strncmp(path, set->files[i]->path, length) == 0 && strspn(path + length, ".-_") == 1 && isdigit((unsigned char)path[length + 1]))
+			return true;
+	}
+	return false;
+}
+
 static void consider(struct logset *set, const char *path, loglines_on_line *on_line, void *arg)
 {
 	struct stat found;
@@ -138,7 +151,7 @@ static void consider(struct logset *set, const char *path, loglines_on_line *on_
 			rename_file(known, path);
 			return;
 		}
-		if (set->several && S_ISDIR(found.st_mode))
+		if (set->several && (S_ISDIR(found.st_mode) || (set->begun && is_numbered_copy(set, path))))
 			return;
 	} else if (errno == ENOENT && (set->several || set->count > 0)) {
 		return; /* between being renamed and being made again, or a link that leads nowhere */

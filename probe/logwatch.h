@@ -2,8 +2,9 @@
  *
  * The files are read by a thread of its own, since a file system that hangs must delay no probe and no rollback; that thread is nice, and takes at most half of a core.
  * Of files that exist at the beginning only lines count that are begun later; files that appear later count whole, unless they are older than the watch (then from their
- * end on, as nobody knows which of their lines are new). Handles renaming, truncation, deletion, links that are switched, folders that come and go. Lines are bytes: see
- * probe/loglines.h. What was written and removed again between two looks (at least 20 ms apart) is not seen; copies of a log that match the glob are read like any file.
+ * end on, as nobody knows which of their lines are new), or numbered copies of followed ones (not at all). Handles renaming, truncation, deletion, links that are switched,
+ * folders that come and go. Lines are bytes: see probe/loglines.h. Not seen is what was written and removed again between two looks, which are 20 ms apart at least, and
+ * a second where notices (inotify) do not reach. A copy by any other name is read like any file, so a glob should lead to the logs alone.
  *
  * Judges nothing. Whoever reads the numbers should take `problem` for "I don't know", never for "no matches". */
 #ifndef TEAL_PROBE_LOGWATCH_H
@@ -46,7 +47,7 @@ struct logwatch *logwatch_new(
 /* Returns at once; files are closed as soon as the thread is not waiting for one. NULL is allowed. */
 void logwatch_free(struct logwatch *watch);
 
-/* now_ms is clock_mono_ms. Waits for nothing. */
+/* now_ms is clock_mono_ms. Waits for no file. */
 void logwatch_read(const struct logwatch *watch, uint64_t now_ms, struct logwatch_state *state);
 
 #endif

@@ -102,6 +102,25 @@ static void test_rotated_within_the_glob(void **state)
 	logset_fini(&scene.set);
 }
 
+/* The copies hold lines from before the watch, and such that were read. */
+static void test_rotated_by_copying(void **state)
+{
+	static const char *const copies[] = {"log.1", "log-20260131", "log.2.gz"};
+	struct scene scene;
+	scratch_append(*state, "log", "old\n");
+	begin(&scene, state, "log*");
+	for (size_t i = 0; i < sizeof(copies) / sizeof(copies[0]); i++) {
+		scratch_append(*state, "log", "one\n");
+		expect(&scene, "one|", 1, "");
+		scratch_append(*state, copies[i], "old\none\n");
+		scratch_rewrite(*state, "log", "two\n");
+		expect(&scene, "two|", 1, "");
+	}
+	scratch_append(*state, "log-errors", "three\n");
+	expect(&scene, "three|", 2, "");
+	logset_fini(&scene.set);
+}
+
 static void test_removed_and_made_again(void **state)
 {
 	struct scene scene;
@@ -318,6 +337,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_SCRATCH(test_renamed_and_made_again),
 		IN_SCRATCH(test_rotated_within_the_glob),
+		IN_SCRATCH(test_rotated_by_copying),
 		IN_SCRATCH(test_removed_and_made_again),
 		IN_SCRATCH(test_files_that_come),
 		IN_SCRATCH(test_old_file_that_comes),
