@@ -13,6 +13,8 @@
 
 /* A turn that takes longer is told. */
 #define BUSY_MAX_MS 3000u
+/* So is being behind for longer. */
+#define BEHIND_MAX_MS 5000u
 
 /* ---- the pair ---- */
 
@@ -100,6 +102,7 @@ void logboard_tell(struct logboard *board, uint64_t now_ms, const struct logfind
 	board->files = files;
 	board->told = true;
 	board->busy_ms = 0;
+	board->behind_ms = !finds->behind ? 0 : board->behind_ms ? board->behind_ms : now_ms;
 	pthread_mutex_unlock(&board->lock);
 	if (news)
 		notify(board->news_fd);
@@ -123,6 +126,9 @@ static void write_problem(const struct logboard *board, uint64_t now_ms, char *o
 		snprintf(out, size, "the log files have not been looked at yet");
 	else if (board->problem[0])
 		snprintf(out, size, "%s", board->problem);
+	else if (board->behind_ms && now_ms > board->behind_ms + BEHIND_MAX_MS)
+		snprintf(out, size, "the log is written faster than it can be searched: what was written in the last %llu s may be missing",
+			(unsigned long long)((now_ms - board->behind_ms) / 1000));
 	else if (is_within(board, board->skipped_bytes, board->skipped_ms, now_ms)) {
 		text_format_size(board->skipped_bytes >> 20 << 20, bytes);
 		snprintf(out, size, "the log is written faster than it can be searched: %s of it were left out", bytes);

@@ -17,6 +17,7 @@
 /* What the reader has found since it told last. */
 struct logfinds {
 	uint64_t lines, matches, skipped_bytes, given_up;
+	bool behind;           /* there is more than it had time for */
 	unsigned sample_count; /* of them the last LOGWATCH_SAMPLES are in the ring samples[count % LOGWATCH_SAMPLES] */
 	struct logwatch_sample samples[LOGWATCH_SAMPLES];
 };
@@ -28,6 +29,7 @@ struct logboard {
 	pthread_mutex_t lock; /* of all that follows */
 	bool told;            /* the reader has looked at least once */
 	uint64_t busy_ms;     /* since when the reader may be waiting for files; 0: it is not */
+	uint64_t behind_ms;   /* since when there is always more; 0: there is not */
 	unsigned files;
 	struct logcount lines, matches;
 	uint64_t skipped_bytes, given_up;

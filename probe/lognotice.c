@@ -8,8 +8,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#define FILE_EVENTS (IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF)
-#define FOLDER_EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
+#define NAME_EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
 
 void lognotice_init(struct lognotice *notice)
 {
@@ -27,7 +26,7 @@ int lognotice_watch_file(struct lognotice *notice, int fd)
 {
 	char path[32];
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return notice->fd < 0 ? -1 : inotify_add_watch(notice->fd, path, FILE_EVENTS);
+	return notice->fd < 0 ? -1 : inotify_add_watch(notice->fd, path, IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF);
 }
 
 void lognotice_forget_file(struct lognotice *notice, int watch)
@@ -47,7 +46,7 @@ void lognotice_watch_folder(struct lognotice *notice, const char *path)
 {
 	if (notice->fd < 0)
 		return;
-	int watch = inotify_add_watch(notice->fd, path, FOLDER_EVENTS | IN_ONLYDIR);
+	int watch = inotify_add_watch(notice->fd, path, NAME_EVENTS | IN_ONLYDIR);
 	unsigned i = 0;
 	if (watch < 0)
 		return;
@@ -79,7 +78,7 @@ static bool concerns_names(const struct inotify_event *event, const char *name)
 {
 	if (event->mask & IN_Q_OVERFLOW)
 		return true;
-	if ((event->mask & (FILE_EVENTS | FOLDER_EVENTS)) == 0 || (event->mask & IN_MODIFY))
+	if (!(event->mask & NAME_EVENTS))
 		return false;
 	return event->len == 0 || fnmatch(name, event->name, FNM_PERIOD) == 0;
 }

@@ -145,7 +145,7 @@ static bool take_turn(struct logreader *reader)
 	uint64_t now_ms = clock_mono_ms();
 	logboard_begin(reader->board, now_ms);
 	look_if_due(reader, now_ms);
-	bool more = read_by_turns(reader, clock_mono_ms());
+	bool more = reader->finds.behind = read_by_turns(reader, clock_mono_ms());
 	logboard_tell(reader->board, clock_mono_ms(), &reader->finds, reader->set.count, reader->set.problem.text);
 	memset(&reader->finds, 0, offsetof(struct logfinds, samples));
 	return more;

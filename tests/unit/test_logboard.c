@@ -63,6 +63,22 @@ static void test_files_that_keep_the_reader_waiting(void **state)
 	drop(board);
 }
 
+static void test_falling_behind(void **state)
+{
+	struct logboard *board = make();
+	struct logfinds none = {.lines = 0}, more = {.behind = true};
+	(void)state;
+	for (unsigned i = 0; i <= 8; i++)
+		logboard_tell(board, START_MS + i * 1000, &more, 1, "");
+	expect_problem(board, START_MS + 5000, "");
+	expect_problem(board, START_MS + 8000, "in the last 8 s may be missing");
+	logboard_tell(board, START_MS + 8001, &none, 1, "");
+	expect_problem(board, START_MS + 8001, "");
+	logboard_tell(board, START_MS + 9000, &more, 1, "");
+	expect_problem(board, START_MS + 14000, "");
+	drop(board);
+}
+
 /* What was missed is a problem for as long as it would have counted; what is wrong now comes first. */
 static void test_what_was_missed(void **state)
 {
@@ -120,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_before_the_first_look),
 		cmocka_unit_test(test_files_that_keep_the_reader_waiting),
+		cmocka_unit_test(test_falling_behind),
 		cmocka_unit_test(test_what_was_missed),
 		cmocka_unit_test(test_numbers_and_samples),
 	};
