@@ -1,6 +1,5 @@
 /* The end of an exchange: finished, failed, replayed, shielded or cut. Worker thread. The only place that decides what follows from a failure. */
 #include <assert.h>
-#include <string.h>
 
 #include "proxy/access.h"
 #include "proxy/client.h"
@@ -238,7 +237,6 @@ static void shield(struct exchange *exchange)
 	exchange->connect_by_ms = exchange->first_byte_us = 0;
 	exchange->status = 0;
 	exchange->fail = FAIL_none;
-	memset(&exchange->answer, 0, sizeof(exchange->answer));
 	attempt_again(exchange);
 }
 

@@ -56,6 +56,7 @@ static const struct deed deeds[] = {
 	{"503-told", NULL, "HTTP/1.1 503 Oh\r\nX-Color: blue\r\nContent-Length: 0\r\n\r\n", false, false, false},
 	{"103-503", "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n", "HTTP/1.1 503 Oh\r\nX-Color: blue\r\nContent-Length: 0\r\n\r\n", false, false, false},
 	{"103-close", "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n", NULL, true, false, false},
+	{"stall", "HTTP/1.1 200 OK\r\nX-Color: blue\r\nContent-Length: 10\r\n\r\nhalf", NULL, false, false, true},
 	{"truncate", "HTTP/1.1 200 OK\r\nX-Color: blue\r\nContent-Length: 10\r\n\r\nhalf", NULL, true, false, false},
 };
 

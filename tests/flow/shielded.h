@@ -14,13 +14,13 @@ extern atomic_bool shielded_told;        /* what "503-told" waits for */
 extern char shielded_answer[256 * 1024]; /* the last one that was asked for */
 extern struct totals_sum shielded_before[COLOR_COUNT], shielded_after[COLOR_COUNT];
 
-/* For cmocka: one worker, green, and blue live and shielded from everything; all of it ended. */
+/* For cmocka: one worker, green, and blue live; every failure is covered; all of it ended. */
 int shielded_open(void **state);
 int shielded_close(void **state);
 /* The same with a green that plays, too; a connection's script asks whose it is. */
 void shielded_open_played(void (*script)(int fd));
 bool shielded_is_green(int fd);
-/* Publishes a table in which these of blue's failures are covered. */
+/* Publishes a table in which these failures are covered. */
 void shielded_set(unsigned shield);
 
 /* What blue plays; X-Do is one of the deeds listed there. */

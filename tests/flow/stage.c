@@ -313,12 +313,12 @@ static struct table *make_table(struct stage *stage, enum color live)
 	struct table_member members[COLOR_COUNT][STAGE_BACKENDS];
 	struct table_service_spec spec = {.name = "shop", .live = live, .blue_split = live == COLOR_BLUE ? TABLE_SPLIT_WHOLE : 0, .totals = stage->totals};
 	spec.balance = TABLE_ROUND_ROBIN;
-	spec.colors[COLOR_BLUE].shield = stage->shield;
 	for (unsigned color = 0; color < COLOR_COUNT; color++) {
 		spec.colors[color].version = color == COLOR_BLUE ? "v1" : "v2";
 		spec.colors[color].members = members[color];
 		spec.colors[color].cut_requests_before = spec.colors[color].cut_tunnels_before = stage->cut_before;
 		spec.colors[color].announce = stage->announce;
+		spec.colors[color].shield = stage->shield;
 		spec.colors[color].closing = color == COLOR_BLUE ? stage->closing : (struct table_closing){0};
 		for (unsigned i = 0; i < stage->backend_count; i++) {
 			if (strcmp(stage->backends[i].color, color_name((enum color)color)) == 0)

@@ -41,7 +41,7 @@ struct stage {
 	uint64_t cut_before;              /* of both colors, requests and tunnels */
 	struct table_closing closing;     /* of blue */
 	enum proxyproto_version announce; /* to the backends */
-	unsigned shield;                  /* of blue: bits of enum table_shield */
+	unsigned shield;                  /* of both colors: bits of enum table_shield */
 	struct addr at;
 };
 

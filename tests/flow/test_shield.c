@@ -125,29 +125,39 @@ static void test_good_answers(void **state)
 	assert_int_equal(shielded_ask(fd, "GET", "/n", "404"), 404);
 	assert_int_equal(shielded_ask(fd, "GET", "/n", "truncate"), 0);
 	stage_close_client(fd);
+	fd = stage_connect(&shielded_stage);
+	assert_int_equal(shielded_ask(fd, "GET", "/n", "stall"), 0);
+	stage_close_client(fd);
 	shielded_settle();
 	assert_int_equal(shielded_heard_by_green(), 0);
-	assert_int_equal(shielded_gained(COLOR_BLUE, ended), 3);
+	assert_int_equal(shielded_gained(COLOR_BLUE, ended), 4);
 	assert_int_equal(shielded_gained(COLOR_BLUE, shielded), 0);
 	shielded_assert_green_counts_nothing();
 }
 
 /* ---- no connection to blue ---- */
 
-/* Where blue listened, nobody accepts: what connects there now waits for good. */
-static int fill_queue(int fillers[4])
+/* Where this backend listened, nobody accepts: what connects there now waits for good. */
+static int fill_queue(unsigned i, int fillers[4])
 {
-	struct addr at = shielded_stage.backends[SHIELDED_BLUE].addr;
+	struct addr at = shielded_stage.backends[i].addr;
 	int on = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
-	stage_kill_backend(&shielded_stage, SHIELDED_BLUE);
+	stage_kill_backend(&shielded_stage, i);
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	assert_int_equal(bind(listener, &at.to.any, at.length), 0);
 	assert_int_equal(listen(listener, 0), 0);
-	for (unsigned i = 0; i < 4; i++) {
-		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		assert_true(connect(fillers[i], &at.to.any, at.length) == 0 || errno == EINPROGRESS);
+	for (unsigned j = 0; j < 4; j++) {
+		fillers[j] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		assert_true(connect(fillers[j], &at.to.any, at.length) == 0 || errno == EINPROGRESS);
 	}
 	return listener;
+}
+
+static void empty_queue(int listener, int fillers[4])
+{
+	for (unsigned i = 0; i < 4; i++)
+		close(fillers[i]);
+	close(listener);
 }
 
 static void try_without_connection(unsigned status)
@@ -183,11 +193,32 @@ static void test_connect_timeout(void **state)
 	int fillers[4];
 	shielded_stage.globals.connect_ms = 150;
 	shielded_set(SHIELDED_ALL);
-	int listener = fill_queue(fillers);
+	int listener = fill_queue(SHIELDED_BLUE, fillers);
 	try_without_connection(504);
-	for (unsigned i = 0; i < 4; i++)
-		close(fillers[i]);
-	close(listener);
+	empty_queue(listener, fillers);
+}
+
+/* Blue has used up its time to connect; green, whose first backend refuses, has its own, and as many attempts. */
+static void test_connect_again(void **state)
+{
+	(void)state;
+	int fillers[2][4], listeners[2];
+	stage_open(&shielded_stage, 1, 0, 2);
+	shielded_stage.shield = SHIELDED_ALL;
+	shielded_stage.globals.connect_ms = 150;
+	for (unsigned i = 0; i < 2; i++) {
+		actor_play(&shielded_stage, shielded_play_blue);
+		listeners[i] = fill_queue(2 + i, fillers[i]);
+	}
+	stage_kill_backend(&shielded_stage, 0);
+	int fd = stage_connect(&shielded_stage);
+	assert_int_equal(shielded_ask(fd, "GET", "/n", "fine"), 200);
+	assert_non_null(strstr(shielded_answer, "X-Color: green"));
+	assert_int_equal(atomic_load(&shielded_stage.backends[1].requests), 1);
+	stage_close_client(fd);
+	for (unsigned i = 0; i < 2; i++)
+		empty_queue(listeners[i], fillers[i]);
+	stage_close(&shielded_stage);
 }
 
 /* Blue has no backends at all. */
@@ -329,6 +360,7 @@ int main(void)
 		flow_test(test_good_answers),
 		flow_test(test_refused),
 		flow_test(test_connect_timeout),
+		cmocka_unit_test(test_connect_again),
 		flow_test(test_no_backend),
 		flow_test(test_connections),
 		cmocka_unit_test(test_stale_connection),

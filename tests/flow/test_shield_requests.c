@@ -140,10 +140,9 @@ static void play_slow_green(int fd)
 	actor_hear_all(fd);
 }
 
-static void test_client_leaves(void **state)
+/* Opens the stage; on return green has heard the request, and says nothing. */
+static int ask_slow_green(void)
 {
-	(void)state;
-	struct linger now = {1, 0};
 	shielded_open_played(play_slow_green);
 	shielded_begin();
 	atomic_store(&green_heard, false);
@@ -154,6 +153,14 @@ static void test_client_leaves(void **state)
 	assert_int_equal(totals_assist(shielded_stage.totals, COLOR_GREEN), 1);
 	assert_int_equal(totals_inflight(shielded_stage.totals, COLOR_GREEN), 0);
 	assert_int_equal(totals_inflight(shielded_stage.totals, COLOR_BLUE), 0);
+	return fd;
+}
+
+static void test_client_leaves(void **state)
+{
+	(void)state;
+	struct linger now = {1, 0};
+	int fd = ask_slow_green();
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	stage_close_client(fd);
 	shielded_settle();
@@ -165,6 +172,24 @@ static void test_client_leaves(void **state)
 	struct proxy_counters counters;
 	proxy_read_counters(shielded_stage.proxy, &counters);
 	assert_int_equal(counters.fails[FAIL_client_gone], 1);
+	shielded_assert_green_counts_nothing();
+	stage_close(&shielded_stage);
+}
+
+/* Ended by order: it is none of those that green had. */
+static void test_cut(void **state)
+{
+	(void)state;
+	int fd = ask_slow_green();
+	shielded_stage.cut_before = UINT64_MAX;
+	stage_flip(&shielded_stage, COLOR_BLUE);
+	assert_int_equal(shielded_read(fd), 503);
+	stage_close_client(fd);
+	shielded_settle();
+	assert_int_equal(totals_cut(shielded_stage.totals, COLOR_GREEN), 0);
+	assert_int_equal(totals_cut(shielded_stage.totals, COLOR_BLUE), 0);
+	assert_int_equal(shielded_gained(COLOR_BLUE, ended), 1);
+	assert_int_equal(shielded_gained(COLOR_BLUE, shielded_errors), 1);
 	shielded_assert_green_counts_nothing();
 	stage_close(&shielded_stage);
 }
@@ -256,6 +281,7 @@ static void test_access_log(void **state)
 	int fd = stage_connect(&shielded_stage);
 	assert_int_equal(shielded_ask(fd, "GET", "/n", "close"), 200);
 	assert_int_equal(shielded_ask(fd, "GET", "/n", "fine"), 200);
+	assert_int_equal(shielded_ask(fd, "GET", "/drop", "503"), 502);
 	stage_close_client(fd);
 	shielded_begin();
 	shielded_settle();
@@ -264,15 +290,17 @@ static void test_access_log(void **state)
 	logwriter_close(writer);
 	read_file(path, text, sizeof(text));
 	unlink(path);
-	char *second = strchr(text, '\n');
-	assert_non_null(second);
-	*second++ = '\0';
-	assert_non_null(strstr(text, "\"status\":200"));
+	char *rest = text;
+	const char *good = strsep(&rest, "\n"), *plain = strsep(&rest, "\n"), *bad = strsep(&rest, "\n");
+	assert_non_null(strstr(good, "\"status\":200"));
+	assert_non_null(strstr(good, "\"first_byte_ms\""));
 	assert_non_null(
-		strstr(text, "\"color\":\"green\",\"version\":\"v2\",\"shielded\":true,\"shielded_from\":\"blue\",\"backend\":\"green\",\"replays\":1}"));
-	assert_null(strstr(text, "\"error\""));
-	assert_non_null(strstr(second, "\"color\":\"blue\",\"version\":\"v1\",\"backend\":\"actor\"}"));
-	assert_null(strstr(second, "shielded"));
+		strstr(good, "\"color\":\"green\",\"version\":\"v2\",\"shielded\":true,\"shielded_from\":\"blue\",\"backend\":\"green\",\"replays\":1}"));
+	assert_null(strstr(good, "\"error\""));
+	assert_non_null(strstr(plain, "\"color\":\"blue\",\"version\":\"v1\",\"backend\":\"actor\"}"));
+	assert_non_null(strstr(bad, "\"status\":502"));
+	assert_non_null(strstr(bad, "\"shielded_from\":\"blue\",\"backend\":\"green\",\"replays\":1,\"error\":\"backend_closed\"}"));
+	assert_null(strstr(bad, "\"first_byte_ms\""));
 }
 
 #define flow_test(name) cmocka_unit_test_setup_teardown(name, shielded_open, shielded_close)
@@ -285,6 +313,7 @@ int main(void)
 		flow_test(test_pipelined),
 		flow_test(test_interim),
 		cmocka_unit_test(test_client_leaves),
+		cmocka_unit_test(test_cut),
 		flow_test(test_total_time),
 		flow_test(test_no_time_left),
 		flow_test(test_newer_table),
