@@ -24,13 +24,13 @@ struct logfile {
 	int fd;
 	dev_t device;
 	ino_t inode;
-	int watch;               /* the caller's: inotify's name for it, or -1 */
-	bool named;              /* the caller's: a path leads to it */
-	uint64_t last_ms;        /* the caller's: when it was named or had grown last */
-	uint64_t position;       /* the next byte to read */
-	char tail[LOGFILE_TAIL]; /* the bytes before it */
-	size_t tail_length;      /* how many of them are known */
-	struct timespec changed; /* the file's own time at the last look */
+	int watch;                       /* the caller's: inotify's name for it, or -1 */
+	bool named;                      /* the caller's: a path leads to it */
+	uint64_t last_ms, last_position; /* the caller's: when it was named or had grown last, and to where */
+	uint64_t position;               /* the next byte to read */
+	char tail[LOGFILE_TAIL];         /* the bytes before it */
+	size_t tail_length;              /* how many of them are known */
+	struct timespec changed;         /* the file's own time at the last look */
 	struct loglines lines;
 };
 

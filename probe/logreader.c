@@ -109,7 +109,7 @@ static void look_if_due(struct logreader *reader, uint64_t now_ms)
 }
 
 /* One slice of the next file; true when there was something to read. */
-static bool read_next(struct logreader *reader, uint64_t now_ms)
+static bool read_next(struct logreader *reader)
 {
 	if (reader->next >= reader->set.count)
 		reader->next = 0;
@@ -122,8 +122,6 @@ static bool read_next(struct logreader *reader, uint64_t now_ms)
 		return false;
 	}
 	reader->next++;
-	if (found == LOGFILE_GREW)
-		file->last_ms = now_ms;
 	return found == LOGFILE_GREW;
 }
 
@@ -134,7 +132,7 @@ static bool read_by_turns(struct logreader *reader, uint64_t now_ms)
 	for (unsigned quiet = 0; quiet < reader->set.count;) {
 		if (now_ms >= until_ms || atomic_load(&reader->board->stopping))
 			return true;
-		quiet = read_next(reader, now_ms) ? 0 : quiet + 1;
+		quiet = read_next(reader) ? 0 : quiet + 1;
 		now_ms = clock_mono_ms();
 	}
 	return false;

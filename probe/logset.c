@@ -62,7 +62,9 @@ static void drop_left(struct logset *set, uint64_t now_ms, loglines_on_line *on_
 {
 	for (unsigned i = set->count; i-- > 0;) {
 		struct logfile *file = set->files[i];
-		if (file->named)
+		bool grew = file->position != file->last_position;
+		file->last_position = file->position;
+		if (file->named || grew)
 			file->last_ms = now_ms;
 		else if (now_ms - file->last_ms > LOGSET_LINGER_MS)
 			remove_at(set, i, on_line, arg);
