@@ -113,6 +113,7 @@ struct kind {
 	double old, new, new_end; /* the share of errors before the switch, after it, and at the bake's end (0: as after it) */
 	unsigned burst;
 	bool unknown; /* the old color had no traffic */
+	bool alone;   /* the new color's errors come each by itself */
 };
 
 struct outcome {
@@ -138,16 +139,17 @@ static double rate_now(const struct kind *kind, uint64_t ms)
 {
 	if (kind->new_end == 0)
 		return kind->new;
-	return kind->new + (kind->new_end - kind->new) * (double)(ms / 10000 * 10000) / BAKE_MS;
+	uint64_t steps = ms / 10000;
+	return kind->new + (kind->new_end - kind->new) * 10000 * (double)steps / BAKE_MS;
 }
 
 static bool goes_back(const struct judge *judge, const struct judge_input *input, struct outcome *outcome)
 {
 	struct judgement judgement;
-	if (!judge->rate.over || outcome->held)
+	if (!judge->rate.over)
 		return false;
 	judge_decide(judge, input, &judgement);
-	outcome->held = judgement.hold;
+	outcome->held |= judgement.hold;
 	return judgement.verdict == VERDICT_BAD && !judgement.hold;
 }
 
@@ -156,7 +158,7 @@ static struct outcome simulate_bake(const struct kind *kind, unsigned per_second
 	struct judge judge;
 	struct outcome outcome = {0};
 	struct judge_baseline before = simulate_before(kind, per_second);
-	struct source source = begin_source(kind->new, kind->burst);
+	struct source source = begin_source(kind->new, kind->alone ? 1 : kind->burst);
 	struct judge_input input = {.color = COLOR_GREEN, .probed = true, .other_health = COLOR_HEALTH_HEALTHY, .limits.error_rate = LIMIT};
 	uint64_t batch = (uint64_t)per_second * LOOK_MS / 1000;
 	judge_begin(&judge, &before);
@@ -183,32 +185,32 @@ static const unsigned speeds[] = {20, 200, 2000};
 #define SPEEDS 3u
 
 static const struct kind good_kinds[] = {
-	{"independent", 0, 0, 0, 1, false},
-	{"independent", 0.001, 0.001, 0, 1, false},
-	{"independent", 0.005, 0.005, 0, 1, false},
+	{"independent", 0, 0, 0, 1, false, false},
+	{"independent", 0.001, 0.001, 0, 1, false, false},
+	{"independent", 0.005, 0.005, 0, 1, false, false},
 };
 
 static const struct kind other_kinds[] = {
-	{"independent", 0.003, 0.003, 0, 1, false},
-	{"independent", 0.007, 0.007, 0, 1, false},
-	{"independent", 0.01, 0.01, 0, 1, false},
-	{"independent", 0.02, 0.02, 0, 1, false},
-	{"independent", 0.2, 0.2, 0, 1, false},
-	{"old unknown", 0.001, 0.001, 0, 1, true},
-	{"old unknown", 0.005, 0.005, 0, 1, true},
-	{"under the limit", 0.001, 0.003, 0, 1, false},
-	{"under the limit", 0.001, 0.005, 0, 1, false},
-	{"under the limit", 0.001, 0.008, 0, 1, false},
-	{"bursts", 0.001, 0.001, 0, 2, false},
-	{"bursts", 0.001, 0.001, 0, 5, false},
-	{"bursts", 0.001, 0.001, 0, 10, false},
-	{"bursts", 0.001, 0.001, 0, 20, false},
-	{"bursts", 0.005, 0.005, 0, 5, false},
-	{"bursts", 0.005, 0.005, 0, 20, false},
-	{"common drift", 0.001, 0.001, 0.002, 1, false},
-	{"common drift", 0.001, 0.001, 0.005, 1, false},
-	{"common drift", 0.001, 0.001, 0.01, 1, false},
-	{"common drift", 0.005, 0.005, 0.01, 1, false},
+	{"independent", 0.003, 0.003, 0, 1, false, false},
+	{"independent", 0.007, 0.007, 0, 1, false, false},
+	{"independent", 0.01, 0.01, 0, 1, false, false},
+	{"independent", 0.02, 0.02, 0, 1, false, false},
+	{"independent", 0.2, 0.2, 0, 1, false, false},
+	{"old unknown", 0.001, 0.001, 0, 1, true, false},
+	{"old unknown", 0.005, 0.005, 0, 1, true, false},
+	{"under the limit", 0.001, 0.003, 0, 1, false, false},
+	{"under the limit", 0.001, 0.005, 0, 1, false, false},
+	{"under the limit", 0.001, 0.008, 0, 1, false, false},
+	{"bursts", 0.001, 0.001, 0, 2, false, false},
+	{"bursts", 0.001, 0.001, 0, 5, false, false},
+	{"bursts", 0.001, 0.001, 0, 10, false, false},
+	{"bursts", 0.001, 0.001, 0, 20, false, false},
+	{"bursts", 0.005, 0.005, 0, 5, false, false},
+	{"bursts", 0.005, 0.005, 0, 20, false, false},
+	{"common drift", 0.001, 0.001, 0.002, 1, false, false},
+	{"common drift", 0.001, 0.001, 0.005, 1, false, false},
+	{"common drift", 0.001, 0.001, 0.01, 1, false, false},
+	{"common drift", 0.005, 0.005, 0.01, 1, false, false},
 };
 
 static json_t *simulate_good(const struct kind *kind, unsigned per_second, unsigned bakes, bool goal)
@@ -242,7 +244,10 @@ static json_t *simulate_all_good(void)
 
 /* ---- bad releases ---- */
 
-static const double old_rates[] = {0, 0.001, 0.005};
+static const struct old {
+	double rate;
+	unsigned burst;
+} olds[] = {{0, 1}, {0.001, 1}, {0.005, 1}, {0.001, 5}};
 static const struct bad {
 	double rate;
 	uint64_t within_ms; /* at 200/s, the old color at 0.1 %; 0: no goal */
@@ -271,9 +276,9 @@ static double least_answers(double old, double bad, unsigned per_second)
 	return sequential_threshold(&test) / sequential_information(rates, bad);
 }
 
-static json_t *simulate_bad(double old, const struct bad *bad, unsigned per_second)
+static json_t *simulate_bad(const struct old *old, const struct bad *bad, unsigned per_second)
 {
-	struct kind kind = {"bad", old, bad->rate, 0, 1, false};
+	struct kind kind = {"bad", old->rate, bad->rate, 0, old->burst, false, true};
 	uint64_t *answers = memory_new(bad_bakes * sizeof(*answers)), *ms = memory_new(bad_bakes * sizeof(*ms)),
 		 *errors = memory_new(bad_bakes * sizeof(*errors));
 	unsigned found = 0;
@@ -285,16 +290,17 @@ static json_t *simulate_bad(double old, const struct bad *bad, unsigned per_seco
 		errors[found] = outcome.errors;
 		ms[found++] = outcome.ms;
 	}
-	if (bad->within_ms && per_second == 200 && old <= 0.001 && (found < bad_bakes || quantile(ms, found, 0.95) >= bad->within_ms)) {
+	if (bad->within_ms && per_second == 200 && old->rate <= 0.001 && old->burst == 1 &&
+		(found < bad_bakes || quantile(ms, found, 0.95) >= bad->within_ms)) {
 		fprintf(stderr, "bakes: %u of %u releases that fail %g went back, 95 %% within %" PRIu64 " ms\n", found, bad_bakes, bad->rate,
 			quantile(ms, found, 0.95));
 		missed = true;
 	}
-	json_t *row = json_pack("{s:f, s:f, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "old", old, "new", bad->rate, "per_second", (int)per_second,
-		"bakes", (int)bad_bakes, "back", (int)found, "answers_p50", (json_int_t)quantile(answers, found, 0.5), "answers_p95",
-		(json_int_t)quantile(answers, found, 0.95), "errors_p50", (json_int_t)quantile(errors, found, 0.5), "errors_p95",
+	json_t *row = json_pack("{s:f, s:i, s:f, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "old", old->rate, "old_burst", (int)old->burst, "new",
+		bad->rate, "per_second", (int)per_second, "bakes", (int)bad_bakes, "back", (int)found, "answers_p50", (json_int_t)quantile(answers, found, 0.5),
+		"answers_p95", (json_int_t)quantile(answers, found, 0.95), "errors_p50", (json_int_t)quantile(errors, found, 0.5), "errors_p95",
 		(json_int_t)quantile(errors, found, 0.95), "ms_p50", (json_int_t)quantile(ms, found, 0.5), "ms_p95", (json_int_t)quantile(ms, found, 0.95),
-		"least_answers", least_answers(old, bad->rate, per_second));
+		"least_answers", least_answers(old->rate, bad->rate, per_second));
 	free(answers);
 	free(ms);
 	free(errors);
@@ -304,10 +310,10 @@ static json_t *simulate_bad(double old, const struct bad *bad, unsigned per_seco
 static json_t *simulate_all_bad(void)
 {
 	json_t *rows = json_array();
-	for (size_t old = 0; old < sizeof(old_rates) / sizeof(old_rates[0]); old++)
+	for (size_t old = 0; old < sizeof(olds) / sizeof(olds[0]); old++)
 		for (size_t at = 0; at < SPEEDS; at++)
 			for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++)
-				json_array_append_new(rows, simulate_bad(old_rates[old], &bads[i], speeds[at]));
+				json_array_append_new(rows, simulate_bad(&olds[old], &bads[i], speeds[at]));
 	return rows;
 }
 
