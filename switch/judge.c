@@ -71,7 +71,8 @@ static bool other_is_ill(const struct judge_input *input)
 /* What was counted while both colors were ill speaks against neither; so it is forgotten once the other one is well, and a color that stays bad is sent back by what comes then. */
 static void take_other(struct judge *judge, const struct judge_input *input)
 {
-	if (other_is_ill(input))
+	/* A wall clock that was set back makes the past no longer than it was. */
+	if (other_is_ill(input) || judge->ill_ms > input->baked_ms + 1)
 		judge->ill_ms = input->baked_ms + 1;
 	bool settling = judge->ill_ms > 0 && input->baked_ms + 1 < judge->ill_ms + JUDGE_SETTLE_MS;
 	if (settling) {

@@ -302,6 +302,54 @@ static void test_still_bad_when_the_other_is_well(void **state)
 	assert_now("the other is well", &judge, &input, VERDICT_BAD, false);
 }
 
+static void test_slowness_that_both_suffered_is_forgotten(void **state)
+{
+	(void)state;
+	struct judge judge;
+	struct judge_result result;
+	struct judge_input input = {WELL, .other_failed_rounds = 1, .limits.latency_p99_ms = 500};
+	judge_begin(&judge, &(struct judge_baseline)UNKNOWN);
+	for (uint64_t number = 1; number <= 4; number++) {
+		input.window = (struct judge_window){number, 2000, 600000};
+		run_for(&judge, &input, JUDGE_WINDOW_MS, 40, 0);
+	}
+	judge_weigh(&judge, &input, JUDGE_LATENCY_P99, &result);
+	assert_true(result.state == JUDGE_BAD && result.hold);
+	input.other_failed_rounds = 0;
+	run_for(&judge, &input, 6000, 40, 0);
+	judge_weigh(&judge, &input, JUDGE_LATENCY_P99, &result);
+	assert_int_equal(result.state, JUDGE_OK);
+}
+
+/* The counters of several workers are not read at one instant. */
+static void test_an_error_counted_before_its_answer(void **state)
+{
+	(void)state;
+	struct judge judge;
+	struct judge_input input = {WELL, RATE, .answers = 3, .errors = 4};
+	judge_begin(&judge, &(struct judge_baseline)QUIET);
+	judge_take(&judge, &input);
+	assert_int_equal(judge.errors, 3);
+	input.answers = 10;
+	judge_take(&judge, &input);
+	assert_int_equal(judge.answers, 10);
+	assert_int_equal(judge.errors, 4);
+}
+
+static void test_the_clock_is_set_back(void **state)
+{
+	(void)state;
+	struct judge judge;
+	struct judge_input input = {WELL, RATE, .other_failed_rounds = 1, .baked_ms = 200000};
+	judge_begin(&judge, &(struct judge_baseline)QUIET);
+	run_for(&judge, &input, 1000, 40, 40);
+	assert_now("both are ill", &judge, &input, VERDICT_BAD, true);
+	input.other_failed_rounds = 0;
+	input.baked_ms = 1000;
+	run_for(&judge, &input, 6000, 40, 40);
+	assert_now("the other has been well for 6 s", &judge, &input, VERDICT_BAD, false);
+}
+
 static void test_lines_of_a_common_cause(void **state)
 {
 	(void)state;
@@ -407,6 +455,27 @@ static void test_a_restart_forgets_nothing(void **state)
 	json_decref(kept);
 }
 
+static void test_a_restart_within_a_hold(void **state)
+{
+	(void)state;
+	struct judge through, restarted, late;
+	struct judge_input input = {WELL, RATE, .other_failed_rounds = 1};
+	judge_begin(&through, &(struct judge_baseline)QUIET);
+	run_for(&through, &input, 2000, 40, 40);
+	json_t *kept = judge_save(&through);
+	assert_true(judge_restore(&restarted, kept) && judge_restore(&late, kept));
+	json_decref(kept);
+	input.answers = input.errors = input.other_failed_rounds = 0;
+	run_for(&restarted, &input, 3000, 40, 0);
+	assert_now("held for 3 s more", &restarted, &input, VERDICT_BAD, true);
+	run_for(&restarted, &input, 5000, 40, 0);
+	assert_now("then forgotten", &restarted, &input, VERDICT_GOOD, false);
+	input.answers = 0;
+	input.baked_ms += 60000;
+	judge_take(&late, &input);
+	assert_now("a restart that took a minute", &late, &input, VERDICT_INCONCLUSIVE, false);
+}
+
 static void test_another_limit_begins_anew(void **state)
 {
 	(void)state;
@@ -429,11 +498,15 @@ int main(void)
 		cmocka_unit_test(test_latency),
 		cmocka_unit_test(test_what_both_suffered_is_forgotten),
 		cmocka_unit_test(test_still_bad_when_the_other_is_well),
+		cmocka_unit_test(test_slowness_that_both_suffered_is_forgotten),
+		cmocka_unit_test(test_an_error_counted_before_its_answer),
+		cmocka_unit_test(test_the_clock_is_set_back),
 		cmocka_unit_test(test_lines_of_a_common_cause),
 		cmocka_unit_test(test_foresee),
 		cmocka_unit_test(test_evidence),
 		cmocka_unit_test(test_bits_are_those_of_the_file),
 		cmocka_unit_test(test_a_restart_forgets_nothing),
+		cmocka_unit_test(test_a_restart_within_a_hold),
 		cmocka_unit_test(test_another_limit_begins_anew),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
