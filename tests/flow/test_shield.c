@@ -256,6 +256,7 @@ static void test_connections(void **state)
 		assert_int_equal(opened, (cases[i].kept ? 1 : 4) - idle);
 		idle = cases[i].kept;
 	}
+	assert_int_equal(shielded_ask(fd, "GET", "/n", "close"), 200);
 	assert_int_equal(atomic_load(&shielded_stage.backends[SHIELDED_GREEN].connections), 1);
 	stage_close_client(fd);
 }
@@ -279,7 +280,7 @@ static void test_stale_connection(void **state)
 	shielded_begin();
 	int fd = stage_connect(&shielded_stage);
 	for (unsigned i = 0; i < 6; i++) {
-		assert_int_equal(shielded_ask(fd, "GET", "/n", "503"), 200);
+		assert_int_equal(shielded_ask(fd, "GET", "/n", i % 2 ? "close" : "503"), 200);
 		assert_non_null(strstr(shielded_answer, "X-Color: green"));
 	}
 	stage_close_client(fd);
