@@ -218,7 +218,6 @@ static void test_connect_again(void **state)
 	stage_close_client(fd);
 	for (unsigned i = 0; i < 2; i++)
 		empty_queue(listeners[i], fillers[i]);
-	stage_close(&shielded_stage);
 }
 
 /* Blue has no backends at all. */
@@ -288,7 +287,6 @@ static void test_stale_connection(void **state)
 	assert_int_equal(shielded_gained(COLOR_BLUE, shielded), 6);
 	assert_int_equal(shielded_gained(COLOR_BLUE, shielded_errors), 0);
 	shielded_assert_green_counts_nothing();
-	stage_close(&shielded_stage);
 }
 
 /* ---- green is no better, or is not there ---- */
@@ -361,10 +359,10 @@ int main(void)
 		flow_test(test_good_answers),
 		flow_test(test_refused),
 		flow_test(test_connect_timeout),
-		cmocka_unit_test(test_connect_again),
+		cmocka_unit_test_teardown(test_connect_again, shielded_close),
 		flow_test(test_no_backend),
 		flow_test(test_connections),
-		cmocka_unit_test(test_stale_connection),
+		cmocka_unit_test_teardown(test_stale_connection, shielded_close),
 		flow_test(test_green_fails_too),
 		flow_test(test_green_is_gone),
 		flow_test(test_no_green),

@@ -173,7 +173,6 @@ static void test_client_leaves(void **state)
 	proxy_read_counters(shielded_stage.proxy, &counters);
 	assert_int_equal(counters.fails[FAIL_client_gone], 1);
 	shielded_assert_green_counts_nothing();
-	stage_close(&shielded_stage);
 }
 
 /* Ended by order: it is none of those that green had. */
@@ -191,7 +190,6 @@ static void test_cut(void **state)
 	assert_int_equal(shielded_gained(COLOR_BLUE, ended), 1);
 	assert_int_equal(shielded_gained(COLOR_BLUE, shielded_errors), 1);
 	shielded_assert_green_counts_nothing();
-	stage_close(&shielded_stage);
 }
 
 /* timeouts.total is of the whole exchange, whoever has it. */
@@ -312,8 +310,8 @@ int main(void)
 		flow_test(test_long_bodies),
 		flow_test(test_pipelined),
 		flow_test(test_interim),
-		cmocka_unit_test(test_client_leaves),
-		cmocka_unit_test(test_cut),
+		cmocka_unit_test_teardown(test_client_leaves, shielded_close),
+		cmocka_unit_test_teardown(test_cut, shielded_close),
 		flow_test(test_total_time),
 		flow_test(test_no_time_left),
 		flow_test(test_newer_table),
