@@ -90,25 +90,35 @@ static void add_readiness(json_t *plan, const struct service *service, enum colo
 	json_object_set_new(plan, "readiness_after_reason", wire_text(reason));
 }
 
-static json_t *plan_warnings(const struct service *service)
+static bool has_criteria(const struct conf_rollback *rollback)
 {
+	return rollback->error_rate > 0 || rollback->unhealthy_probes > 0 || rollback->latency_p99_ms > 0 || rollback->log.file || rollback->prometheus.url;
+}
+
+static json_t *plan_warnings(const struct service *service, enum color from)
+{
+	char text[512];
 	json_t *warnings = json_array();
 	if (service->conf->bake_ms == 0)
 		json_array_append_new(warnings, json_string("there is no bake: nothing is watched after the switch"));
-	if (service->conf->rollback.error_rate <= 0 && service->conf->rollback.unhealthy_probes == 0)
+	if (!has_criteria(&service->conf->rollback))
 		json_array_append_new(warnings, json_string("no rollback criterion is set: nothing goes back by itself"));
+	if (switcher_foresee(service->switcher, from, text, sizeof(text)))
+		json_array_append_new(warnings, wire_text(text));
 	return warnings;
 }
 
-static void add_limits(json_t *plan, const struct service *service)
+static void add_limits(json_t *plan, const struct service *service, enum color from)
 {
 	const struct conf_rollback *rollback = &service->conf->rollback;
 	json_object_set_new(plan, "bake_s", wire_seconds(service->conf->bake_ms));
 	json_object_set_new(plan, "drain_s", wire_seconds(service->conf->drain_requests_ms));
 	json_object_set_new(plan, "rollback",
-		json_pack("{s:o, s:o}", "error_rate", rollback->error_rate > 0 ? json_real(rollback->error_rate) : json_null(), "unhealthy_probes",
-			rollback->unhealthy_probes ? json_integer(rollback->unhealthy_probes) : json_null()));
-	json_object_set_new(plan, "warnings", plan_warnings(service));
+		json_pack("{s:o, s:o, s:o, s:o, s:o}", "error_rate", rollback->error_rate > 0 ? json_real(rollback->error_rate) : json_null(),
+			"unhealthy_probes", rollback->unhealthy_probes ? json_integer(rollback->unhealthy_probes) : json_null(), "latency_p99_ms",
+			rollback->latency_p99_ms ? wire_count(rollback->latency_p99_ms) : json_null(), "log", wire_text(rollback->log.file), "prometheus",
+			wire_text(rollback->prometheus.query)));
+	json_object_set_new(plan, "warnings", plan_warnings(service, from));
 }
 
 void admin_views_plan(struct admin *admin, struct ask *ask)
@@ -126,7 +136,7 @@ void admin_views_plan(struct admin *admin, struct ask *ask)
 	add_outcome(plan, results);
 	json_object_set_new(plan, "inflight", wire_count(totals_inflight(service->totals, from)));
 	add_readiness(plan, service, from);
-	add_limits(plan, service);
+	add_limits(plan, service, from);
 	ask_answer(ask, 200, plan);
 }
 

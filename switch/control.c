@@ -110,6 +110,8 @@ static void make_services(struct control *control)
 	const struct conf *conf = control->conf;
 	const json_t *truths = json_object_get(control->first_truth, "services");
 	control->service_owner = (struct service_owner){
+		.loop = control->loop,
+		.fetch = control->fetch,
 		.prober = control->prober,
 		.resolver = control->resolver,
 		.events = control->events,

@@ -65,8 +65,26 @@ void course_begin(struct switcher *switcher)
 	course_enter(switcher, STEP_GATE);
 }
 
+/* The color that is left may be sick already: then there is no going back to it, which is better known before. */
+static void note_way_back(struct switcher *switcher)
+{
+	char reason[256];
+	struct deployment *deployment = switcher->current;
+	struct readiness_input input = {.undoable = true, .target = deployment->from};
+	switcher->host.read_health(switcher->host.arg, deployment->from, &input.backends, &input.up, &input.unknown);
+	enum readiness readiness = readiness_of(&input, reason, sizeof(reason));
+	if (readiness == READINESS_READY)
+		return;
+	deployment_warn(deployment, "the way back to %s is %s: %s", color_name(deployment->from), readiness_name(readiness), reason);
+	course_emit(switcher, "readiness", json_pack("{s:s}", "readiness", readiness_name(readiness)), "%s: the way back to %s is %s: %s", switcher->service,
+		color_name(deployment->from), readiness_name(readiness), reason);
+	switcher->readiness = readiness;
+	switcher->readiness_told = true;
+}
+
 static void record(struct switcher *switcher)
 {
+	note_way_back(switcher);
 	course_emit(switcher, "gates_passed", NULL, "%s: every gate for %s is passed", switcher->service, color_name(switcher->current->to));
 	course_enter(switcher, STEP_RECORD);
 	switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
@@ -115,6 +133,7 @@ static void arm(struct switcher *switcher)
 	switcher->bake_ms = now + deployment->bake_ms;
 	switcher->confirm_ms = now + deployment->confirm_within_ms;
 	switcher->judge_ms = now;
+	switcher->keep_ms = now + 1000;
 	switcher->judged_last = switcher->receipt_closed = false;
 	deployment->bake_ends_at = wall + deployment->bake_ms;
 	deployment->confirm_by = deployment->wants_confirm ? wall + deployment->confirm_within_ms : 0;
@@ -127,9 +146,21 @@ static void read_base(struct switcher *switcher)
 	switcher->host.forget_probes(switcher->host.arg);
 }
 
+/* What the color that is left was like is the measure; it must be read before the flip. */
+static void begin_judging(struct switcher *switcher)
+{
+	struct judge_baseline before = {0};
+	struct deployment *deployment = switcher->current;
+	switcher->host.read_before(switcher->host.arg, deployment->from, &before);
+	before.bake_ms = deployment->bake_ms;
+	judge_begin(&deployment->judge, &before);
+	switcher->host.arm_senses(switcher->host.arg);
+}
+
 static void flip(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
+	begin_judging(switcher);
 	read_base(switcher);
 	deployment->receipt.inflight_at_switch = deployment->inflight = inflight_of(switcher, deployment->from);
 	deployment->flipped_at = course_wall_ms(switcher);
@@ -314,6 +345,7 @@ void course_finish(struct switcher *switcher, enum outcome outcome, const char *
 	deployment->ended_at = course_wall_ms(switcher);
 	if (deployment_has_flipped(deployment)) {
 		watch_count(switcher);
+		switcher->host.disarm_senses(switcher->host.arg);
 		switcher->actuator.settle(switcher->actuator.arg);
 	}
 	course_enter(switcher, STEP_END);
@@ -338,6 +370,8 @@ void course_go_on(struct switcher *switcher)
 	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
 	arm(switcher);
 	drain_begin(switcher, deployment->step == STEP_BACK ? deployment->to : deployment->from, 0, 0, switcher->policy.drain_requests_ms, 0);
+	if (deployment->step < STEP_BACK)
+		switcher->host.arm_senses(switcher->host.arg);
 	if (deployment->step == STEP_BACK) {
 		switcher->record_ms = course_now_ms(switcher) + COURSE_RECORD_MS;
 		switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);

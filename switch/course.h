@@ -26,8 +26,10 @@ struct switcher {
 		uint64_t cut_before, cut; /* ended by order in the middle of what they did: before this drain, in it */
 	} drain;
 	struct switcher_counts base[COLOR_COUNT]; /* at the flip */
-	uint64_t judge_ms, tell_ms;               /* when to look, and to tell, next */
+	uint64_t judge_ms, tell_ms, keep_ms;      /* when to look, to tell, and to write down what was seen next */
 	bool judged_last, waiting;
+	enum readiness readiness; /* of the way back, as it was told last */
+	bool readiness_told;
 	struct switcher_counts verify_base; /* of the color that is watched, at the beginning */
 	uint64_t verify_ms;                 /* its end */
 	bool receipt_closed;                /* an ended deployment is being undone: its receipt stays */

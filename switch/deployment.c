@@ -129,10 +129,10 @@ static json_t *verification_to_json(const struct deployment_verification *verifi
 	bool running = verification->state == VERIFICATION_RUNNING;
 	if (verification->state == VERIFICATION_NONE)
 		return json_null();
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "state", deployment_verification_name(verification->state), "began_at",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "state", deployment_verification_name(verification->state), "began_at",
 		wire_time(verification->began_at), "ended_at", wire_time(verification->ended_at), "text", running ? json_null() : wire_text(verification->text),
-		"answers", wire_count(verification->answers), "errors", wire_count(verification->errors), "backends", (int)verification->backends, "up",
-		(int)verification->up);
+		"answers", wire_count(verification->answers), "errors", wire_count(verification->errors), "log_matches", wire_count(verification->log_matches),
+		"backends", (int)verification->backends, "up", (int)verification->up);
 }
 
 static void add_identity(json_t *document, const struct deployment *deployment)

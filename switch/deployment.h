@@ -52,6 +52,7 @@ struct deployment_verification {
 	enum verification state;
 	uint64_t began_at, ended_at;
 	uint64_t answers, errors; /* of the old color since then */
+	uint64_t log_matches;
 	unsigned backends, up;
 	char text[512];
 };
@@ -86,7 +87,7 @@ struct deployment {
 	int durable;       /* -1: not known yet */
 	uint64_t inflight; /* of the color being drained, as last seen */
 	enum verdict verdict;
-	struct judge judge; /* what it has seen since the flip */
+	struct judge judge;       /* what it has seen since the flip */
 	json_t *gates, *evidence; /* NULL before the first look */
 	json_t *warnings;         /* an array of sentences */
 	struct deployment_receipt receipt;

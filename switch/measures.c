@@ -250,6 +250,54 @@ void measures_count(const struct measures *measures, uint64_t now, unsigned seco
 	*errors = history ? sum_series(&history->counts[TOTALS_ERRORS], history->block, first, now) : 0;
 }
 
+/* Puts the seconds from `first` on, as many as there is room for, into `out`. */
+static void spread_series(const struct series *series, uint64_t open, uint64_t first, unsigned seconds, uint32_t out[])
+{
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		struct packed_reader reader;
+		uint64_t begin = (uint64_t)series->blocks[i].number * BLOCK_S;
+		for (packed_open(&reader, series->blocks[i].bytes, series->blocks[i].length); reader.bucket < BLOCK_S; packed_next(&reader))
+			if (begin + reader.bucket >= first && begin + reader.bucket < first + seconds)
+				out[begin + reader.bucket - first] = reader.count;
+	}
+	for (unsigned i = 0; i < BLOCK_S; i++)
+		if (open * BLOCK_S + i >= first && open * BLOCK_S + i < first + seconds)
+			out[open * BLOCK_S + i - first] = series->open[i];
+}
+
+void measures_describe(const struct measures *measures, uint64_t now, unsigned seconds, struct measures_before *before)
+{
+	const struct history *history = measures->history;
+	uint32_t ended[MEASURES_SECONDS] = {0}, errors[MEASURES_SECONDS] = {0};
+	unsigned held = seconds < MEASURES_SECONDS ? seconds : MEASURES_SECONDS;
+	uint64_t first = now + 1 > held ? now + 1 - held : 0;
+	*before = (struct measures_before){0};
+	if (!history)
+		return;
+	spread_series(&history->counts[TOTALS_ENDED], history->block, first, held, ended);
+	spread_series(&history->counts[TOTALS_ERRORS], history->block, first, held, errors);
+	for (unsigned i = 0; i < held; i++) {
+		before->answers += ended[i];
+		before->errors += errors[i];
+		before->seconds += ended[i] > 0;
+		before->squares += (uint64_t)errors[i] * errors[i];
+	}
+}
+
+bool measures_window(const struct measures *measures, uint64_t since, struct measures_window *window)
+{
+	struct histogram_counts counts = {0};
+	uint64_t number = measures->slice - 1;
+	if (!measures->history || measures->slice == 0 || number * MEASURES_SLICE_S < since + measures->phase)
+		return false;
+	const struct packed *slice = &measures->history->times[TOTALS_DURATION].slices[number % MEASURES_SLICES];
+	if (slice->number != (uint32_t)number)
+		return false;
+	add_packed(&counts, slice->bytes, slice->length);
+	*window = (struct measures_window){number, counts.total, histogram_quantile_us(&counts, 0.99)};
+	return counts.total > 0;
+}
+
 static bool is_recent(uint64_t slice, uint64_t newest)
 {
 	return slice <= newest && newest - slice < 60 / MEASURES_SLICE_S;

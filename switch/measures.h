@@ -24,6 +24,16 @@ void measures_free(struct measures *measures);
 void measures_add(struct measures *measures, uint64_t second, const struct totals *totals, enum color color, unsigned phase);
 /* Over the last `seconds` up to `now` (at most MEASURES_SECONDS). */
 void measures_count(const struct measures *measures, uint64_t now, unsigned seconds, uint64_t *ended, uint64_t *errors);
+/* The same, second by second: in how many seconds something was answered, and the sum of the squares of each second's errors, which tells bursts from a steady trickle. */
+struct measures_before {
+	uint64_t answers, errors, seconds, squares;
+};
+void measures_describe(const struct measures *measures, uint64_t now, unsigned seconds, struct measures_before *before);
+/* The newest slice that is over and began at `since` or later. Numbers of slices that follow each other do. False when there is none with traffic. */
+struct measures_window {
+	uint64_t number, answers, p99_us;
+};
+bool measures_window(const struct measures *measures, uint64_t since, struct measures_window *window);
 /* Latencies over the last minute: of the slice that holds `now` and the five before, and what has ended since the last look. False without traffic. */
 bool measures_latency(const struct measures *measures, uint64_t now, double *p50_ms, double *p99_ms);
 

@@ -196,6 +196,7 @@ void service_set_conf(struct service *service, const struct conf_service *conf)
 		set_checks(service);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		follow_file(service, (enum color)color);
+	senses_follow(service->senses, &conf->rollback);
 	service_change(service);
 }
 
@@ -225,6 +226,7 @@ struct service *service_new(const struct service_owner *owner, const struct conf
 	service->conf = conf;
 	service->owner = owner;
 	service->totals = totals_new(owner->workers);
+	service->senses = senses_new(&(struct senses_tools){owner->loop, owner->fetch, owner->resolver, owner->on_news, owner->arg});
 	service_truth_read(service, truth);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		start_color(service, (enum color)color, truth && (enum color)color == service->live ? HEALTH_UP : HEALTH_UNKNOWN);
@@ -246,6 +248,7 @@ void service_free(struct service *service)
 	if (!service)
 		return;
 	switcher_free(service->switcher);
+	senses_free(service->senses);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		free_color(&service->colors[color]);
 	if (service->table)
@@ -300,6 +303,20 @@ static enum proxyproto_version announce_of(enum conf_proxy_protocol written)
 	return PROXYPROTO_NONE;
 }
 
+/* Up during a bake, for the color that is on trial; or always. Off on the way back. */
+static unsigned shield_of(const struct service *service, enum color color)
+{
+	const struct conf_shield *shield = &service->conf->shield;
+	const struct deployment *current = service->switcher ? switcher_current(service->switcher) : NULL;
+	bool baking = current && deployment_has_flipped(current) && current->step != STEP_BACK && current->to == color;
+	bool up = shield->when == CONF_SHIELD_ALWAYS || (shield->when == CONF_SHIELD_BAKE && baking);
+	if (!up || color != service->live)
+		return 0;
+	return TABLE_SHIELD_FAILURES | (shield->statuses & CONF_SHIELD_500 ? TABLE_SHIELD_500 : 0) |
+	       (shield->statuses & CONF_SHIELD_502 ? TABLE_SHIELD_502 : 0) | (shield->statuses & CONF_SHIELD_503 ? TABLE_SHIELD_503 : 0) |
+	       (shield->statuses & CONF_SHIELD_504 ? TABLE_SHIELD_504 : 0);
+}
+
 struct table_service *service_read_table(struct service *service)
 {
 	static const enum table_balance balances[] = {
@@ -325,6 +342,7 @@ struct table_service *service_read_table(struct service *service)
 		spec.colors[color].members = members[color];
 		spec.colors[color].version = half->now.version;
 		spec.colors[color].announce = announce_of(service->conf->colors[color].proxy_protocol);
+		spec.colors[color].shield = shield_of(service, (enum color)color);
 		spec.colors[color].closing = half->closing;
 		spec.colors[color].cut_requests_before = half->cut_requests_before;
 		spec.colors[color].cut_tunnels_before = half->cut_tunnels_before;

@@ -15,11 +15,14 @@
 #include "switch/measures.h"
 #include "switch/member.h"
 #include "switch/release.h"
+#include "switch/senses.h"
 #include "switch/switcher.h"
 
 struct service;
 
 struct service_owner {
+	struct event_base *loop;
+	struct fetch *fetch;
 	struct prober *prober;
 	struct resolver *resolver;
 	struct events *events;
@@ -70,6 +73,7 @@ struct service {
 	char failover_said[512]; /* why the live color is dead and nothing is done about it; "" when nothing was said */
 	struct totals *totals;
 	struct table_service *table; /* as last built; NULL when it has to be built anew */
+	struct senses *senses;       /* armed while a release is judged */
 	struct switcher *switcher;   /* owned; set by whoever makes the service */
 };
 

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
+#define BEFORE_S 600u /* of the old color: what it is compared with */
+
 struct service_host {
 	struct service *service;
 	struct service_host_tools tools;
@@ -77,7 +79,47 @@ static void read_counts(void *arg, enum color color, struct switcher_counts *cou
 	static struct totals_sum sum; /* large; one thread */
 	const struct service_host *host = arg;
 	totals_read(host->service->totals, color, &sum);
-	*counts = (struct switcher_counts){.ended = sum.ended, .errors = sum.errors, .failed = sum.failed, .replayed = sum.replayed};
+	*counts = (struct switcher_counts){.ended = sum.ended, .errors = sum.errors, .failed = sum.failed, .replayed = sum.replayed, .shielded = sum.shielded};
+}
+
+static void read_before(void *arg, enum color color, struct judge_baseline *before)
+{
+	const struct service_host *host = arg;
+	const struct measures *measures = host->service->colors[color].measures;
+	uint64_t now = clock_mono_ms() / 1000;
+	struct measures_before counts;
+	double p50_ms, p99_ms;
+	measures_describe(measures, now, BEFORE_S, &counts);
+	*before = (struct judge_baseline){.counts = {counts.answers, counts.errors, counts.seconds, counts.squares}};
+	if (measures_latency(measures, now, &p50_ms, &p99_ms))
+		before->p99_us = (uint64_t)(p99_ms * 1000.0);
+}
+
+/* Slices begin at whole seconds: the one that was open at the flip is not all of the time behind it. */
+static void read_window(void *arg, enum color color, uint64_t since_us, struct judge_window *window)
+{
+	const struct service_host *host = arg;
+	struct measures_window found;
+	if (measures_window(host->service->colors[color].measures, since_us / 1000000u + 1, &found))
+		*window = (struct judge_window){found.number, found.answers, found.p99_us};
+}
+
+static void arm_senses(void *arg)
+{
+	const struct service_host *host = arg;
+	senses_arm(host->service->senses, &host->service->conf->rollback);
+}
+
+static void read_senses(void *arg, struct judge_input *input)
+{
+	const struct service_host *host = arg;
+	senses_read(host->service->senses, input);
+}
+
+static void disarm_senses(void *arg)
+{
+	const struct service_host *host = arg;
+	senses_disarm(host->service->senses);
 }
 
 static const struct release *read_release(void *arg, enum color color, bool *deployed)
@@ -155,6 +197,11 @@ struct service_host *service_host_new(struct service *service, const struct serv
 		.read_probes = read_probes,
 		.forget_probes = forget_probes,
 		.read_counts = read_counts,
+		.read_before = read_before,
+		.read_window = read_window,
+		.arm_senses = arm_senses,
+		.read_senses = read_senses,
+		.disarm_senses = disarm_senses,
 		.read_release = read_release,
 		.read_health = read_health,
 		.set_release = set_release,
@@ -181,13 +228,28 @@ void service_host_free(struct service_host *host)
 	free(host);
 }
 
+/* Conf's criteria are the judge's, in its order. */
+static struct judge_limits limits_of(const struct conf_rollback *rollback)
+{
+	return (struct judge_limits){
+		.error_rate = rollback->error_rate,
+		.unhealthy_probes = rollback->unhealthy_probes,
+		.latency_p99_ms = rollback->latency_p99_ms,
+		.log_matches = rollback->log.file ? rollback->log.matches : 0,
+		.log_within_ms = rollback->log.within_ms,
+		.prometheus = rollback->prometheus.url != NULL,
+		.prometheus_below = rollback->prometheus.below,
+		.prometheus_bound = rollback->prometheus.bound,
+		.dry_run = rollback->dry_run,
+	};
+}
+
 void service_host_set_policy(struct service *service)
 {
 	struct switcher_policy policy = {
 		.drain_requests_ms = service->conf->drain_requests_ms,
 		.drain_tunnels_ms = service->conf->drain_tunnels_ms,
-		.error_rate = service->conf->rollback.error_rate,
-		.unhealthy_probes = service->conf->rollback.unhealthy_probes,
+		.limits = limits_of(&service->conf->rollback),
 		.inconclusive = service->conf->rollback.inconclusive,
 		.verify_ms = service->conf->rollback.verify_ms,
 	};

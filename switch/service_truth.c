@@ -69,6 +69,7 @@ static void resume(struct service *service, const json_t *document)
 		log_error("service %s: a deployment in the state directory can't be read and is left behind", service->name);
 	else
 		switcher_resume(service->switcher, deployment);
+	service_change(service); /* the shield may be up */
 }
 
 void service_truth_resume(struct service *service, const json_t *truth)

@@ -179,6 +179,13 @@ enum readiness switcher_readiness(const struct switcher *switcher, char *reason,
 	return readiness_to_undo(switcher, switcher->current ? switcher->current : switcher->undo, reason, size);
 }
 
+bool switcher_foresee(const struct switcher *switcher, enum color live, char *text, size_t size)
+{
+	struct judge_baseline before = {0};
+	switcher->host.read_before(switcher->host.arg, live, &before);
+	return judge_foresee(&before, &switcher->policy.limits, live, text, size);
+}
+
 static void stop_before_flip(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason)
 {
 	course_finish(
@@ -300,9 +307,29 @@ static void note_safe_to_stop(struct switcher *switcher)
 	switcher->host.emit(switcher->host.arg, deployment, "safe_to_stop", json_pack("{s:s}", "color", color_name(deployment->from)), text);
 }
 
+/* Whether the way back is open, whenever that changes. */
+static void tell_readiness(struct switcher *switcher)
+{
+	char reason[256], text[512];
+	const struct deployment *deployment = switcher->current ? switcher->current : switcher->undo;
+	if (!deployment || deployment->step == STEP_BACK) {
+		switcher->readiness_told = false;
+		return;
+	}
+	enum readiness readiness = switcher_readiness(switcher, reason, sizeof(reason));
+	bool news = switcher->readiness_told ? readiness != switcher->readiness : readiness != READINESS_READY;
+	switcher->readiness_told = true;
+	switcher->readiness = readiness;
+	if (!news)
+		return;
+	snprintf(text, sizeof(text), "%s: the way back to %s is %s: %s", switcher->service, color_name(deployment->from), readiness_name(readiness), reason);
+	switcher->host.emit(switcher->host.arg, deployment, "readiness", json_pack("{s:s}", "readiness", readiness_name(readiness)), text);
+}
+
 void switcher_run(struct switcher *switcher)
 {
 	course_run(switcher);
+	tell_readiness(switcher);
 	verify_run(switcher);
 	if (!switcher->current)
 		note_safe_to_stop(switcher);

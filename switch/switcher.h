@@ -18,7 +18,7 @@
 
 /* Of one color, rising from the start of the daemon. */
 struct switcher_counts {
-	uint64_t ended, errors, failed, replayed;
+	uint64_t ended, errors, failed, replayed, shielded;
 };
 
 struct switcher_probes {
@@ -36,6 +36,14 @@ struct switcher_host {
 	void (*read_probes)(void *arg, enum color color, struct switcher_probes *probes);
 	void (*forget_probes)(void *arg);
 	void (*read_counts)(void *arg, enum color color, struct switcher_counts *counts);
+	/* What the color was like until now: all of it but bake_ms. */
+	void (*read_before)(void *arg, enum color color, struct judge_baseline *before);
+	/* Its newest latencies of 10 s that began at `since_us` (monotonic) or later; number 0: none. */
+	void (*read_window)(void *arg, enum color color, uint64_t since_us, struct judge_window *window);
+	/* The log and Prometheus are looked at from here on; what they say; and no longer. */
+	void (*arm_senses)(void *arg);
+	void (*read_senses)(void *arg, struct judge_input *input);
+	void (*disarm_senses)(void *arg);
 	/* How many backends the color has, and how many are up and unknown; and its release, borrowed. */
 	const struct release *(*read_release)(void *arg, enum color color, bool *deployed);
 	void (*read_health)(void *arg, enum color color, unsigned *backends, unsigned *up, unsigned *unknown);
@@ -57,8 +65,7 @@ struct switcher_host {
 /* From the file; the limits of a bake and of a drain. */
 struct switcher_policy {
 	uint64_t drain_requests_ms, drain_tunnels_ms;
-	double error_rate;
-	unsigned unhealthy_probes;
+	struct judge_limits limits;
 	enum conf_inconclusive inconclusive;
 	uint64_t verify_ms; /* 0: the old color is not watched after a rollback */
 };
@@ -113,6 +120,8 @@ const struct deployment *switcher_undo(const struct switcher *switcher);
 enum color switcher_truth_live(const struct switcher *switcher, enum color live);
 /* The gates for a request, as `plan` shows them. */
 void switcher_check_gates(const struct switcher *switcher, const struct switcher_request *request, struct gate_result results[GATE_COUNT]);
+/* A sentence when the error rate's limit can't hold, as `live` exceeds it already; false without one. */
+bool switcher_foresee(const struct switcher *switcher, enum color live, char *text, size_t size);
 enum readiness switcher_readiness(const struct switcher *switcher, char *reason, size_t size);
 uint64_t switcher_outcomes(const struct switcher *switcher, enum outcome outcome);
 

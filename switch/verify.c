@@ -17,6 +17,7 @@ bool verify_begin(struct switcher *switcher, struct deployment *deployment)
 	switcher->verify_ms = course_now_ms(switcher) + switcher->policy.verify_ms;
 	switcher->host.read_counts(switcher->host.arg, deployment->from, &switcher->verify_base);
 	switcher->host.forget_probes(switcher->host.arg);
+	switcher->host.arm_senses(switcher->host.arg);
 	deployment->verification = (struct deployment_verification){.state = VERIFICATION_RUNNING, .began_at = course_wall_ms(switcher)};
 	return true;
 }
@@ -29,6 +30,7 @@ static void end(struct switcher *switcher, enum verification state)
 	verification->state = state;
 	verification->ended_at = course_wall_ms(switcher);
 	switcher->verified = NULL;
+	switcher->host.disarm_senses(switcher->host.arg);
 	switcher->host.write_deployment(switcher->host.arg, deployment);
 	snprintf(text, sizeof(text), "%s: %s", switcher->service, verification->text);
 	json_t *more = json_pack("{s:s, s:s}", "color", color_name(deployment->from), "state", deployment_verification_name(state));
@@ -40,7 +42,10 @@ static void read_now(struct switcher *switcher, struct deployment_verification *
 {
 	unsigned unknown;
 	struct switcher_counts counts;
+	struct judge_input senses = {0};
 	enum color color = switcher->verified->from;
+	switcher->host.read_senses(switcher->host.arg, &senses);
+	now->log_matches = senses.log.matches;
 	switcher->host.read_counts(switcher->host.arg, color, &counts);
 	switcher->host.read_probes(switcher->host.arg, color, probes);
 	switcher->host.read_health(switcher->host.arg, color, &now->backends, &now->up, &unknown);
@@ -51,17 +56,21 @@ static void read_now(struct switcher *switcher, struct deployment_verification *
 /* Whether the old color is no better than what was left, by the limits of the service. */
 static bool fails(const struct switcher *switcher, const struct deployment_verification *now)
 {
-	double limit = switcher->policy.error_rate;
+	double limit = switcher->policy.limits.error_rate;
 	bool erring = limit > 0 && now->answers >= ANSWERS_MIN && (double)now->errors > limit * (double)now->answers;
-	return now->up < now->backends || erring;
+	unsigned matches = switcher->policy.limits.log_matches;
+	return now->up < now->backends || erring || (matches > 0 && now->log_matches >= matches);
 }
 
 static void describe(const struct switcher *switcher, struct deployment_verification *now, const char *end)
 {
+	char log[80] = "";
 	uint64_t watched_ms = course_wall_ms(switcher) - now->began_at;
+	if (switcher->policy.limits.log_matches > 0)
+		snprintf(log, sizeof(log), ", %" PRIu64 " line%s of the log matched", now->log_matches, now->log_matches == 1 ? "" : "s");
 	snprintf(now->text, sizeof(now->text),
-		"%s was watched for %.1f s after the rollback%s: %u of %u backends up, %" PRIu64 " of %" PRIu64 " answers were errors%s",
-		color_name(switcher->verified->from), (double)watched_ms / 1000.0, end, now->up, now->backends, now->errors, now->answers,
+		"%s was watched for %.1f s after the rollback%s: %u of %u backends up, %" PRIu64 " of %" PRIu64 " answers were errors%s%s",
+		color_name(switcher->verified->from), (double)watched_ms / 1000.0, end, now->up, now->backends, now->errors, now->answers, log,
 		now->answers < ANSWERS_MIN ? "; too little traffic to judge" : "");
 }
 

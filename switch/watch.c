@@ -4,19 +4,21 @@
 #include "switch/back.h"
 #include "switch/wire.h"
 
-#define JUDGE_EVERY_MS 200u
+#define JUDGE_EVERY_MS 100u
+#define KEEP_EVERY_MS 2000u /* what the judge has seen outlives the daemon */
 
 void watch_count(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
 	if (switcher->receipt_closed)
 		return;
-	deployment->receipt.failed = deployment->receipt.replayed = 0;
+	deployment->receipt.failed = deployment->receipt.replayed = deployment->receipt.shielded = 0;
 	for (unsigned color = 0; color < COLOR_COUNT; color++) {
 		struct switcher_counts counts;
 		switcher->host.read_counts(switcher->host.arg, (enum color)color, &counts);
 		deployment->receipt.failed += counts.failed - switcher->base[color].failed;
 		deployment->receipt.replayed += counts.replayed - switcher->base[color].replayed;
+		deployment->receipt.shielded += counts.shielded - switcher->base[color].shielded;
 	}
 }
 
@@ -39,8 +41,10 @@ static void read_judge(struct switcher *switcher, struct judge_input *input)
 		.other_failed_rounds = other.failed_rounds,
 		.other_health = other.health,
 		.other_gone = switcher_readiness(switcher, reason, sizeof(reason)) == READINESS_GONE,
-		.limits = {.error_rate = switcher->policy.error_rate, .unhealthy_probes = switcher->policy.unhealthy_probes},
+		.limits = switcher->policy.limits,
 	};
+	switcher->host.read_window(switcher->host.arg, deployment->to, switcher->flipped_us, &input->window);
+	switcher->host.read_senses(switcher->host.arg, input);
 }
 
 static void tell_judgement(struct switcher *switcher, const struct judgement *judgement, bool held_before)
@@ -79,6 +83,14 @@ void watch_judge(struct switcher *switcher)
 	look(switcher, &judgement);
 }
 
+static void keep(struct switcher *switcher, uint64_t now)
+{
+	if (now < switcher->keep_ms)
+		return;
+	switcher->keep_ms = now + KEEP_EVERY_MS;
+	switcher->host.write_truth(switcher->host.arg);
+}
+
 bool watch_run(struct switcher *switcher)
 {
 	static const struct actor judge_itself = {"teal", -1};
@@ -95,6 +107,7 @@ bool watch_run(struct switcher *switcher)
 	switcher->judged_last = now >= switcher->bake_ms;
 	watch_count(switcher);
 	look(switcher, &judgement);
+	keep(switcher, now);
 	if (judgement.verdict != VERDICT_BAD || judgement.hold)
 		return false;
 	back_begin(switcher, judgement.cause, &judge_itself, judgement.text);

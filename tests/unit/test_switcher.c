@@ -18,6 +18,10 @@ static struct world {
 	bool deployed[COLOR_COUNT];
 	unsigned backends[COLOR_COUNT], up[COLOR_COUNT], unknown[COLOR_COUNT], failed_rounds[COLOR_COUNT];
 	struct switcher_counts counts[COLOR_COUNT];
+	struct judge_baseline before[COLOR_COUNT];
+	struct judge_window window;
+	unsigned armed;
+	uint64_t log_matches;
 	uint64_t inflight[COLOR_COUNT], cut[COLOR_COUNT];
 	uint64_t ticket; /* of the last flip */
 	bool locked, quarantined, lifted, in_force, quiet;
@@ -80,6 +84,39 @@ static void read_counts(void *arg, enum color color, struct switcher_counts *cou
 {
 	(void)arg;
 	*counts = world.counts[color];
+}
+
+static void read_before(void *arg, enum color color, struct judge_baseline *before)
+{
+	(void)arg;
+	*before = world.before[color];
+}
+
+static void read_window(void *arg, enum color color, uint64_t since_us, struct judge_window *window)
+{
+	(void)arg;
+	(void)color;
+	(void)since_us;
+	*window = world.window;
+}
+
+static void arm_senses(void *arg)
+{
+	(void)arg;
+	world.armed++;
+}
+
+static void read_senses(void *arg, struct judge_input *input)
+{
+	(void)arg;
+	input->log.followed = world.armed > 0;
+	input->log.matches = world.log_matches;
+}
+
+static void disarm_senses(void *arg)
+{
+	(void)arg;
+	world.armed = 0;
 }
 
 static const struct release *read_release(void *arg, enum color color, bool *deployed)
@@ -239,6 +276,11 @@ static void make_switcher(void)
 		.read_probes = read_probes,
 		.forget_probes = forget_probes,
 		.read_counts = read_counts,
+		.read_before = read_before,
+		.read_window = read_window,
+		.arm_senses = arm_senses,
+		.read_senses = read_senses,
+		.disarm_senses = disarm_senses,
 		.read_release = read_release,
 		.read_health = read_health,
 		.set_release = set_release,
@@ -260,7 +302,8 @@ static void make_switcher(void)
 		.read_cut = read_cut,
 		.is_quiet = is_quiet,
 	};
-	static const struct switcher_policy policy = {.drain_requests_ms = 5000, .drain_tunnels_ms = 8000, .error_rate = 0.01, .unhealthy_probes = 3};
+	static const struct switcher_policy policy = {
+		.drain_requests_ms = 5000, .drain_tunnels_ms = 8000, .limits = {.error_rate = 0.01, .unhealthy_probes = 3}};
 	world.switcher = switcher_new("shop", &host, &actuator);
 	switcher_set_policy(world.switcher, &policy);
 }
