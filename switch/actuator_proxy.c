@@ -32,8 +32,9 @@ static void cut(void *arg, enum color color, uint64_t ticket, bool tunnels)
 
 static void settle(void *arg)
 {
-	const struct actuator_proxy *through = arg;
+	struct actuator_proxy *through = arg;
 	service_settle(through->service);
+	through->settled = tables_publish(through->tables);
 }
 
 static uint64_t read_inflight(void *arg, enum color color)
@@ -51,7 +52,8 @@ static uint64_t read_cut(void *arg, enum color color)
 static bool is_quiet(void *arg, enum color color)
 {
 	const struct actuator_proxy *through = arg;
-	return service_is_quiet(through->service, color);
+	/* A worker that has not heard of the end may still send what the other color failed. */
+	return tables_are_in_force(through->tables, through->settled) && service_is_quiet(through->service, color);
 }
 
 struct actuator actuator_proxy_make(struct actuator_proxy *through)

@@ -9,6 +9,7 @@
 struct actuator_proxy {
 	struct service *service;
 	struct tables *tables;
+	uint64_t settled; /* the generation of the last end of a deployment */
 };
 
 /* `through` must outlive the actuator. Tickets are generations. */

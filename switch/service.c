@@ -308,7 +308,8 @@ static unsigned shield_of(const struct service *service, enum color color)
 {
 	const struct conf_shield *shield = &service->conf->shield;
 	const struct deployment *current = service->switcher ? switcher_current(service->switcher) : NULL;
-	bool baking = current && deployment_has_flipped(current) && current->step != STEP_BACK && current->to == color;
+	bool running = current && current->outcome == OUTCOME_RUNNING && current->step != STEP_BACK;
+	bool baking = running && deployment_has_flipped(current) && current->to == color;
 	bool up = shield->when == CONF_SHIELD_ALWAYS || (shield->when == CONF_SHIELD_BAKE && baking);
 	if (!up || color != service->live)
 		return 0;

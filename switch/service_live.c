@@ -26,7 +26,8 @@ void service_set_live(struct service *service, enum color live)
 
 void service_settle(struct service *service)
 {
-	service->colors[color_other(service->live)].pooling = BACKEND_COLD;
+	bool helps = service->conf->shield.when == CONF_SHIELD_ALWAYS; /* then it may be needed at any time */
+	service->colors[color_other(service->live)].pooling = helps ? BACKEND_WARM : BACKEND_COLD;
 	forget_orders(service);
 	service_change(service);
 }

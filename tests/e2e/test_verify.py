@@ -31,7 +31,7 @@ def test_a_good_color_passes(small, teal, strict):
     verification = document["verification"]
     assert (document["outcome"], verification["state"], verification["up"], verification["errors"]) == ("rolled_back", "passed", 1, 0)
     assert verification["answers"] > 20
-    assert verification["text"].startswith("blue was watched for 1.") and "1 of 1 backends up, 0 of " in verification["text"]
+    assert verification["text"].startswith("blue was watched for ") and "1 of 1 backends up, 0 of " in verification["text"]
     assert f"Whether that helped: {verification['text']}. (passed)" in one.must("explain", document["id"]).out
 
 
