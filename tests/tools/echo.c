@@ -20,7 +20,12 @@ static const char usage[] = "usage: backend [OPTION]...\n"
 			    "  --color NAME      X-Color of each answer; default blue\n"
 			    "  --version TEXT    X-Version of each answer; default 1\n"
 			    "  --fail-rate P     share of requests answered by 500, from 0 to 1\n"
+			    "  --fail-status N   500, 502, 503 or 504 instead; 0: the connection is reset\n"
 			    "  --delay-ms N      before each answer but /health\n"
+			    "  --delay-rate P    share of the answers that are delayed; default 1\n"
+			    "  --sick-after N    /health answers 503 once N other requests came\n"
+			    "  --complain FILE   appends `ERROR could not connect to the database` to it for a share of the requests\n"
+			    "  --complain-rate P that share, from 0 to 1; default 1\n"
 			    "  --body N          bytes of an answer to GET, at most 65536; default 64\n"
 			    "  --vary            0 to N bytes instead, every fourth answer in chunks\n"
 			    "  --idle-ms N       closes connections that are idle for so long\n"
@@ -55,6 +60,21 @@ static void read_option(struct echo_options *options, int letter)
 		break;
 	case 'f':
 		options->fail_rate = strtod(optarg, NULL);
+		break;
+	case 's':
+		options->fail_status = (unsigned)strtoul(optarg, NULL, 10);
+		break;
+	case 'D':
+		options->delay_rate = strtod(optarg, NULL);
+		break;
+	case 'S':
+		options->sick_after = strtoull(optarg, NULL, 10);
+		break;
+	case 'C':
+		options->complain = optarg;
+		break;
+	case 'R':
+		options->complain_rate = strtod(optarg, NULL);
 		break;
 	case 'd':
 		options->delay_ms = strtoull(optarg, NULL, 10);
@@ -94,9 +114,11 @@ static void read_options(struct echo_options *options, int argc, char **argv)
 {
 	static const struct option names[] = {{"port", 1, NULL, 'p'}, {"listen", 1, NULL, 'L'}, {"color", 1, NULL, 'c'}, {"version", 1, NULL, 'v'},
 		{"fail-rate", 1, NULL, 'f'}, {"delay-ms", 1, NULL, 'd'}, {"body", 1, NULL, 'b'}, {"vary", 0, NULL, 'V'}, {"idle-ms", 1, NULL, 'i'},
-		{"close-within-ms", 1, NULL, 'w'}, {"announce", 1, NULL, 'a'}, {"log-ids", 1, NULL, 'l'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"close-within-ms", 1, NULL, 'w'}, {"announce", 1, NULL, 'a'}, {"log-ids", 1, NULL, 'l'}, {"fail-status", 1, NULL, 's'},
+		{"delay-rate", 1, NULL, 'D'}, {"sick-after", 1, NULL, 'S'}, {"complain", 1, NULL, 'C'}, {"complain-rate", 1, NULL, 'R'}, {"help", 0, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
 	struct err err;
-	*options = (struct echo_options){.color = "blue", .version = "1", .body = 64, .log_ids = -1};
+	*options = (struct echo_options){.color = "blue", .version = "1", .body = 64, .log_ids = -1, .fail_status = 500, .delay_rate = 1, .complain_rate = 1};
 	addr_parse_listen("127.0.0.1:0", &options->listen, &err);
 	for (int letter; (letter = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		read_option(options, letter);

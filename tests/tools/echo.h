@@ -16,14 +16,19 @@
 struct echo_options {
 	struct addr listen;
 	const char *color, *version;
-	double fail_rate;         /* share of requests answered by 500 */
-	uint64_t delay_ms;        /* before each answer but /health */
+	double fail_rate;         /* share of requests answered by fail_status */
+	unsigned fail_status;     /* 0: not answered at all, the connection is reset */
+	uint64_t delay_ms;        /* before answers but /health */
+	double delay_rate;        /* share of the answers that are delayed */
+	uint64_t sick_after;      /* /health answers 503 from so many other requests on; 0: it is asked by signals alone */
 	size_t body;              /* bytes of an answer to GET */
 	bool vary;                /* answers of 0 to `body` bytes, every fourth one in chunks */
 	uint64_t idle_ms;         /* close a connection that is idle for so long; 0: never */
 	uint64_t close_within_ms; /* close a connection at random so soon after each answer, unless the next request comes first; 0: never */
 	double announce;          /* share of the answers before such an end that say Connection: close, from 0 to 1 */
 	int log_ids;              /* where to write the id of each POST read; -1: nowhere */
+	const char *complain;     /* a file that gets a line about the database for a share of the requests; NULL: none */
+	double complain_rate;     /* that share */
 };
 
 #define ECHO_CLOSE_FIRST 1000u
@@ -42,6 +47,7 @@ struct echo {
 	struct event_base *loop;
 	bool sick; /* /health answers 503 */
 	uint64_t served;
+	uint64_t asked; /* requests but for /health */
 	struct echo_closes closes;
 	char block[ECHO_BLOCK];
 };

@@ -12,6 +12,7 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
@@ -90,7 +91,11 @@ static void add_head(struct echo_conn *conn, unsigned status)
 {
 	const struct echo_options *options = &conn->echo->options;
 	struct evbuffer *out = output_of(conn);
-	const char *reason = status == 200 ? "OK" : status == 503 ? "Service Unavailable" : "Internal Server Error";
+	const char *reason = status == 200   ? "OK"
+			     : status == 502 ? "Bad Gateway"
+			     : status == 503 ? "Service Unavailable"
+			     : status == 504 ? "Gateway Timeout"
+					     : "Internal Server Error";
 	evbuffer_add_printf(
 		out, "HTTP/1.1 %u %s\r\nContent-Type: text/plain\r\nX-Color: %s\r\nX-Version: %s\r\n", status, reason, options->color, options->version);
 	if (conn->request.id[0])
@@ -147,13 +152,30 @@ static void answer_sockets(struct echo_conn *conn)
 	answer(conn, 200, text, echo_socket_report(&conn->echo->closes, text, sizeof(text)), false);
 }
 
+/* The connection ends without an answer, by a reset, as soon as this turn is over. */
+static void reset(struct echo_conn *conn)
+{
+	struct linger at_once = {.l_onoff = 1};
+	setsockopt(bufferevent_getfd(conn->bytes), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	conn->closing = true;
+	event_active(conn->parting, EV_TIMEOUT, 0);
+}
+
+static void fail(struct echo_conn *conn)
+{
+	if (conn->echo->options.fail_status > 0)
+		answer(conn, conn->echo->options.fail_status, "failed\n", 7, false);
+	else
+		reset(conn);
+}
+
 static void answer_plainly(struct echo_conn *conn)
 {
 	const struct echo_options *options = &conn->echo->options;
 	const struct echo_request *request = &conn->request;
 	uint64_t dice = text_hash(request->id, strlen(request->id), TEXT_HASH_SEED);
 	if (options->fail_rate > 0 && drand48() < options->fail_rate) {
-		answer(conn, 500, "failed\n", 7, false);
+		fail(conn);
 	} else if (request->sha) {
 		answer_sha256(conn);
 	} else if (strcmp(request->method, "POST") == 0) {
@@ -263,6 +285,39 @@ static void log_id(const struct echo_conn *conn)
 		perror("backend: can't write the list of ids");
 }
 
+static void complain(const struct echo_options *options)
+{
+	static const char line[] = "ERROR could not connect to the database\n";
+	if (!options->complain || drand48() >= options->complain_rate)
+		return;
+	int file = open(options->complain, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (file < 0 || write(file, line, sizeof(line) - 1) != sizeof(line) - 1)
+		perror("backend: can't complain");
+	if (file >= 0)
+		close(file);
+}
+
+/* Whatever a request does besides being answered. */
+static void note_request(struct echo_conn *conn)
+{
+	struct echo *echo = conn->echo;
+	const struct echo_options *options = &echo->options;
+	if (strcmp(conn->request.path, "/health") == 0)
+		return;
+	log_id(conn);
+	complain(options);
+	if (++echo->asked == options->sick_after)
+		echo->sick = true;
+}
+
+static uint64_t delay_of(const struct echo_conn *conn)
+{
+	const struct echo_options *options = &conn->echo->options;
+	if (strncmp(conn->request.path, "/wait", 5) == 0)
+		return echo_request_number(&conn->request, "ms", 0);
+	return options->delay_ms > 0 && (options->delay_rate >= 1 || drand48() < options->delay_rate) ? options->delay_ms : 0;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -285,8 +340,8 @@ static void begin_answer(struct echo_conn *conn)
 	event_del(conn->parting);
 	conn->announced = options->close_within_ms > 0 && drand48() < options->announce;
 	bufferevent_disable(conn->bytes, EV_READ);
-	log_id(conn);
-	uint64_t delay_ms = strncmp(path, "/wait", 5) == 0 ? echo_request_number(&conn->request, "ms", 0) : options->delay_ms;
+	note_request(conn);
+	uint64_t delay_ms = delay_of(conn);
 	if (strcmp(path, "/health") == 0)
 		answer(conn, conn->echo->sick ? 503 : 200, conn->echo->sick ? "sick\n" : "ok\n", conn->echo->sick ? 5 : 3, false);
 	else if (conn->request.upgrade)

@@ -239,6 +239,17 @@ static void print_lists(const struct strict_run *run)
 	printf("]}\n");
 }
 
+static void print_spans(const struct strict_run *run)
+{
+	printf("\"colors\": {");
+	for (unsigned i = 0; i < STRICT_COLORS && run->mark.spans[i].color[0]; i++) {
+		const struct strict_span *span = &run->mark.spans[i];
+		printf("%s\"%s\": {\"answers\": %" PRIu64 ", \"first_us\": %" PRIu64 ", \"last_us\": %" PRIu64 "}", i ? ", " : "", span->color, span->answers,
+			span->first_us, span->last_us);
+	}
+	printf("}, ");
+}
+
 static int sum_up(const struct strict_run *run)
 {
 	printf("{");
@@ -247,6 +258,7 @@ static int sum_up(const struct strict_run *run)
 	       ", \"seconds\": %.3f, \"bytes\": %" PRIu64 ", ",
 		run->mark.checked, run->closed_idle, run->reconnects, run->abandoned, (double)(run->now_us - run->started_us) / 1e6, run->bytes_read);
 	print_latency(run);
+	print_spans(run);
 	print_lists(run);
 	return faults ? 1 : 0;
 }

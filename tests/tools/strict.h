@@ -86,11 +86,21 @@ struct strict_seen {
 	char color[8];
 };
 
+#define STRICT_COLORS 4u
+
+/* The answers of one color. */
+struct strict_span {
+	char color[8]; /* "": free */
+	uint64_t answers;
+	uint64_t first_us, last_us; /* when the first and the last request that it answered were sent, CLOCK_MONOTONIC */
+};
+
 struct strict_mark {
 	char color[8]; /* "": any */
 	uint64_t since_us;
 	uint64_t checked, wrong;
 	uint64_t first_wrong_id;
+	struct strict_span spans[STRICT_COLORS];
 	struct strict_seen *ring; /* STRICT_RING answers, the newest ones */
 	uint64_t seen;
 };
