@@ -101,8 +101,10 @@ static void every_value_arrives(void **state)
 		text_init(&found, SIZE_MAX);
 		text_addf(&yaml, "%s%s", SHOP, values[i].yaml);
 		struct conf *conf = conf_parse(yaml.bytes, yaml.length, "a.yaml", &faults);
-		if (!conf)
+		if (!conf) {
 			fail_msg("%s: %s", values[i].name, faults.lines[0]);
+			return;
+		}
 		write_service(&found, &conf->services[0]);
 		if (strcmp(found.bytes, values[i].values) != 0)
 			fail_msg("%s:\nexpected %s\nfound    %s", values[i].name, values[i].values, found.bytes);

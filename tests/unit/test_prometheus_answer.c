@@ -17,7 +17,7 @@
 #define VECTOR(series) DATA("vector", "[" series "]")
 #define SERIES(labels, value) "{\"metric\":{" labels "},\"value\":[1700000299.781,\"" value "\"]}"
 #define OLD_SERIES "{\"metric\":{\"a\":\"old\"},\"value\":[1699999999.999,\"99\"]}"
-#define ONE(value) DATA("vector", "[{\"metric\":{},\"value\":[1700000299.781,\"" value "\"]}]")
+#define ONE(value) "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{},\"value\":[1700000299.781,\"" value "\"]}]}}"
 #define WARNED(warnings, series) "{\"status\":\"success\",\"warnings\":[" warnings "],\"data\":{\"resultType\":\"vector\",\"result\":[" series "]}}"
 #define NO_ANSWER "this is no answer of Prometheus: "
 
