@@ -31,35 +31,43 @@ static void drop_upstream(struct exchange *exchange, bool clean)
 
 static bool is_abort(enum fail fail)
 {
-	return fail == FAIL_client_gone || fail == FAIL_client_stalled || fail == FAIL_client_slow;
+	return fail_row(fail)->kind == FAIL_KIND_abort;
 }
 
-/* What says something of the color: not that this process ran out of a resource. */
-static bool is_failure(const struct exchange *exchange)
+/* Whether it says something of the color: not that this process ran out of a resource. */
+static bool is_failure(enum fail_kind kind)
 {
-	return exchange->fail != FAIL_none && exchange->fail != FAIL_internal && fail_row(exchange->fail)->status >= 500;
+	return kind > FAIL_KIND_abort;
 }
 
-/* Inline though it has two callers: one is on the way of every exchange. */
-static inline __attribute__((always_inline)) void count_end(struct exchange *exchange)
+static enum fail_kind kind_of(const struct exchange *exchange)
 {
+	return exchange->fail == FAIL_none ? FAIL_KIND_none : fail_row(exchange->fail)->kind;
+}
+
+/* Inline though it has two callers: one is on the way of every exchange. `shielded`: the client does not see it, and may still get an answer. */
+static inline __attribute__((always_inline)) void count_end(struct exchange *exchange, bool shielded)
+{
+	enum fail_kind kind = kind_of(exchange);
 	struct totals_cell *cell = exchange->lane ? totals_cell(exchange->lane) : NULL;
 	if (!cell)
 		return;
 	totals_add(&cell->bytes_in, exchange->bytes_in);
 	totals_add(&cell->bytes_out, exchange->bytes_out);
 	totals_add(&cell->replayed, exchange->replays);
-	if (is_abort(exchange->fail)) {
+	if (kind == FAIL_KIND_abort) {
 		totals_add(&cell->aborted, 1);
 		return;
 	}
 	uint64_t now_us = worker_now_us(exchange->worker);
-	bool failed = is_failure(exchange);
+	bool failed = is_failure(kind);
 	totals_add(&cell->ended, 1);
 	if (failed || (exchange->status >= 500 && exchange->fail != FAIL_internal))
 		totals_add(&cell->errors, 1);
-	if (failed)
-		totals_add(&cell->failed, 1);
+	if (failed) {
+		totals_add(&cell->kinds[kind], 1);
+		totals_add(&cell->failed, shielded ? 0 : 1);
+	}
 	if (exchange->status >= TOTALS_STATUS_LOW && exchange->status < TOTALS_STATUS_LOW + TOTALS_STATUS_COUNT)
 		totals_add(&cell->codes[exchange->status - TOTALS_STATUS_LOW], 1);
 	if (exchange->step != EXCHANGE_TUNNEL) /* how long people stay is no latency */
@@ -75,7 +83,10 @@ static void count_assist(struct exchange *exchange)
 	struct totals_cell *of_failed = totals_cell(totals_lane(exchange->totals, exchange->worker->index, color_other(exchange->color)));
 	if (cell)
 		totals_add(&cell->bytes_out, exchange->bytes_out);
-	if (of_failed && (is_failure(exchange) || exchange->status >= 500))
+	bool failed = is_failure(kind_of(exchange));
+	if (of_failed && failed)
+		totals_add(&of_failed->failed, 1);
+	if (of_failed && (failed || exchange->status >= 500))
 		totals_add(&of_failed->shielded_errors, 1);
 }
 
@@ -96,7 +107,7 @@ static void end(struct exchange *exchange, bool keep_open, bool hang_up)
 	if (exchange->shielded)
 		count_assist(exchange);
 	else
-		count_end(exchange);
+		count_end(exchange, false);
 	count_down(exchange);
 	if (exchange->step == EXCHANGE_TUNNEL)
 		worker_count(&exchange->worker->counters.tunnels, -1);
@@ -165,7 +176,7 @@ void exchange_cut(struct exchange *exchange)
 /* What a failure says about the backend it happened on. */
 static void blame_backend(struct exchange *exchange, enum fail fail)
 {
-	if (!exchange->backend || is_abort(fail) || fail == FAIL_internal || fail_row(fail)->status < 500)
+	if (!exchange->backend || !is_failure(fail_row(fail)->kind))
 		return;
 	if (exchange->upstream && exchange->upstream->used && fail_row(fail)->replay != FAIL_REPLAY_NEVER)
 		pool_learn_stale(exchange->upstream);
@@ -210,7 +221,7 @@ static void attempt_again(struct exchange *exchange)
 static void count_shielded(struct exchange *exchange)
 {
 	struct totals_cell *cell = totals_cell(exchange->lane);
-	count_end(exchange);
+	count_end(exchange, true);
 	if (cell)
 		totals_add(&cell->shielded, 1);
 }

@@ -67,6 +67,11 @@ static uint64_t read_counter(const _Atomic uint64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+static uint64_t read_kind(const struct totals_cell *cell, unsigned kind)
+{
+	return read_counter(kind == FAIL_KIND_abort ? &cell->aborted : &cell->kinds[kind]);
+}
+
 static void add_cell(struct totals_sum *sum, const struct totals_cell *cell)
 {
 	sum->ended += read_counter(&cell->ended);
@@ -80,6 +85,8 @@ static void add_cell(struct totals_sum *sum, const struct totals_cell *cell)
 	sum->bytes_out += read_counter(&cell->bytes_out);
 	for (unsigned i = 0; i < TOTALS_STATUS_COUNT; i++)
 		sum->codes[i] += read_counter(&cell->codes[i]);
+	for (unsigned kind = 0; kind < FAIL_KIND_COUNT; kind++)
+		sum->kinds[kind] += read_kind(cell, kind);
 	histogram_read(&cell->duration, &sum->duration);
 	histogram_read(&cell->first_byte, &sum->first_byte);
 }
@@ -106,7 +113,7 @@ void totals_read(const struct totals *totals, enum color color, struct totals_su
 
 static const struct histogram *time_of(const struct totals_cell *cell, enum totals_time time)
 {
-	const struct histogram *const times[TOTALS_TIMES] = {[TOTALS_DURATION] = &cell->duration};
+	const struct histogram *const times[TOTALS_TIMES] = {[TOTALS_DURATION] = &cell->duration, [TOTALS_FIRST_BYTE] = &cell->first_byte};
 	return times[time];
 }
 
@@ -120,6 +127,8 @@ void totals_peek(const struct totals *totals, enum color color, uint64_t counts[
 			continue;
 		counts[TOTALS_ENDED] += read_counter(&cell->ended);
 		counts[TOTALS_ERRORS] += read_counter(&cell->errors);
+		for (unsigned kind = FAIL_KIND_abort; kind < FAIL_KIND_COUNT; kind++)
+			counts[TOTALS_KINDS + kind - FAIL_KIND_abort] += read_kind(cell, kind);
 		for (unsigned time = 0; time < TOTALS_TIMES; time++)
 			added[time] += histogram_added(time_of(cell, (enum totals_time)time));
 	}

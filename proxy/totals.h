@@ -11,6 +11,7 @@
 
 #include "base/color.h"
 #include "base/histogram.h"
+#include "proxy/fail.h"
 
 #define TOTALS_STATUS_LOW 100
 #define TOTALS_STATUS_COUNT 500
@@ -24,10 +25,11 @@ struct totals_cell {
 	_Atomic uint64_t bytes_in, bytes_out;        /* body bytes from and to clients */
 	_Atomic uint64_t replayed;                   /* attempts repeated on another connection or backend */
 	_Atomic uint64_t aborted;                    /* given up by the client */
-	_Atomic uint64_t failed;                     /* of the errors: no answer of the backend's own reached the client whole */
+	_Atomic uint64_t failed;                     /* of the errors: no answer of a backend's own reached the client whole, not even by the shield */
 	_Atomic uint64_t codes[TOTALS_STATUS_COUNT]; /* by status as the client saw it, or would have seen it without the shield */
 	_Atomic uint64_t shielded;                   /* of the errors: sent once more on the other color */
 	_Atomic uint64_t shielded_errors;            /* of these: the other color did no better */
+	_Atomic uint64_t kinds[FAIL_KIND_COUNT];     /* of the errors: failures to answer by kind, as if there were no shield; none and abort stay 0 */
 	void *memory;                                /* to be freed */
 };
 
@@ -65,19 +67,21 @@ struct totals_cell *totals_cell(struct totals_lane *lane);
 /* Plain numbers, summed over the workers. */
 struct totals_sum {
 	uint64_t ended, errors, failed, aborted, replayed, shielded, shielded_errors, bytes_in, bytes_out;
-	uint64_t codes[TOTALS_STATUS_COUNT];
+	uint64_t codes[TOTALS_STATUS_COUNT], kinds[FAIL_KIND_COUNT]; /* the aborted are FAIL_KIND_abort's, too */
 	struct histogram_counts duration, first_byte;
 };
 void totals_read(const struct totals *totals, enum color color, struct totals_sum *sum);
 
-/* What is followed over time. These are cheap to look at: two lines of the cache for each worker. */
+/* What is followed over time. These are cheap to look at: a few lines of the cache for each worker. */
 enum totals_count {
 	TOTALS_ENDED,
 	TOTALS_ERRORS,
-	TOTALS_COUNTS,
+	TOTALS_KINDS, /* and from here on those of FAIL_KIND_abort and the following */
+	TOTALS_COUNTS = TOTALS_KINDS + FAIL_KIND_COUNT - FAIL_KIND_abort,
 };
 enum totals_time {
 	TOTALS_DURATION,
+	TOTALS_FIRST_BYTE,
 	TOTALS_TIMES,
 };
 /* `added` are those of the histograms: while one stays the same, its buckets hold nothing new; read afterwards, they have all of it. */

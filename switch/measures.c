@@ -1,6 +1,7 @@
 /* A color's counters over time. Control thread; reads no clock. */
 #include "switch/measures.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,10 +55,11 @@ static void end_block(struct series *series, uint64_t number)
 	memset(series->open, 0, sizeof(series->open));
 }
 
-static void clear_series(struct series *series)
+static void free_series(struct series *series)
 {
-	memset(series->open, 0, sizeof(series->open));
-	drop(series->blocks, BLOCKS);
+	if (series)
+		drop(series->blocks, BLOCKS);
+	free(series);
 }
 
 /* Of the seconds from `first` to `last`. */
@@ -76,6 +78,8 @@ static uint64_t sum_block(const struct packed *block, uint64_t first, uint64_t l
 static uint64_t sum_series(const struct series *series, uint64_t open, uint64_t first, uint64_t last)
 {
 	uint64_t sum = 0;
+	if (!series)
+		return 0;
 	for (unsigned i = 0; i < BLOCKS; i++)
 		sum += sum_block(&series->blocks[i], first, last);
 	for (unsigned i = 0; i < BLOCK_S; i++)
@@ -103,9 +107,9 @@ static void add_packed(struct histogram_counts *into, const uint8_t *bytes, size
 /* ---- both ---- */
 
 struct history {
-	uint64_t newest; /* the second in which something was counted last */
-	uint64_t block;  /* the open one */
-	struct series counts[TOTALS_COUNTS];
+	uint64_t newest;                      /* the second in which something was counted last */
+	uint64_t block;                       /* the open one */
+	struct series *counts[TOTALS_COUNTS]; /* NULL while there was nothing to count: most failures never happen */
 	struct track times[TOTALS_TIMES];
 };
 
@@ -127,8 +131,10 @@ struct measures *measures_new(void)
 
 static void clear_history(struct history *history)
 {
-	for (unsigned i = 0; i < TOTALS_COUNTS; i++)
-		clear_series(&history->counts[i]);
+	for (unsigned i = 0; i < TOTALS_COUNTS; i++) {
+		free_series(history->counts[i]);
+		history->counts[i] = NULL;
+	}
 	for (unsigned i = 0; i < TOTALS_TIMES; i++)
 		drop(history->times[i].slices, MEASURES_SLICES);
 }
@@ -198,10 +204,15 @@ static void add_second(struct measures *measures, uint64_t second, const uint64_
 {
 	struct history *history = measures->history;
 	for (unsigned i = 0; i < TOTALS_COUNTS; i++) {
-		if (second / BLOCK_S != history->block)
-			end_block(&history->counts[i], history->block);
-		history->counts[i].open[second % BLOCK_S] += (uint32_t)(counts[i] - measures->counts[i]);
+		struct series **series = &history->counts[i];
+		uint64_t gained = counts[i] - measures->counts[i];
 		measures->counts[i] = counts[i];
+		if (*series && second / BLOCK_S != history->block)
+			end_block(*series, history->block);
+		if (gained > 0 && !*series)
+			*series = memory_new(sizeof(**series));
+		if (gained > 0)
+			(*series)->open[second % BLOCK_S] += (uint32_t)gained;
 	}
 	history->newest = second;
 	history->block = second / BLOCK_S;
@@ -242,17 +253,25 @@ void measures_add(struct measures *measures, uint64_t second, const struct total
 		add_second(measures, second, counts);
 }
 
-void measures_count(const struct measures *measures, uint64_t now, unsigned seconds, uint64_t *ended, uint64_t *errors)
+uint64_t measures_sum(const struct measures *measures, uint64_t now, unsigned seconds, unsigned count)
 {
 	const struct history *history = measures->history;
 	uint64_t held = seconds < MEASURES_SECONDS ? seconds : MEASURES_SECONDS, first = now + 1 > held ? now + 1 - held : 0;
-	*ended = history ? sum_series(&history->counts[TOTALS_ENDED], history->block, first, now) : 0;
-	*errors = history ? sum_series(&history->counts[TOTALS_ERRORS], history->block, first, now) : 0;
+	assert(count < TOTALS_COUNTS);
+	return history ? sum_series(history->counts[count], history->block, first, now) : 0;
+}
+
+void measures_count(const struct measures *measures, uint64_t now, unsigned seconds, uint64_t *ended, uint64_t *errors)
+{
+	*ended = measures_sum(measures, now, seconds, TOTALS_ENDED);
+	*errors = measures_sum(measures, now, seconds, TOTALS_ERRORS);
 }
 
 /* Puts the seconds from `first` on, as many as there is room for, into `out`. */
 static void spread_series(const struct series *series, uint64_t open, uint64_t first, unsigned seconds, uint32_t out[])
 {
+	if (!series)
+		return;
 	for (unsigned i = 0; i < BLOCKS; i++) {
 		struct packed_reader reader;
 		uint64_t begin = (uint64_t)series->blocks[i].number * BLOCK_S;
@@ -274,8 +293,8 @@ void measures_describe(const struct measures *measures, uint64_t now, unsigned s
 	*before = (struct measures_before){0};
 	if (!history)
 		return;
-	spread_series(&history->counts[TOTALS_ENDED], history->block, first, held, ended);
-	spread_series(&history->counts[TOTALS_ERRORS], history->block, first, held, errors);
+	spread_series(history->counts[TOTALS_ENDED], history->block, first, held, ended);
+	spread_series(history->counts[TOTALS_ERRORS], history->block, first, held, errors);
 	for (unsigned i = 0; i < held; i++) {
 		before->answers += ended[i];
 		before->errors += errors[i];
@@ -310,19 +329,19 @@ static void add_open_slice(const struct measures *measures, enum totals_time tim
 	add_packed(into, comparison.gained_bytes, (size_t)(comparison.gained.at - comparison.gained_bytes));
 }
 
-bool measures_latency(const struct measures *measures, uint64_t now, double *p50_ms, double *p99_ms)
+bool measures_latency(const struct measures *measures, enum totals_time time, uint64_t now, double *p50_ms, double *p99_ms)
 {
 	struct histogram_counts minute = {0};
 	uint64_t newest = slice_at(measures, now);
 	if (!measures->history)
 		return false;
 	for (unsigned i = 0; i < MEASURES_SLICES; i++) {
-		const struct packed *slice = &measures->history->times[TOTALS_DURATION].slices[i];
+		const struct packed *slice = &measures->history->times[time].slices[i];
 		if (is_recent(slice->number, newest))
 			add_packed(&minute, slice->bytes, slice->length);
 	}
 	if (is_recent(measures->slice, newest))
-		add_open_slice(measures, TOTALS_DURATION, &minute);
+		add_open_slice(measures, time, &minute);
 	if (minute.total == 0)
 		return false;
 	*p50_ms = (double)histogram_quantile_us(&minute, 0.50) / 1000.0;

@@ -93,7 +93,16 @@ static void add_requests(struct text *out, const char *name, const struct servic
 	}
 }
 
-static void add_durations(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_kinds(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	const struct totals_sum *sum = read_totals(service, color);
+	for (unsigned kind = FAIL_KIND_abort; kind < FAIL_KIND_COUNT; kind++) {
+		const char *labels[] = {"service", service->name, "color", color_name(color), "kind", fail_kind_name((enum fail_kind)kind), NULL};
+		metrics_add_sample(out, name, labels, (double)sum->kinds[kind]);
+	}
+}
+
+static void add_times(struct text *out, const char *name, const struct service *service, enum color color, const struct histogram_counts *times)
 {
 	static const struct {
 		uint64_t us;
@@ -101,17 +110,26 @@ static void add_durations(struct text *out, const char *name, const struct servi
 	} bounds[] = {{500, "0.0005"}, {1000, "0.001"}, {2500, "0.0025"}, {5000, "0.005"}, {10000, "0.01"}, {25000, "0.025"}, {50000, "0.05"}, {100000, "0.1"},
 		{250000, "0.25"}, {500000, "0.5"}, {1000000, "1.0"}, {2500000, "2.5"}, {5000000, "5.0"}, {10000000, "10.0"}, {30000000, "30.0"}};
 	char full[96];
-	const struct histogram_counts *duration = &read_totals(service, color)->duration;
 	snprintf(full, sizeof(full), "%s_bucket", name);
 	for (size_t i = 0; i <= sizeof(bounds) / sizeof(bounds[0]); i++) {
 		bool last = i == sizeof(bounds) / sizeof(bounds[0]);
 		const char *labels[] = {"service", service->name, "color", color_name(color), "le", last ? "+Inf" : bounds[i].le, NULL};
-		metrics_add_sample(out, full, labels, (double)(last ? duration->total : histogram_count_under(duration, bounds[i].us)));
+		metrics_add_sample(out, full, labels, (double)(last ? times->total : histogram_count_under(times, bounds[i].us)));
 	}
 	snprintf(full, sizeof(full), "%s_count", name);
-	add_of_color(out, full, service, color, (double)duration->total);
+	add_of_color(out, full, service, color, (double)times->total);
 	snprintf(full, sizeof(full), "%s_sum", name);
-	add_of_color(out, full, service, color, (double)duration->sum_us / 1e6);
+	add_of_color(out, full, service, color, (double)times->sum_us / 1e6);
+}
+
+static void add_durations(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	add_times(out, name, service, color, &read_totals(service, color)->duration);
+}
+
+static void add_first_bytes(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	add_times(out, name, service, color, &read_totals(service, color)->first_byte);
 }
 
 static void add_errors(struct text *out, const char *name, const struct service *service, enum color color)
@@ -122,6 +140,16 @@ static void add_errors(struct text *out, const char *name, const struct service 
 static void add_replayed(struct text *out, const char *name, const struct service *service, enum color color)
 {
 	add_of_color(out, name, service, color, (double)read_totals(service, color)->replayed);
+}
+
+static void add_shielded(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	add_of_color(out, name, service, color, (double)read_totals(service, color)->shielded);
+}
+
+static void add_unshielded(struct text *out, const char *name, const struct service *service, enum color color)
+{
+	add_of_color(out, name, service, color, (double)read_totals(service, color)->shielded_errors);
 }
 
 static void add_inflight(struct text *out, const char *name, const struct service *service, enum color color)
@@ -198,9 +226,14 @@ static void write_colors(const struct control *control, struct text *out)
 	} families[] = {
 		{"teal_requests", "counter", "_total", "Answers to clients, by status.", add_requests},
 		{"teal_request_duration_seconds", "histogram", "", "From the request's head read to the answer complete.", add_durations},
+		{"teal_request_first_byte_seconds", "histogram", "", "From the request's head read to the first byte of the answer.", add_first_bytes},
 		{"teal_request_errors", "counter", "_total", "5xx answers and failures to answer.", add_errors},
+		{"teal_request_failures", "counter", "_total", "Failures to answer, by kind, and requests that their clients gave up.", add_kinds},
 		{"teal_inflight_requests", "gauge", "", "Requests assigned to the color and not answered yet.", add_inflight},
 		{"teal_replayed_requests", "counter", "_total", "Attempts repeated on another connection or backend.", add_replayed},
+		{"teal_shielded_requests", "counter", "_total", "Requests that the color failed and that were sent once more on the other color.",
+			add_shielded},
+		{"teal_shielded_request_errors", "counter", "_total", "Of these: the other color did no better.", add_unshielded},
 		{"teal_live", "gauge", "", "1 for the live color.", add_live},
 		{"teal_split_ratio", "gauge", "", "The color's share of the traffic.", add_live},
 		{"teal_backend_up", "gauge", "", "1 when the backend is up.", add_up},

@@ -91,7 +91,7 @@ static void read_before(void *arg, enum color color, struct judge_baseline *befo
 	double p50_ms, p99_ms;
 	measures_describe(measures, now, BEFORE_S, &counts);
 	*before = (struct judge_baseline){.counts = {counts.answers, counts.errors, counts.seconds, counts.squares}};
-	if (measures_latency(measures, now, &p50_ms, &p99_ms))
+	if (measures_latency(measures, TOTALS_DURATION, now, &p50_ms, &p99_ms))
 		before->p99_us = (uint64_t)(p99_ms * 1000.0);
 }
 

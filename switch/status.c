@@ -66,17 +66,34 @@ static void add_traffic(json_t *object, const struct service *service, enum colo
 	json_object_set_new(object, "failed", wire_count(sum.failed));
 	json_object_set_new(object, "aborted", wire_count(sum.aborted));
 	json_object_set_new(object, "replayed", wire_count(sum.replayed));
+	json_object_set_new(object, "shielded", wire_count(sum.shielded));
+}
+
+static json_t *make_latency(const struct measures *measures, enum totals_time time, uint64_t now)
+{
+	double p50_ms = 0, p99_ms = 0;
+	bool any = measures_latency(measures, time, now, &p50_ms, &p99_ms);
+	return json_pack("{s:o, s:o}", "p50", any ? json_real(p50_ms) : json_null(), "p99", any ? json_real(p99_ms) : json_null());
+}
+
+static json_t *make_failures(const struct measures *measures, uint64_t now)
+{
+	json_t *object = json_object();
+	for (unsigned kind = FAIL_KIND_abort; kind < FAIL_KIND_COUNT; kind++) {
+		uint64_t count = measures_sum(measures, now, RATE_SECONDS, TOTALS_KINDS + kind - FAIL_KIND_abort);
+		json_object_set_new(object, fail_kind_name((enum fail_kind)kind), wire_count(count));
+	}
+	return object;
 }
 
 static void add_rates(json_t *object, const struct measures *measures)
 {
 	uint64_t now = clock_mono_ms() / 1000, ended, errors;
-	double p50_ms = 0, p99_ms = 0;
 	measures_count(measures, now, RATE_SECONDS, &ended, &errors);
 	json_object_set_new(object, "error_rate", ended ? json_real((double)errors / (double)ended) : json_null());
-	bool any = measures_latency(measures, now, &p50_ms, &p99_ms);
-	json_object_set_new(
-		object, "latency_ms", json_pack("{s:o, s:o}", "p50", any ? json_real(p50_ms) : json_null(), "p99", any ? json_real(p99_ms) : json_null()));
+	json_object_set_new(object, "latency_ms", make_latency(measures, TOTALS_DURATION, now));
+	json_object_set_new(object, "first_byte_ms", make_latency(measures, TOTALS_FIRST_BYTE, now));
+	json_object_set_new(object, "failures_60s", make_failures(measures, now));
 	measures_count(measures, now, PACE_SECONDS, &ended, &errors);
 	json_object_set_new(object, "requests_per_s", json_real((double)ended / PACE_SECONDS));
 }

@@ -25,28 +25,29 @@ struct failure {
 	bool failed;      /* teal had to answer */
 	unsigned replays; /* on blue itself */
 	unsigned covered; /* by one of these bits; 0: never */
+	enum fail_kind kind;
 };
 
 static const struct failure failures[] = {
-	{"close", 502, true, 1, TABLE_SHIELD_FAILURES},
-	{"reset", 502, true, 1, TABLE_SHIELD_FAILURES},
-	{"hang", 504, true, 0, TABLE_SHIELD_FAILURES},
-	{"garbage", 502, true, 0, TABLE_SHIELD_FAILURES},
-	{"framing", 502, true, 0, TABLE_SHIELD_FAILURES},
-	{"half", 502, true, 0, TABLE_SHIELD_FAILURES},
-	{"half-reset", 502, true, 0, TABLE_SHIELD_FAILURES},
-	{"half-hang", 504, true, 0, TABLE_SHIELD_FAILURES},
-	{"101", 502, true, 0, 0},
-	{"500", 500, false, 0, TABLE_SHIELD_500},
-	{"501", 501, false, 0, 0},
-	{"502", 502, false, 0, TABLE_SHIELD_502},
-	{"503", 503, false, 0, TABLE_SHIELD_503},
-	{"504", 504, false, 0, TABLE_SHIELD_504},
-	{"503-body", 503, false, 0, TABLE_SHIELD_503},
-	{"503-chunks", 503, false, 0, TABLE_SHIELD_503},
-	{"503-late", 503, false, 0, TABLE_SHIELD_503},
-	{"503-until-close", 503, false, 0, TABLE_SHIELD_503},
-	{"503-last", 503, false, 0, TABLE_SHIELD_503},
+	{"close", 502, true, 1, TABLE_SHIELD_FAILURES, FAIL_KIND_reset},
+	{"reset", 502, true, 1, TABLE_SHIELD_FAILURES, FAIL_KIND_reset},
+	{"hang", 504, true, 0, TABLE_SHIELD_FAILURES, FAIL_KIND_timeout},
+	{"garbage", 502, true, 0, TABLE_SHIELD_FAILURES, FAIL_KIND_malformed},
+	{"framing", 502, true, 0, TABLE_SHIELD_FAILURES, FAIL_KIND_malformed},
+	{"half", 502, true, 0, TABLE_SHIELD_FAILURES, FAIL_KIND_reset},
+	{"half-reset", 502, true, 0, TABLE_SHIELD_FAILURES, FAIL_KIND_reset},
+	{"half-hang", 504, true, 0, TABLE_SHIELD_FAILURES, FAIL_KIND_timeout},
+	{"101", 502, true, 0, 0, FAIL_KIND_malformed},
+	{"500", 500, false, 0, TABLE_SHIELD_500, FAIL_KIND_none},
+	{"501", 501, false, 0, 0, FAIL_KIND_none},
+	{"502", 502, false, 0, TABLE_SHIELD_502, FAIL_KIND_none},
+	{"503", 503, false, 0, TABLE_SHIELD_503, FAIL_KIND_none},
+	{"504", 504, false, 0, TABLE_SHIELD_504, FAIL_KIND_none},
+	{"503-body", 503, false, 0, TABLE_SHIELD_503, FAIL_KIND_none},
+	{"503-chunks", 503, false, 0, TABLE_SHIELD_503, FAIL_KIND_none},
+	{"503-late", 503, false, 0, TABLE_SHIELD_503, FAIL_KIND_none},
+	{"503-until-close", 503, false, 0, TABLE_SHIELD_503, FAIL_KIND_none},
+	{"503-last", 503, false, 0, TABLE_SHIELD_503, FAIL_KIND_none},
 };
 
 struct method {
@@ -75,7 +76,8 @@ static void try_failure(const struct failure *failure, const struct method *meth
 	assert_int_equal(shielded_heard_by_green() - heard, shielded);
 	assert_int_equal(shielded_gained(COLOR_BLUE, ended), 1);
 	assert_int_equal(shielded_gained(COLOR_BLUE, errors), 1);
-	assert_int_equal(shielded_gained(COLOR_BLUE, failed), failure->failed);
+	assert_int_equal(shielded_gained(COLOR_BLUE, failed), teal_answers);
+	assert_int_equal(shielded_gained(COLOR_BLUE, kinds[failure->kind]), failure->failed);
 	assert_int_equal(shielded_gained(COLOR_BLUE, codes[failure->status - TOTALS_STATUS_LOW]), 1);
 	assert_int_equal(shielded_gained(COLOR_BLUE, duration.total), 1);
 	assert_int_equal(shielded_gained(COLOR_BLUE, first_byte.total), !failure->failed);
@@ -168,7 +170,8 @@ static void try_without_connection(unsigned status)
 		assert_int_equal(shielded_ask(fd, "GET", "/n", "fine"), 200);
 		assert_non_null(strstr(shielded_answer, "X-Color: green"));
 		shielded_settle();
-		assert_int_equal(shielded_gained(COLOR_BLUE, failed), 1);
+		assert_int_equal(shielded_gained(COLOR_BLUE, failed), 0); /* for clients */
+		assert_int_equal(shielded_gained(COLOR_BLUE, kinds[FAIL_KIND_connect]) + shielded_gained(COLOR_BLUE, kinds[FAIL_KIND_unavailable]), 1);
 		assert_int_equal(shielded_gained(COLOR_BLUE, codes[status - TOTALS_STATUS_LOW]), 1);
 		assert_int_equal(shielded_gained(COLOR_BLUE, shielded), 1);
 		shielded_assert_green_counts_nothing();
@@ -309,7 +312,7 @@ static void test_green_fails_too(void **state)
 		assert_int_equal(shielded_heard_by_green() - heard, cases[i].heard);
 		assert_int_equal(shielded_gained(COLOR_BLUE, codes[503 - TOTALS_STATUS_LOW]), 1);
 		assert_int_equal(shielded_gained(COLOR_BLUE, ended), 1);
-		assert_int_equal(shielded_gained(COLOR_BLUE, failed), 0);
+		assert_int_equal(shielded_gained(COLOR_BLUE, failed), 1); /* it was not green that was to answer */
 		assert_int_equal(shielded_gained(COLOR_BLUE, shielded), 1);
 		assert_int_equal(shielded_gained(COLOR_BLUE, shielded_errors), 1);
 		shielded_assert_green_counts_nothing();
@@ -331,7 +334,7 @@ static void test_green_is_gone(void **state)
 	shielded_settle();
 	assert_int_equal(shielded_gained(COLOR_BLUE, ended), 2);
 	assert_int_equal(shielded_gained(COLOR_BLUE, errors), 2);
-	assert_int_equal(shielded_gained(COLOR_BLUE, failed), 0);
+	assert_int_equal(shielded_gained(COLOR_BLUE, failed), 1);
 	assert_int_equal(shielded_gained(COLOR_BLUE, shielded), 1);
 	shielded_assert_green_counts_nothing();
 }

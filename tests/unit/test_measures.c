@@ -14,7 +14,7 @@
 static void assert_latency(const struct color_under_test *test, uint64_t now, uint64_t p50_us, uint64_t p99_us)
 {
 	double p50_ms = 0, p99_ms = 0;
-	bool any = measures_latency(test->measures, now, &p50_ms, &p99_ms);
+	bool any = measures_latency(test->measures, TOTALS_DURATION, now, &p50_ms, &p99_ms);
 	assert_int_equal(any, p50_us > 0);
 	assert_true(p50_ms == (double)p50_us / 1000.0 && p99_ms == (double)p99_us / 1000.0);
 }
@@ -96,6 +96,46 @@ static void test_slices_age(void **state)
 	assert_latency(*state, 1070, 0, 0);
 }
 
+/* ---- what else is counted ---- */
+
+static uint64_t sum_of_kind(const struct color_under_test *test, uint64_t now, unsigned seconds, enum fail_kind kind)
+{
+	return measures_sum(test->measures, now, seconds, TOTALS_KINDS + kind - FAIL_KIND_abort);
+}
+
+/* A failure each in the seconds 1000 to 1199, given up by its client from 1100 on. */
+static void test_kinds(void **state)
+{
+	const struct color_under_test *test = *state;
+	look(test, 999);
+	for (uint64_t second = 1000; second < 1200; second++) {
+		struct totals_cell *cell = cell_of(test, (unsigned)(second % WORKERS));
+		totals_add(second < 1100 ? &cell->kinds[FAIL_KIND_reset] : &cell->aborted, 1);
+		look(test, second);
+	}
+	assert_int_equal(sum_of_kind(test, 1199, 200, FAIL_KIND_reset), 100);
+	assert_int_equal(sum_of_kind(test, 1199, 150, FAIL_KIND_reset), 50);
+	assert_int_equal(sum_of_kind(test, 1199, 60, FAIL_KIND_reset), 0);
+	assert_int_equal(sum_of_kind(test, 1199, 60, FAIL_KIND_abort), 60);
+	assert_int_equal(sum_of_kind(test, 1199, MEASURES_SECONDS, FAIL_KIND_abort), 100);
+	assert_int_equal(sum_of_kind(test, 1199, MEASURES_SECONDS, FAIL_KIND_cut), 0);
+	assert_count(test, 1199, MEASURES_SECONDS, 0, 0);
+}
+
+static void test_first_byte_has_its_own_times(void **state)
+{
+	const struct color_under_test *test = *state;
+	double p50_ms = 0, p99_ms = 0;
+	serve(test, 1, 0, 60000);
+	histogram_add(&cell_of(test, 0)->first_byte, 60);
+	look(test, 1000);
+	assert_true(measures_latency(test->measures, TOTALS_FIRST_BYTE, 1000, &p50_ms, &p99_ms));
+	assert_true(p50_ms == 0.06 && p99_ms == 0.06);
+	look(test, 1010);
+	assert_true(measures_latency(test->measures, TOTALS_FIRST_BYTE, 1059, &p50_ms, &p99_ms));
+	assert_false(measures_latency(test->measures, TOTALS_FIRST_BYTE, 1060, &p50_ms, &p99_ms));
+}
+
 /* ---- buckets wrap ---- */
 
 static void preset(const struct color_under_test *test, uint64_t us, uint32_t count)
@@ -167,7 +207,7 @@ static void test_looking_while_workers_count(void **state)
 	for (uint64_t second = 1000; second < 1055; second++) {
 		double p50_ms, p99_ms;
 		look(test, second);
-		measures_latency(test->measures, second, &p50_ms, &p99_ms);
+		measures_latency(test->measures, TOTALS_DURATION, second, &p50_ms, &p99_ms);
 	}
 	for (unsigned i = 0; i < WORKERS; i++)
 		pthread_join(threads[i], NULL);
@@ -226,6 +266,8 @@ int main(void)
 		TEST(test_slices_age),
 		TEST(test_wraps),
 		TEST(test_looking_while_workers_count),
+		TEST(test_kinds),
+		TEST(test_first_byte_has_its_own_times),
 		TEST(test_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,7 @@ static void test_sums(void **state)
 {
 	(void)state;
 	static struct totals_sum sum;
+	uint64_t sum_of_kinds[FAIL_KIND_COUNT];
 	struct totals *totals = totals_new(WORKERS);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		struct totals_lane *lane = totals_lane(totals, i, COLOR_GREEN);
@@ -48,6 +49,8 @@ static void test_sums(void **state)
 		totals_add(&cell->shielded_errors, i);
 		totals_add(&cell->bytes_in, 1ull << 40);
 		totals_add(&cell->bytes_out, 5);
+		totals_add(&cell->kinds[FAIL_KIND_reset], i);
+		totals_add(&cell->kinds[FAIL_KIND_cut], 4);
 		totals_add(&cell->codes[200 - TOTALS_STATUS_LOW], 9);
 		totals_add(&cell->codes[599 - TOTALS_STATUS_LOW], 1);
 		histogram_add(&cell->duration, 1000);
@@ -56,16 +59,20 @@ static void test_sums(void **state)
 	totals_read(totals, COLOR_GREEN, &sum);
 	const uint64_t seen[] = {sum.ended, sum.errors, sum.failed, sum.aborted, sum.replayed, sum.shielded, sum.shielded_errors, sum.bytes_in, sum.bytes_out,
 		sum.codes[100], sum.codes[499], sum.duration.total, sum.duration.sum_us, sum.first_byte.total, totals_inflight(totals, COLOR_GREEN),
-		totals_assist(totals, COLOR_GREEN)};
-	const uint64_t expected[] = {30, 3, 3, 6, 9, 21, 3, 3ull << 40, 15, 27, 3, 3, 3000, 3, 6, 6};
+		totals_assist(totals, COLOR_GREEN), sum.kinds[FAIL_KIND_abort], sum.kinds[FAIL_KIND_reset], sum.kinds[FAIL_KIND_cut],
+		sum.kinds[FAIL_KIND_connect]};
+	const uint64_t expected[] = {30, 3, 3, 6, 9, 21, 3, 3ull << 40, 15, 27, 3, 3, 3000, 3, 6, 6, 6, 3, 12, 0};
 	for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
 		assert_int_equal(seen[i], expected[i]);
+	memcpy(sum_of_kinds, sum.kinds, sizeof(sum_of_kinds));
 	totals_read(totals, COLOR_BLUE, &sum);
 	assert_int_equal(sum.ended, 0);
 	assert_int_equal(totals_inflight(totals, COLOR_BLUE), 0);
 	uint64_t counts[TOTALS_COUNTS], added[TOTALS_TIMES];
 	totals_peek(totals, COLOR_GREEN, counts, added);
-	assert_true(counts[TOTALS_ENDED] == 30 && counts[TOTALS_ERRORS] == 3 && added[TOTALS_DURATION] == 3);
+	assert_true(counts[TOTALS_ENDED] == 30 && counts[TOTALS_ERRORS] == 3 && added[TOTALS_DURATION] == 3 && added[TOTALS_FIRST_BYTE] == 3);
+	for (unsigned kind = FAIL_KIND_abort; kind < FAIL_KIND_COUNT; kind++)
+		assert_int_equal(counts[TOTALS_KINDS + kind - FAIL_KIND_abort], sum_of_kinds[kind]);
 	totals_peek(totals, COLOR_BLUE, counts, added);
 	assert_true(counts[TOTALS_ENDED] == 0 && counts[TOTALS_ERRORS] == 0 && added[TOTALS_DURATION] == 0);
 	for (unsigned i = 0; i < WORKERS; i++) {
