@@ -78,7 +78,7 @@ static bool concerns_names(const struct inotify_event *event, const char *name)
 {
 	if (event->mask & IN_Q_OVERFLOW)
 		return true;
-	if (!(event->mask & NAME_EVENTS))
+	if ((event->mask & NAME_EVENTS) == 0)
 		return false;
 	return event->len == 0 || fnmatch(name, event->name, FNM_PERIOD) == 0;
 }
