@@ -1,0 +1,85 @@
+#!/usr/bin/python3
+"""Writes the results of script/bench into docs/performance.md, and the chart beside it.
+
+usage: bench/report.py [JSON]     (default build/bench.json)
+"""
+import json
+import os
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PAGE = os.path.join(ROOT, "docs/performance.md")
+BEGIN, END = "<!-- written by bench/report.py -->\n", "<!-- end -->\n"
+SHOWN = ("floor", "haproxy", "haproxy-splice", "nginx", "h2o", "caddy", "teal")
+PEERS = ("haproxy", "haproxy-splice", "nginx")
+
+
+def cell(row, key, form, scale=1):
+    return format(row[key] / scale, form) if row and row.get(key) is not None else ""
+
+
+def table(headings, rows):
+    return "".join("| " + " | ".join(line) + " |\n" for line in (headings, ["---"] * len(headings), *rows)) + "\n"
+
+
+def better_of(rows):
+    """The peer whose requests cost least."""
+    known = [rows[name] for name in PEERS if "us_per_request" in rows.get(name, {})]
+    return min(known, key=lambda row: row["us_per_request"]) if known else None
+
+
+def compare(result, lines):
+    """One row for each line that has one point."""
+    found = []
+    for name in lines:
+        rows = result["medians"].get(name, {}).get("")
+        if not rows:
+            continue
+        teal, better = rows["teal"], better_of(rows)
+        p99 = f"{cell(better, 'p99_us', '.1f', 1000)} → {cell(teal, 'p99_us', '.1f', 1000)}"
+        found.append([f"`{name}`", *(cell(rows.get(proxy), "us_per_request", ".1f") for proxy in SHOWN), f"**{cell(teal, 'to_better_peer', '.2f')}**",
+                      cell(teal, "to_floor", ".2f"), p99])
+    return table(["line", *SHOWN, "teal : better peer", "teal : floor", "p99, better peer → teal (ms)"], found)
+
+
+def growth(result, lines):
+    found = []
+    for name in lines:
+        for point, rows in result["medians"].get(name, {}).items():
+            found.append([f"`{name}` {point}", *(f"{cell(rows.get(proxy), 'us_per_request', '.1f')}" for proxy in ("floor", "haproxy", "nginx", "teal")),
+                          *(cell(rows.get(proxy), "growth", ".2f") for proxy in ("haproxy", "nginx", "teal")), cell(rows.get("teal"), "peak_bytes", ".0f", 1 << 20)])
+    return table(["point", "floor", "haproxy", "nginx", "teal", "growth: haproxy", "nginx", "teal", "teal, peak MiB"], found)
+
+
+def latency(result):
+    rows = result["medians"].get("latency", {}).get("", {})
+    return table(["", *rows], [[what, *(cell(row, key, ".0f") for row in rows.values())] for what, key in (("p50, us", "p50_us"), ("p99, us", "p99_us"), ("CPU per request, us", "us_per_request"))])
+
+
+def idle(result):
+    rows = result["medians"].get("idle", {}).get("", {})
+    return table(["", *rows], [["bytes", *(cell(row, "bytes_per_connection", ".0f") for row in rows.values())]])
+
+
+def write(result):
+    machine, single = result["machine"], [name for name, points in result["medians"].items() if "" in points and name not in ("latency", "idle")]
+    grown = [name for name, points in result["medians"].items() if "" not in points]
+    return (f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; load at the start {machine['load_at_start']}; medians of {result['rounds']} rounds of {result['seconds']} s.\n\n"
+            "Microseconds of CPU per request:\n\n" + compare(result, single) + "What grows with what (for `connections` beside the floor's own growth):\n\n" + growth(result, grown)
+            + "At half the load of which the better peer is capable:\n\n" + latency(result) + "Resident memory of an idle connection:\n\n" + idle(result))
+
+
+def main():
+    path = sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "build/bench.json")
+    with open(path) as file:
+        result = json.load(file)
+    with open(PAGE) as file:
+        before, rest = file.read().split(BEGIN)
+    with open(PAGE, "w") as file:
+        file.write(before + BEGIN + write(result) + END + rest.split(END)[1])
+    subprocess.run([sys.executable, os.path.join(ROOT, "bench/chart.py"), path], check=True)
+
+
+if __name__ == "__main__":
+    main()
