@@ -174,6 +174,36 @@ static void resume_services(struct control *control)
 	keeper_write(control->keeper);
 }
 
+static bool is_running(const json_t *document, const char *key)
+{
+	const char *text = wire_read_text(document, key);
+	return text && strcmp(text, "running") == 0;
+}
+
+static bool end_deployment(json_t *row)
+{
+	if (!is_running(row, "outcome"))
+		return false;
+	json_object_set_new(row, "outcome", json_string("failed"));
+	json_object_set_new(row, "phase", json_string("steady"));
+	json_object_set_new(row, "cause", json_string("interrupted"));
+	json_object_set_new(row, "detail", json_string("the daemon ended before anything was switched"));
+	json_object_set_new(row, "exit", json_integer(1));
+	json_object_set_new(row, "ended_at", wire_time(clock_wall_ms()));
+	return true;
+}
+
+static bool end_verification(json_t *row)
+{
+	json_t *verification = json_object_get(row, "verification");
+	if (!is_running(verification, "state"))
+		return false;
+	json_object_set_new(verification, "state", json_string("inconclusive"));
+	json_object_set_new(verification, "text", json_string("the daemon ended before it was known"));
+	json_object_set_new(verification, "ended_at", wire_time(clock_wall_ms()));
+	return true;
+}
+
 /* A row that says "running" and is not in the truth is of a daemon that ended before it could write more. */
 static void on_listed(void *arg, json_t *rows, const char *sentence)
 {
@@ -183,16 +213,9 @@ static void on_listed(void *arg, json_t *rows, const char *sentence)
 	(void)sentence;
 	json_array_foreach(rows, i, row)
 	{
-		const char *id = wire_read_text(row, "id"), *outcome = wire_read_text(row, "outcome");
-		if (!id || !outcome || strcmp(outcome, "running") != 0 || archive_find(control->archive, id))
-			continue;
-		json_object_set_new(row, "outcome", json_string("failed"));
-		json_object_set_new(row, "phase", json_string("steady"));
-		json_object_set_new(row, "cause", json_string("interrupted"));
-		json_object_set_new(row, "detail", json_string("the daemon ended before anything was switched"));
-		json_object_set_new(row, "exit", json_integer(1));
-		json_object_set_new(row, "ended_at", wire_time(clock_wall_ms()));
-		archive_write_document(control->archive, row);
+		const char *id = wire_read_text(row, "id");
+		if (id && !archive_find(control->archive, id) && (end_deployment(row) || end_verification(row)))
+			archive_write_document(control->archive, row);
 	}
 	json_decref(rows);
 }

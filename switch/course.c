@@ -267,7 +267,7 @@ static void promote(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
 	const char *to = color_name(deployment->to);
-	uint64_t baked_ms = course_wall_ms(switcher) - deployment->flipped_at;
+	uint64_t baked_ms = course_since_ms(switcher, deployment->flipped_at);
 	const char *text = wire_read_text(deployment->evidence, "text");
 	if (deployment->verdict == VERDICT_INCONCLUSIVE)
 		deployment_warn(deployment, "the verdict on %s is inconclusive: %s", to, text);
@@ -275,9 +275,22 @@ static void promote(struct switcher *switcher)
 		"%s has been live for %" PRIu64 " s; the verdict is %s: %s", to, baked_ms / 1000, judge_verdict_name(deployment->verdict), text);
 }
 
-static void decide(struct switcher *switcher)
+/* Nobody is helped by going from a release that is in doubt to one that is gone. */
+static void go_back_or_stay(struct switcher *switcher)
 {
 	static const struct actor judge_itself = {"teal", -1};
+	char why[256];
+	struct deployment *deployment = switcher->current;
+	const char *text = wire_read_text(deployment->evidence, "text");
+	if (switcher_readiness(switcher, why, sizeof(why)) == READINESS_GONE)
+		course_finish(switcher, OUTCOME_FAILED, "inconclusive", 1, "the verdict on %s is inconclusive, and it was not rolled back, as %s: %s",
+			color_name(deployment->to), why, text);
+	else
+		back_begin(switcher, "inconclusive", &judge_itself, text);
+}
+
+static void decide(struct switcher *switcher)
+{
 	struct deployment *deployment = switcher->current;
 	if (!switcher->judged_last)
 		watch_judge(switcher);
@@ -287,7 +300,7 @@ static void decide(struct switcher *switcher)
 		course_finish(switcher, OUTCOME_FAILED, "common_cause", 1, "%s is bad, and %s is no better, so nothing was rolled back: %s",
 			color_name(deployment->to), color_name(deployment->from), wire_read_text(deployment->evidence, "text"));
 	else if (deployment->verdict == VERDICT_INCONCLUSIVE && switcher->policy.inconclusive == CONF_INCONCLUSIVE_ROLLBACK)
-		back_begin(switcher, "inconclusive", &judge_itself, wire_read_text(deployment->evidence, "text"));
+		go_back_or_stay(switcher);
 	else
 		promote(switcher);
 }
@@ -299,7 +312,7 @@ static void step_bake(struct switcher *switcher)
 	if (watch_run(switcher))
 		return;
 	deployment->inflight = inflight_of(switcher, deployment->from);
-	bool over = deployment->promote_asked || course_now_ms(switcher) >= switcher->bake_ms;
+	bool over = deployment->promote_asked || switcher->judged_last; /* a look that finds it bad sends it back, the last one too */
 	bool confirmed = !deployment->wants_confirm || deployment->confirmed_at || deployment->promote_asked;
 	if (over && confirmed)
 		decide(switcher);
@@ -361,11 +374,22 @@ void course_finish(struct switcher *switcher, enum outcome outcome, const char *
 
 /* ---- after a restart ---- */
 
+/* The receipt has what was counted before: as if the counters had begun as much earlier (modulo 2^64). */
+static void go_on_counting(struct switcher *switcher)
+{
+	const struct deployment_receipt *receipt = &switcher->current->receipt;
+	struct switcher_counts *base = &switcher->base[switcher->current->to];
+	base->failed -= receipt->failed;
+	base->replayed -= receipt->replayed;
+	base->shielded -= receipt->shielded;
+}
+
 void course_go_on(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
 	uint64_t wall = course_wall_ms(switcher), bake_ends_at = deployment->bake_ends_at, confirm_by = deployment->confirm_by;
 	read_base(switcher);
+	go_on_counting(switcher);
 	switcher->ticket = 0;
 	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
 	arm(switcher);
@@ -393,7 +417,7 @@ void course_go_on(struct switcher *switcher)
 		deployment->flipped_at = wall;
 	if (deployment->step < STEP_SPREAD)
 		course_enter(switcher, STEP_SPREAD);
-	deployment_warn(deployment, "the daemon was started anew during the bake: answers and errors are counted from then on");
+	deployment_warn(deployment, "the daemon was started anew during the bake: answers of the last two seconds before that may not be counted");
 }
 
 /* ---- the driver ---- */

@@ -64,4 +64,11 @@ static inline uint64_t course_wall_ms(const struct switcher *switcher)
 	return switcher->host.read_wall_ms(switcher->host.arg);
 }
 
+/* Milliseconds since then; 0 when the wall clock was set back behind it. */
+static inline uint64_t course_since_ms(const struct switcher *switcher, uint64_t wall_ms)
+{
+	uint64_t now = course_wall_ms(switcher);
+	return now > wall_ms ? now - wall_ms : 0;
+}
+
 #endif

@@ -6,12 +6,12 @@
 
 #include "switch/service.h"
 
-/* Every backend was probed, and each failed as often as `fall` says. */
+/* Every backend was probed, and each failed as often as `fall` says: one that just starts is down after its first probe. */
 static bool is_dead(const struct service *service, enum color color)
 {
 	struct service_health health;
 	service_read_health(service, color, &health);
-	return health.backends > 0 && health.health == COLOR_HEALTH_UNHEALTHY && health.failed_rounds > 0;
+	return health.backends > 0 && health.health == COLOR_HEALTH_UNHEALTHY && health.failed_rounds >= service->conf->probe.fall;
 }
 
 static bool is_ready(const struct service *service, enum color color)

@@ -54,9 +54,10 @@ static void take_window(struct judge *judge, const struct judge_input *input)
 {
 	const struct judge_window *window = &input->window;
 	uint64_t limit_ms = input->limits.latency_p99_ms;
-	if (limit_ms == 0 || window->number <= judge->windows.last.number || window->answers < JUDGE_WINDOW_ANSWERS_MIN)
+	if (limit_ms == 0 || window->number == judge->windows.last.number || window->answers < JUDGE_WINDOW_ANSWERS_MIN)
 		return;
-	bool in_row = window->number - judge->windows.last.number <= JUDGE_WINDOWS;
+	/* A lower number is of another boot of the machine, within the same bake. */
+	bool in_row = window->number > judge->windows.last.number && window->number - judge->windows.last.number <= JUDGE_WINDOWS;
 	bool slow = window->p99_us >= judge_slow_us(&judge->before, limit_ms, window->answers);
 	judge->windows.slow = !slow ? 0 : in_row ? judge->windows.slow + 1 : 1;
 	judge->windows.counted++;

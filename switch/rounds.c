@@ -60,7 +60,8 @@ static void go_round(struct control *control)
 {
 	for (size_t i = 0; i < control->service_count; i++) {
 		switcher_run(control->services[i]->switcher);
-		failover_look(control->services[i]);
+		if (!control->draining)
+			failover_look(control->services[i]);
 	}
 	admin_check_waits(control->admin);
 	look_at_drain(control);

@@ -52,7 +52,7 @@ static void on_member_probed(void *arg, struct member *member)
 		lift_if_revived(service, member->owner->color);
 		service_change(service);
 	}
-	if (switcher_current(service->switcher))
+	if (switcher_current(service->switcher) || (member->last.changed && service->conf->failover))
 		service->owner->on_news(service->owner->arg);
 }
 

@@ -316,6 +316,8 @@ static void tell_readiness(struct switcher *switcher)
 		switcher->readiness_told = false;
 		return;
 	}
+	if (deployment->step < STEP_SPREAD) /* what will be is told when the gates are passed */
+		return;
 	enum readiness readiness = switcher_readiness(switcher, reason, sizeof(reason));
 	bool news = switcher->readiness_told ? readiness != switcher->readiness : readiness != READINESS_READY;
 	switcher->readiness_told = true;

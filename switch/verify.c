@@ -65,7 +65,7 @@ static bool fails(const struct switcher *switcher, const struct deployment_verif
 static void describe(const struct switcher *switcher, struct deployment_verification *now, const char *end)
 {
 	char log[80] = "";
-	uint64_t watched_ms = course_wall_ms(switcher) - now->began_at;
+	uint64_t watched_ms = course_since_ms(switcher, now->began_at);
 	if (switcher->policy.limits.log_matches > 0)
 		snprintf(log, sizeof(log), ", %" PRIu64 " line%s of the log matched", now->log_matches, now->log_matches == 1 ? "" : "s");
 	snprintf(now->text, sizeof(now->text),
