@@ -434,6 +434,58 @@ static void test_inconclusive_goes_back_when_the_file_says_so(void **state)
 	assert_int_equal(world.live, COLOR_BLUE);
 }
 
+static void test_inconclusive_stays_when_there_is_no_way_back(void **state)
+{
+	(void)state;
+	static const struct switcher_policy policy = {.drain_requests_ms = 5000, .drain_tunnels_ms = 8000, .inconclusive = CONF_INCONCLUSIVE_ROLLBACK};
+	switcher_set_policy(world.switcher, &policy);
+	start(COLOR_GREEN);
+	world.up[COLOR_BLUE] = 0;
+	pass(300100);
+	assert_ended("failed", "inconclusive", 1);
+	assert_int_equal(world.live, COLOR_GREEN);
+}
+
+/* A probe fails between the bake's end and the last look, which comes a little later. */
+static void test_the_last_look_acts(void **state)
+{
+	(void)state;
+	start(COLOR_GREEN);
+	pass(299950);
+	world.failed_rounds[COLOR_GREEN] = 3;
+	pass(60);
+	assert_string_equal(phase(), "baking");
+	pass(50);
+	assert_ended("rolled_back", "probes", 4);
+	assert_int_equal(world.live, COLOR_BLUE);
+}
+
+static unsigned count_told(const char *event)
+{
+	unsigned told = 0;
+	for (const char *at = strstr(world.story, event); at; at = strstr(at + 1, event))
+		told++;
+	return told;
+}
+
+static void test_no_way_back_is_told_once(void **state)
+{
+	(void)state;
+	world.up[COLOR_BLUE] = 0;
+	world.truth = KEEPER_PENDING;
+	start(COLOR_GREEN);
+	pass(10);
+	assert_int_equal(count_told("readiness"), 1);
+	world.truth = KEEPER_DURABLE;
+	pass(10);
+	pass(10);
+	assert_int_equal(world.live, COLOR_GREEN);
+	assert_int_equal(count_told("readiness"), 1);
+	world.up[COLOR_BLUE] = 1;
+	pass(10);
+	assert_int_equal(count_told("readiness"), 2);
+}
+
 /* ---- gates ---- */
 
 static void test_refused_before_anything_runs(void **state)
@@ -868,6 +920,25 @@ static void test_the_bake_goes_on(void **state)
 	assert_ended("promoted", "bake_over", 0);
 }
 
+static uint64_t read_receipt(const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(json_object_get(world.document, "receipt"), name));
+}
+
+static void test_the_receipt_goes_on(void **state)
+{
+	(void)state;
+	start(COLOR_GREEN);
+	world.counts[COLOR_GREEN].failed = world.counts[COLOR_GREEN].shielded = 3;
+	pass(1000);
+	restart();
+	world.counts[COLOR_GREEN].failed = 2;
+	pass(299000);
+	assert_ended("promoted", "bake_over", 0);
+	assert_int_equal(read_receipt("failed"), 5);
+	assert_int_equal(read_receipt("shielded"), 3);
+}
+
 static void test_ended_between_the_truth_and_the_flip(void **state)
 {
 	(void)state;
@@ -918,6 +989,9 @@ int main(void)
 		TEST(test_a_good_switch),
 		TEST(test_too_little_traffic_is_said),
 		TEST(test_inconclusive_goes_back_when_the_file_says_so),
+		TEST(test_inconclusive_stays_when_there_is_no_way_back),
+		TEST(test_the_last_look_acts),
+		TEST(test_no_way_back_is_told_once),
 		TEST(test_refused_before_anything_runs),
 		TEST(test_waits_for_health),
 		TEST(test_health_that_does_not_come),
@@ -946,6 +1020,7 @@ int main(void)
 		TEST(test_deploy_that_does_not_get_healthy),
 		TEST(test_the_daemon_stops),
 		TEST(test_the_bake_goes_on),
+		TEST(test_the_receipt_goes_on),
 		TEST(test_ended_between_the_truth_and_the_flip),
 		TEST(test_ended_while_it_waited),
 		TEST(test_ended_on_the_way_back),
