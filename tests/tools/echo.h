@@ -1,6 +1,7 @@
 /* The small backend of the tests: says which color it is, echoes ids, proves bodies by their hash. One thread, libevent's buffered sockets.
  *
- * echo.c reads the options and listens; echo_request reads requests (pure); echo_conn is one connection and its answers; echo_socket is a WebSocket (pure). */
+ * echo.c reads the options and listens; echo_request reads requests (pure); echo_conn is one connection and its answers; echo_fault decides what goes wrong;
+ * echo_socket is a WebSocket (pure). */
 #ifndef TEAL_TESTS_ECHO_H
 #define TEAL_TESTS_ECHO_H
 
@@ -77,6 +78,15 @@ void echo_request_fini(struct echo_request *request);
 bool echo_request_read(struct echo_request *request, struct evbuffer *input);
 /* The number behind `name=` in the path's query, or `otherwise`. */
 uint64_t echo_request_number(const struct echo_request *request, const char *name, uint64_t otherwise);
+
+/* ---- echo_fault ---- */
+
+/* A whole request came. */
+void echo_fault_note(struct echo *echo, const struct echo_request *request);
+/* How long its answer waits. */
+uint64_t echo_fault_delay_ms(const struct echo *echo, const struct echo_request *request);
+/* With what it is answered; 0: not at all, the connection is reset. */
+unsigned echo_fault_status(const struct echo *echo, const struct echo_request *request);
 
 /* ---- echo_socket ---- */
 

@@ -4,6 +4,7 @@
  *   /bytes?n=N&rate=R       N bytes of the pattern, R bytes a second (0: at once); with &as=1 in chunks, with &as=2 until the end of the connection;
  *                           with &own=1 the pattern begins at a place that depends on the color
  *   /wait?ms=N              an answer after N milliseconds
+ *   /fail?status=N          500, or that status; with 0 a reset instead of an answer
  *   /sha256                 the SHA-256 of the request's body, in hexadecimal
  *   with an Upgrade field   101, then every byte comes back; of a websocket, every frame
  *   /sockets                how many WebSockets there are, and how others ended, in JSON
@@ -12,7 +13,6 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
@@ -161,21 +161,16 @@ static void reset(struct echo_conn *conn)
 	event_active(conn->parting, EV_TIMEOUT, 0);
 }
 
-static void fail(struct echo_conn *conn)
-{
-	if (conn->echo->options.fail_status > 0)
-		answer(conn, conn->echo->options.fail_status, "failed\n", 7, false);
-	else
-		reset(conn);
-}
-
 static void answer_plainly(struct echo_conn *conn)
 {
 	const struct echo_options *options = &conn->echo->options;
 	const struct echo_request *request = &conn->request;
 	uint64_t dice = text_hash(request->id, strlen(request->id), TEXT_HASH_SEED);
-	if (options->fail_rate > 0 && drand48() < options->fail_rate) {
-		fail(conn);
+	unsigned status = echo_fault_status(conn->echo, request);
+	if (status == 0) {
+		reset(conn);
+	} else if (status != 200) {
+		answer(conn, status, "failed\n", 7, false);
 	} else if (request->sha) {
 		answer_sha256(conn);
 	} else if (strcmp(request->method, "POST") == 0) {
@@ -277,47 +272,6 @@ static void begin_tunnel(struct echo_conn *conn)
 
 /* ---- requests ---- */
 
-static void log_id(const struct echo_conn *conn)
-{
-	char line[160];
-	int length = snprintf(line, sizeof(line), "%s\n", conn->request.id);
-	if (conn->echo->options.log_ids >= 0 && strcmp(conn->request.method, "POST") == 0 && write(conn->echo->options.log_ids, line, (size_t)length) != length)
-		perror("backend: can't write the list of ids");
-}
-
-static void complain(const struct echo_options *options)
-{
-	static const char line[] = "ERROR could not connect to the database\n";
-	if (!options->complain || drand48() >= options->complain_rate)
-		return;
-	int file = open(options->complain, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (file < 0 || write(file, line, sizeof(line) - 1) != sizeof(line) - 1)
-		perror("backend: can't complain");
-	if (file >= 0)
-		close(file);
-}
-
-/* Whatever a request does besides being answered. */
-static void note_request(struct echo_conn *conn)
-{
-	struct echo *echo = conn->echo;
-	const struct echo_options *options = &echo->options;
-	if (strcmp(conn->request.path, "/health") == 0)
-		return;
-	log_id(conn);
-	complain(options);
-	if (++echo->asked == options->sick_after)
-		echo->sick = true;
-}
-
-static uint64_t delay_of(const struct echo_conn *conn)
-{
-	const struct echo_options *options = &conn->echo->options;
-	if (strncmp(conn->request.path, "/wait", 5) == 0)
-		return echo_request_number(&conn->request, "ms", 0);
-	return options->delay_ms > 0 && (options->delay_rate >= 1 || drand48() < options->delay_rate) ? options->delay_ms : 0;
-}
-
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -340,8 +294,8 @@ static void begin_answer(struct echo_conn *conn)
 	event_del(conn->parting);
 	conn->announced = options->close_within_ms > 0 && drand48() < options->announce;
 	bufferevent_disable(conn->bytes, EV_READ);
-	note_request(conn);
-	uint64_t delay_ms = delay_of(conn);
+	echo_fault_note(conn->echo, &conn->request);
+	uint64_t delay_ms = echo_fault_delay_ms(conn->echo, &conn->request);
 	if (strcmp(path, "/health") == 0)
 		answer(conn, conn->echo->sick ? 503 : 200, conn->echo->sick ? "sick\n" : "ok\n", conn->echo->sick ? 5 : 3, false);
 	else if (conn->request.upgrade)

@@ -111,7 +111,9 @@ void strict_mark_fini(struct strict_mark *mark);
 void strict_mark_any(struct strict_mark *mark);
 /* What was or will be sent after `since_us` must be answered by the color; answers already seen are looked at again. */
 void strict_mark_color(struct strict_mark *mark, const char *color, uint64_t since_us);
-/* An answer came. False when its color is wrong. */
+/* A color answered, well or not. */
+void strict_mark_color_seen(struct strict_mark *mark, const char *color, uint64_t sent_us);
+/* A good answer came. False when its color is wrong. */
 bool strict_mark_answer(struct strict_mark *mark, const char *color, uint64_t sent_us, uint64_t id);
 
 /* ---- the run: what all connections share ---- */

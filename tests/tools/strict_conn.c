@@ -253,6 +253,8 @@ static bool take_answer(struct strict_conn *conn)
 	struct strict_tally *tally = &run->tallies[sent->method];
 	run->now_us = clock_mono_us();
 	run->statuses[conn->answer.status]++;
+	if (conn->answer.color[0])
+		strict_mark_color_seen(&run->mark, conn->answer.color, sent->sent_us);
 	if (conn->answer.status >= 300) {
 		tally->non_2xx++;
 		strict_note(run, "%s %016llx on connection %u: status %u", strict_request_method(sent->method), (unsigned long long)sent->id, conn->number,

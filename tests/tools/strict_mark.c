@@ -45,17 +45,17 @@ void strict_mark_color(struct strict_mark *mark, const char *color, uint64_t sin
 		mark_allows(mark, &mark->ring[i]);
 }
 
-static void extend_span(struct strict_mark *mark, const struct strict_seen *seen)
+void strict_mark_color_seen(struct strict_mark *mark, const char *color, uint64_t sent_us)
 {
 	for (unsigned i = 0; i < STRICT_COLORS; i++) {
 		struct strict_span *span = &mark->spans[i];
-		if (span->color[0] && strcmp(span->color, seen->color) != 0)
+		if (span->color[0] && strncmp(span->color, color, sizeof(span->color) - 1) != 0)
 			continue;
-		memcpy(span->color, seen->color, sizeof(span->color));
-		if (span->answers++ == 0 || seen->sent_us < span->first_us)
-			span->first_us = seen->sent_us;
-		if (seen->sent_us > span->last_us)
-			span->last_us = seen->sent_us;
+		snprintf(span->color, sizeof(span->color), "%.7s", color);
+		if (span->answers++ == 0 || sent_us < span->first_us)
+			span->first_us = sent_us;
+		if (sent_us > span->last_us)
+			span->last_us = sent_us;
 		return;
 	}
 }
@@ -66,6 +66,5 @@ bool strict_mark_answer(struct strict_mark *mark, const char *color, uint64_t se
 	seen->sent_us = sent_us;
 	seen->id = id;
 	snprintf(seen->color, sizeof(seen->color), "%.7s", color);
-	extend_span(mark, seen);
 	return mark_allows(mark, seen);
 }
