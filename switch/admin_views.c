@@ -28,9 +28,11 @@ void admin_views_healthz(struct admin *admin, struct ask *ask)
 void admin_views_metrics(struct admin *admin, struct ask *ask)
 {
 	struct text out;
+	const char *accept = ask->http ? evhttp_find_header(evhttp_request_get_input_headers(ask->http), "Accept") : NULL;
+	enum metrics_form form = metrics_choose_form(accept);
 	text_init(&out, METRICS_BYTES);
-	metrics_write(admin->control, &out);
-	ask_answer_text(ask, 200, "application/openmetrics-text; version=1.0.0; charset=utf-8", out.bytes, out.length);
+	metrics_write(admin->control, form, &out);
+	ask_answer_text(ask, 200, metrics_content_type(form), out.bytes, out.length);
 	text_fini(&out);
 }
 
@@ -82,10 +84,8 @@ static void add_outcome(json_t *plan, const struct gate_result results[GATE_COUN
 static void add_readiness(json_t *plan, const struct service *service, enum color from)
 {
 	char reason[256];
-	struct service_health health;
-	service_read_health(service, from, &health);
-	struct readiness_input input = {
-		.service = service->name, .target = from, .undoable = true, .backends = health.backends, .up = health.up, .unknown = health.unknown};
+	struct readiness_input input = {.service = service->name, .target = from, .undoable = true};
+	service_read_readiness(service, from, &input);
 	json_object_set_new(plan, "readiness_after", json_string(readiness_name(readiness_of(&input, reason, sizeof(reason)))));
 	json_object_set_new(plan, "readiness_after_reason", wire_text(reason));
 }

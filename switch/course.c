@@ -71,7 +71,7 @@ static void note_way_back(struct switcher *switcher)
 	char reason[256];
 	struct deployment *deployment = switcher->current;
 	struct readiness_input input = {.undoable = true, .target = deployment->from};
-	switcher->host.read_health(switcher->host.arg, deployment->from, &input.backends, &input.up, &input.unknown);
+	switcher->host.read_readiness(switcher->host.arg, deployment->from, &input);
 	enum readiness readiness = readiness_of(&input, reason, sizeof(reason));
 	if (readiness == READINESS_READY)
 		return;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #define RESOLVE_MIN_MS 1000u
@@ -14,6 +15,8 @@ static void on_probe_result(void *arg, const struct probe_result *result)
 	struct member *member = arg;
 	member->last = *result;
 	member->probed = true;
+	if (result->ok)
+		member->good_ms = clock_mono_ms();
 	member->health = result->health;
 	member->rounds++;
 	member->fail_streak = result->ok ? 0 : member->fail_streak + 1;

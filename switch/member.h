@@ -40,6 +40,7 @@ struct member {
 	enum health health;
 	bool probed;
 	struct probe_result last;
+	uint64_t good_ms;        /* when a probe passed last (monotonic), 0: never */
 	char fault[256];         /* why the name has no address, or "" */
 	unsigned fail_streak;    /* failed probes in a row since the last member_forget_probes */
 	unsigned rounds;         /* probes since then */

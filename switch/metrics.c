@@ -1,4 +1,4 @@
-/* OpenMetrics text. Control thread; only reads. Label values come from the configuration, never from a request. */
+/* OpenMetrics and Prometheus's older text. Control thread; only reads. Label values come from the configuration, never from a request. */
 #include "switch/metrics.h"
 
 #include <inttypes.h>
@@ -39,38 +39,47 @@ void metrics_add_sample(struct text *out, const char *name, const char *const *l
 		text_addf(out, "%.9g\n", value);
 }
 
-static void begin(struct text *out, const char *family, const char *type, const char *help)
+/* What is being written. */
+struct page {
+	struct text *out;
+	enum metrics_form form;
+};
+
+/* OpenMetrics names a family without the suffix of its samples; the older form knows samples alone, and no info. */
+static void begin(struct page *page, const char *family, const char *type, const char *suffix, const char *help)
 {
-	text_addf(out, "# TYPE %s %s\n", family, type);
+	bool open = page->form == METRICS_OPEN;
+	const char *of_samples = open ? "" : suffix, *known = !open && strcmp(type, "info") == 0 ? "gauge" : type;
 	size_t length = strlen(family);
-	if (length > 8 && strcmp(family + length - 8, "_seconds") == 0)
-		text_addf(out, "# UNIT %s seconds\n", family);
-	text_addf(out, "# HELP %s %s\n", family, help);
+	text_addf(page->out, "# TYPE %s%s %s\n", family, of_samples, known);
+	if (open && length > 8 && strcmp(family + length - 8, "_seconds") == 0)
+		text_addf(page->out, "# UNIT %s seconds\n", family);
+	text_addf(page->out, "# HELP %s%s %s\n", family, of_samples, help);
 }
 
-static void add_plain(struct text *out, const char *family, const char *type, const char *suffix, const char *help, double value)
+static void add_plain(struct page *page, const char *family, const char *type, const char *suffix, const char *help, double value)
 {
 	char name[96];
 	snprintf(name, sizeof(name), "%s%s", family, suffix);
-	begin(out, family, type, help);
-	metrics_add_sample(out, name, NULL, value);
+	begin(page, family, type, suffix, help);
+	metrics_add_sample(page->out, name, NULL, value);
 }
 
 /* ---- per color ---- */
 
-typedef void color_samples(struct text *out, const char *name, const struct service *service, enum color color);
+typedef void color_samples(struct page *page, const char *name, const struct service *service, enum color color);
 
-static void for_each_color(const struct control *control, struct text *out, const char *name, color_samples *samples)
+static void for_each_color(const struct control *control, struct page *page, const char *name, color_samples *samples)
 {
 	for (size_t i = 0; i < control->service_count; i++)
 		for (unsigned color = 0; color < COLOR_COUNT; color++)
-			samples(out, name, control->services[i], (enum color)color);
+			samples(page, name, control->services[i], (enum color)color);
 }
 
-static void add_of_color(struct text *out, const char *name, const struct service *service, enum color color, double value)
+static void add_of_color(struct page *page, const char *name, const struct service *service, enum color color, double value)
 {
 	const char *labels[] = {"service", service->name, "color", color_name(color), NULL};
-	metrics_add_sample(out, name, labels, value);
+	metrics_add_sample(page->out, name, labels, value);
 }
 
 static const struct totals_sum *read_totals(const struct service *service, enum color color)
@@ -80,7 +89,7 @@ static const struct totals_sum *read_totals(const struct service *service, enum 
 	return &sum;
 }
 
-static void add_requests(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_requests(struct page *page, const char *name, const struct service *service, enum color color)
 {
 	const struct totals_sum *sum = read_totals(service, color);
 	for (unsigned i = 0; i < TOTALS_STATUS_COUNT; i++) {
@@ -89,20 +98,20 @@ static void add_requests(struct text *out, const char *name, const struct servic
 			continue;
 		snprintf(code, sizeof(code), "%u", TOTALS_STATUS_LOW + i);
 		const char *labels[] = {"service", service->name, "color", color_name(color), "code", code, NULL};
-		metrics_add_sample(out, name, labels, (double)sum->codes[i]);
+		metrics_add_sample(page->out, name, labels, (double)sum->codes[i]);
 	}
 }
 
-static void add_kinds(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_kinds(struct page *page, const char *name, const struct service *service, enum color color)
 {
 	const struct totals_sum *sum = read_totals(service, color);
 	for (unsigned kind = FAIL_KIND_abort; kind < FAIL_KIND_COUNT; kind++) {
 		const char *labels[] = {"service", service->name, "color", color_name(color), "kind", fail_kind_name((enum fail_kind)kind), NULL};
-		metrics_add_sample(out, name, labels, (double)sum->kinds[kind]);
+		metrics_add_sample(page->out, name, labels, (double)sum->kinds[kind]);
 	}
 }
 
-static void add_times(struct text *out, const char *name, const struct service *service, enum color color, const struct histogram_counts *times)
+static void add_times(struct page *page, const char *name, const struct service *service, enum color color, const struct histogram_counts *times)
 {
 	static const struct {
 		uint64_t us;
@@ -114,111 +123,112 @@ static void add_times(struct text *out, const char *name, const struct service *
 	for (size_t i = 0; i <= sizeof(bounds) / sizeof(bounds[0]); i++) {
 		bool last = i == sizeof(bounds) / sizeof(bounds[0]);
 		const char *labels[] = {"service", service->name, "color", color_name(color), "le", last ? "+Inf" : bounds[i].le, NULL};
-		metrics_add_sample(out, full, labels, (double)(last ? times->total : histogram_count_under(times, bounds[i].us)));
+		metrics_add_sample(page->out, full, labels, (double)(last ? times->total : histogram_count_under(times, bounds[i].us)));
 	}
 	snprintf(full, sizeof(full), "%s_count", name);
-	add_of_color(out, full, service, color, (double)times->total);
+	add_of_color(page, full, service, color, (double)times->total);
 	snprintf(full, sizeof(full), "%s_sum", name);
-	add_of_color(out, full, service, color, (double)times->sum_us / 1e6);
+	add_of_color(page, full, service, color, (double)times->sum_us / 1e6);
 }
 
-static void add_durations(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_durations(struct page *page, const char *name, const struct service *service, enum color color)
 {
-	add_times(out, name, service, color, &read_totals(service, color)->duration);
+	add_times(page, name, service, color, &read_totals(service, color)->duration);
 }
 
-static void add_first_bytes(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_first_bytes(struct page *page, const char *name, const struct service *service, enum color color)
 {
-	add_times(out, name, service, color, &read_totals(service, color)->first_byte);
+	add_times(page, name, service, color, &read_totals(service, color)->first_byte);
 }
 
-static void add_errors(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_errors(struct page *page, const char *name, const struct service *service, enum color color)
 {
-	add_of_color(out, name, service, color, (double)read_totals(service, color)->errors);
+	add_of_color(page, name, service, color, (double)read_totals(service, color)->errors);
 }
 
-static void add_replayed(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_replayed(struct page *page, const char *name, const struct service *service, enum color color)
 {
-	add_of_color(out, name, service, color, (double)read_totals(service, color)->replayed);
+	add_of_color(page, name, service, color, (double)read_totals(service, color)->replayed);
 }
 
-static void add_shielded(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_shielded(struct page *page, const char *name, const struct service *service, enum color color)
 {
-	add_of_color(out, name, service, color, (double)read_totals(service, color)->shielded);
+	add_of_color(page, name, service, color, (double)read_totals(service, color)->shielded);
 }
 
-static void add_unshielded(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_unshielded(struct page *page, const char *name, const struct service *service, enum color color)
 {
-	add_of_color(out, name, service, color, (double)read_totals(service, color)->shielded_errors);
+	add_of_color(page, name, service, color, (double)read_totals(service, color)->shielded_errors);
 }
 
-static void add_inflight(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_inflight(struct page *page, const char *name, const struct service *service, enum color color)
 {
-	add_of_color(out, name, service, color, (double)totals_inflight(service->totals, color));
+	add_of_color(page, name, service, color, (double)totals_inflight(service->totals, color));
 }
 
-static void add_live(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_live(struct page *page, const char *name, const struct service *service, enum color color)
 {
-	add_of_color(out, name, service, color, service->live == color ? 1 : 0);
+	add_of_color(page, name, service, color, service->live == color ? 1 : 0);
 }
 
 /* ---- per backend ---- */
 
-static void add_of_member(struct text *out, const char *name, const struct service *service, const struct member *member, double value)
+static void add_of_member(struct page *page, const char *name, const struct service *service, const struct member *member, double value)
 {
 	const char *labels[] = {"service", service->name, "color", color_name(member->owner->color), "backend", member->name, NULL};
-	metrics_add_sample(out, name, labels, value);
+	metrics_add_sample(page->out, name, labels, value);
 }
 
-static void add_up(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_up(struct page *page, const char *name, const struct service *service, enum color color)
 {
 	const struct service_color *half = &service->colors[color];
 	for (size_t i = 0; i < half->count; i++)
-		add_of_member(out, name, service, half->members[i], half->members[i]->health == HEALTH_UP ? 1 : 0);
+		add_of_member(page, name, service, half->members[i], half->members[i]->health == HEALTH_UP ? 1 : 0);
 }
 
-static void add_backend_inflight(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_backend_inflight(struct page *page, const char *name, const struct service *service, enum color color)
 {
 	const struct service_color *half = &service->colors[color];
 	for (size_t i = 0; i < half->count; i++)
 		if (half->members[i]->backend)
-			add_of_member(out, name, service, half->members[i], (double)backend_inflight(half->members[i]->backend));
+			add_of_member(page, name, service, half->members[i], (double)backend_inflight(half->members[i]->backend));
 }
 
-static void add_probe_duration(struct text *out, const char *name, const struct service *service, enum color color)
+static void add_probe_duration(struct page *page, const char *name, const struct service *service, enum color color)
 {
 	const struct service_color *half = &service->colors[color];
 	for (size_t i = 0; i < half->count; i++)
 		if (half->members[i]->probed)
-			add_of_member(out, name, service, half->members[i], (double)half->members[i]->last.took_us / 1e6);
+			add_of_member(page, name, service, half->members[i], (double)half->members[i]->last.took_us / 1e6);
 }
 
 /* ---- per service ---- */
 
-static void write_deployments(const struct control *control, struct text *out)
+static void write_deployments(const struct control *control, struct page *page)
 {
-	begin(out, "teal_deployments", "counter", "Deployments that ended, since the start of the daemon.");
+	begin(page, "teal_deployments", "counter", "_total", "Deployments that ended, since the start of the daemon.");
 	for (size_t i = 0; i < control->service_count; i++) {
 		const struct service *service = control->services[i];
 		for (unsigned outcome = OUTCOME_PROMOTED; outcome < OUTCOME_COUNT; outcome++) {
 			const char *labels[] = {"service", service->name, "outcome", deployment_outcome_name((enum outcome)outcome), NULL};
-			metrics_add_sample(out, "teal_deployments_total", labels, (double)switcher_outcomes(service->switcher, (enum outcome)outcome));
+			metrics_add_sample(page->out, "teal_deployments_total", labels, (double)switcher_outcomes(service->switcher, (enum outcome)outcome));
 		}
 	}
 }
 
-static void write_readiness(const struct control *control, struct text *out)
+static void write_readiness(const struct control *control, struct page *page)
 {
-	begin(out, "teal_rollback_ready", "gauge", "Whether a rollback would succeed now: 1 ready, 0.5 degraded, 0 gone.");
+	begin(page, "teal_rollback_ready", "gauge", "", "Whether a rollback would succeed now: 1 ready, 0.5 degraded, 0 gone.");
 	for (size_t i = 0; i < control->service_count; i++) {
 		char reason[256];
 		const struct service *service = control->services[i];
 		const char *labels[] = {"service", service->name, NULL};
-		metrics_add_sample(out, "teal_rollback_ready", labels, (double)switcher_readiness(service->switcher, reason, sizeof(reason)) / READINESS_READY);
+		metrics_add_sample(
+			page->out, "teal_rollback_ready", labels, (double)switcher_readiness(service->switcher, reason, sizeof(reason)) / READINESS_READY);
 	}
 }
 
-static void write_colors(const struct control *control, struct text *out)
+static void write_colors(const struct control *control, struct page *page)
 {
 	static const struct {
 		const char *family, *type, *suffix, *help;
@@ -243,82 +253,95 @@ static void write_colors(const struct control *control, struct text *out)
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
 		char name[96];
 		snprintf(name, sizeof(name), "%s%s", families[i].family, families[i].suffix);
-		begin(out, families[i].family, families[i].type, families[i].help);
-		for_each_color(control, out, name, families[i].samples);
+		begin(page, families[i].family, families[i].type, families[i].suffix, families[i].help);
+		for_each_color(control, page, name, families[i].samples);
 	}
 }
 
 /* ---- the daemon ---- */
 
-static void write_connections(const struct proxy_counters *counters, struct text *out)
+static void write_connections(const struct proxy_counters *counters, struct page *page)
 {
 	const struct {
 		const char *state;
 		uint64_t value;
 	} states[] = {{"active", counters->open > counters->idle + counters->tunnels ? counters->open - counters->idle - counters->tunnels : 0},
 		{"idle", counters->idle}, {"tunnel", counters->tunnels}};
-	begin(out, "teal_connections", "gauge", "Client connections that are open.");
+	begin(page, "teal_connections", "gauge", "", "Client connections that are open.");
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
 		const char *labels[] = {"state", states[i].state, NULL};
-		metrics_add_sample(out, "teal_connections", labels, (double)states[i].value);
+		metrics_add_sample(page->out, "teal_connections", labels, (double)states[i].value);
 	}
 }
 
-static void write_failures(const struct proxy_counters *counters, struct text *out)
+static void write_failures(const struct proxy_counters *counters, struct page *page)
 {
-	begin(out, "teal_failures", "counter", "Exchanges that failed, or were repeated after failing, by kind.");
+	begin(page, "teal_failures", "counter", "_total", "Exchanges that failed, or were repeated after failing, by kind.");
 	for (unsigned i = FAIL_none + 1; i < FAIL_COUNT; i++) {
 		const char *labels[] = {"kind", fail_row((enum fail)i)->name, NULL};
 		if (counters->fails[i] > 0)
-			metrics_add_sample(out, "teal_failures_total", labels, (double)counters->fails[i]);
+			metrics_add_sample(page->out, "teal_failures_total", labels, (double)counters->fails[i]);
 	}
 }
 
-static void write_limits(const struct proxy_counters *counters, struct text *out)
+static void write_limits(const struct proxy_counters *counters, struct page *page)
 {
-	begin(out, "teal_limit_hits", "counter", "Times that a client or a backend met a limit, by its key.");
+	begin(page, "teal_limit_hits", "counter", "_total", "Times that a client or a backend met a limit, by its key.");
 	for (unsigned i = 0; i < LIMIT_COUNT; i++) {
 		const char *labels[] = {"limit", limit_name((enum limit)i), NULL};
-		metrics_add_sample(out, "teal_limit_hits_total", labels, (double)counters->limits[i]);
+		metrics_add_sample(page->out, "teal_limit_hits_total", labels, (double)counters->limits[i]);
 	}
 }
 
-static void write_replays(const struct proxy_counters *counters, struct text *out)
+static void write_replays(const struct proxy_counters *counters, struct page *page)
 {
-	begin(out, "teal_replays", "counter", "Attempts repeated on another connection or backend, by what went wrong first.");
+	begin(page, "teal_replays", "counter", "_total", "Attempts repeated on another connection or backend, by what went wrong first.");
 	for (unsigned i = FAIL_none + 1; i < FAIL_COUNT; i++) {
 		const char *labels[] = {"kind", fail_row((enum fail)i)->name, NULL};
 		if (counters->replays[i] > 0)
-			metrics_add_sample(out, "teal_replays_total", labels, (double)counters->replays[i]);
+			metrics_add_sample(page->out, "teal_replays_total", labels, (double)counters->replays[i]);
 	}
 }
 
-static void write_daemon(const struct control *control, struct text *out)
+static void write_daemon(const struct control *control, struct page *page)
 {
 	const char *build[] = {"version", TEAL_VERSION, NULL};
 	struct proxy_counters counters;
 	proxy_read_counters(control->proxy, &counters);
-	begin(out, "teal_build", "info", "What is running.");
-	metrics_add_sample(out, "teal_build_info", build, 1);
-	write_connections(&counters, out);
-	write_failures(&counters, out);
-	write_replays(&counters, out);
-	write_limits(&counters, out);
-	add_plain(out, "teal_accepted_connections", "counter", "_total", "Client connections accepted.", (double)counters.accepted);
-	add_plain(out, "teal_tunnels_closed", "counter", "_total", "Tunnels that a drain has closed.", (double)counters.tunnels_closed);
-	add_plain(out, "teal_accept_paused", "counter", "_total", "Times that accepting paused for want of descriptors, or at a limit on connections.",
+	begin(page, "teal_build", "info", "_info", "What is running.");
+	metrics_add_sample(page->out, "teal_build_info", build, 1);
+	write_connections(&counters, page);
+	write_failures(&counters, page);
+	write_replays(&counters, page);
+	write_limits(&counters, page);
+	add_plain(page, "teal_accepted_connections", "counter", "_total", "Client connections accepted.", (double)counters.accepted);
+	add_plain(page, "teal_tunnels_closed", "counter", "_total", "Tunnels that a drain has closed.", (double)counters.tunnels_closed);
+	add_plain(page, "teal_accept_paused", "counter", "_total", "Times that accepting paused for want of descriptors, or at a limit on connections.",
 		(double)counters.accept_paused);
-	add_plain(out, "teal_unrouted_requests", "counter", "_total", "Requests that no service took.", (double)counters.unrouted);
-	add_plain(out, "teal_access_log_dropped_lines", "counter", "_total", "Lines of the access log that were dropped.",
+	add_plain(page, "teal_unrouted_requests", "counter", "_total", "Requests that no service took.", (double)counters.unrouted);
+	add_plain(page, "teal_access_log_dropped_lines", "counter", "_total", "Lines of the access log that were dropped.",
 		control->access_writer ? (double)logwriter_dropped(control->access_writer) : 0);
-	add_plain(out, "teal_journal_durable", "gauge", "", "1 when the newest start-up truth is on disk.", keeper_fault(control->keeper) ? 0 : 1);
+	add_plain(page, "teal_journal_durable", "gauge", "", "1 when the newest start-up truth is on disk.", keeper_fault(control->keeper) ? 0 : 1);
 }
 
-void metrics_write(const struct control *control, struct text *out)
+const char *metrics_content_type(enum metrics_form form)
 {
-	write_daemon(control, out);
-	write_colors(control, out);
-	write_deployments(control, out);
-	write_readiness(control, out);
-	text_addf(out, "# EOF\n");
+	return form == METRICS_OPEN ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
+}
+
+enum metrics_form metrics_choose_form(const char *accept)
+{
+	bool plain = accept && strstr(accept, "text/plain") && !strstr(accept, "application/openmetrics-text");
+	return plain ? METRICS_PLAIN : METRICS_OPEN;
+}
+
+void metrics_write(const struct control *control, enum metrics_form form, struct text *out)
+{
+	struct page page = {out, form};
+	write_daemon(control, &page);
+	write_colors(control, &page);
+	write_deployments(control, &page);
+	write_readiness(control, &page);
+	if (form == METRICS_OPEN)
+		text_addf(out, "# EOF\n");
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/color.h"
 
@@ -16,6 +17,9 @@ struct readiness_input {
 	bool before_flip;  /* it has not flipped yet, so a rollback only stops it */
 	bool changed;      /* the target's version or backends are not those that were live then */
 	unsigned backends, up, unknown;
+	const char *version; /* what the target is now; NULL: none */
+	bool seen;           /* a probe passed on each backend that is up, */
+	uint64_t seen_ms;    /* the longest ago so many milliseconds */
 };
 
 const char *readiness_name(enum readiness readiness);

@@ -104,6 +104,8 @@ struct service_health {
 	bool probed;
 };
 void service_read_health(const struct service *service, enum color color, struct service_health *health);
+/* The part of it that says whether the color could take the traffic: backends, version, when they were seen well. */
+void service_read_readiness(const struct service *service, enum color color, struct readiness_input *input);
 void service_forget_probes(struct service *service);
 
 void service_quarantine(struct service *service, enum color color, const struct release *release, const char *deployment, const char *reason);

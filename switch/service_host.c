@@ -129,14 +129,10 @@ static const struct release *read_release(void *arg, enum color color, bool *dep
 	return &host->service->colors[color].now;
 }
 
-static void read_health(void *arg, enum color color, unsigned *backends, unsigned *up, unsigned *unknown)
+static void read_readiness(void *arg, enum color color, struct readiness_input *input)
 {
 	const struct service_host *host = arg;
-	struct service_health health;
-	service_read_health(host->service, color, &health);
-	*backends = health.backends;
-	*up = health.up;
-	*unknown = health.unknown;
+	service_read_readiness(host->service, color, input);
 }
 
 static void set_release(void *arg, enum color color, const struct release *release, bool deployed)
@@ -203,7 +199,7 @@ struct service_host *service_host_new(struct service *service, const struct serv
 		.read_senses = read_senses,
 		.disarm_senses = disarm_senses,
 		.read_release = read_release,
-		.read_health = read_health,
+		.read_readiness = read_readiness,
 		.set_release = set_release,
 		.set_live = set_live,
 		.quarantine = quarantine,

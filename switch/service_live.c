@@ -1,4 +1,4 @@
-/* Which color of a service is live, and what becomes of what the other one was given: orders to the workers, as they stand in the next table. Control thread. */
+/* Which color of a service is live, whether the other could be, and what becomes of what that was given: orders to the workers, as they stand in the next table. Control thread. */
 #include "base/clock.h"
 #include "switch/actuator.h"
 #include "switch/service.h"
@@ -12,6 +12,27 @@ static void forget_orders(struct service *service)
 		if (half->closing.before != EVERY_GENERATION)
 			half->closing = (struct table_closing){0};
 		half->cut_requests_before = half->cut_tunnels_before = 0;
+	}
+}
+
+void service_read_readiness(const struct service *service, enum color color, struct readiness_input *input)
+{
+	struct service_health health;
+	const struct service_color *half = &service->colors[color];
+	uint64_t now_ms = clock_mono_ms();
+	service_read_health(service, color, &health);
+	input->backends = health.backends;
+	input->up = health.up;
+	input->unknown = health.unknown;
+	input->version = half->now.version;
+	input->seen = health.up > 0;
+	for (size_t i = 0; i < half->count; i++) {
+		const struct member *member = half->members[i];
+		if (member->health != HEALTH_UP)
+			continue;
+		input->seen = input->seen && member->good_ms > 0;
+		if (now_ms - member->good_ms > input->seen_ms)
+			input->seen_ms = now_ms - member->good_ms;
 	}
 }
 

@@ -169,7 +169,7 @@ static enum readiness readiness_to_undo(const struct switcher *switcher, const s
 		input.target = deployment->from;
 		input.before_flip = deployment->step < STEP_SPREAD;
 		input.changed = target_changed(switcher, deployment);
-		switcher->host.read_health(switcher->host.arg, deployment->from, &input.backends, &input.up, &input.unknown);
+		switcher->host.read_readiness(switcher->host.arg, deployment->from, &input);
 	}
 	return readiness_of(&input, reason, size);
 }

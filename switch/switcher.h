@@ -44,9 +44,9 @@ struct switcher_host {
 	void (*arm_senses)(void *arg);
 	void (*read_senses)(void *arg, struct judge_input *input);
 	void (*disarm_senses)(void *arg);
-	/* How many backends the color has, and how many are up and unknown; and its release, borrowed. */
+	/* The color's release, borrowed; and what of its readiness is its own: backends, version, when they were seen well. */
 	const struct release *(*read_release)(void *arg, enum color color, bool *deployed);
-	void (*read_health)(void *arg, enum color color, unsigned *backends, unsigned *up, unsigned *unknown);
+	void (*read_readiness)(void *arg, enum color color, struct readiness_input *input);
 	void (*set_release)(void *arg, enum color color, const struct release *release, bool deployed);
 	/* The service's live color is another one from now on; the actuator is told next. */
 	void (*set_live)(void *arg, enum color live);

@@ -40,15 +40,17 @@ static void end(struct switcher *switcher, enum verification state)
 
 static void read_now(struct switcher *switcher, struct deployment_verification *now, struct switcher_probes *probes)
 {
-	unsigned unknown;
 	struct switcher_counts counts;
+	struct readiness_input readiness = {0};
 	struct judge_input senses = {0};
 	enum color color = switcher->verified->from;
 	switcher->host.read_senses(switcher->host.arg, &senses);
 	now->log_matches = senses.log.matches;
 	switcher->host.read_counts(switcher->host.arg, color, &counts);
 	switcher->host.read_probes(switcher->host.arg, color, probes);
-	switcher->host.read_health(switcher->host.arg, color, &now->backends, &now->up, &unknown);
+	switcher->host.read_readiness(switcher->host.arg, color, &readiness);
+	now->backends = readiness.backends;
+	now->up = readiness.up;
 	now->answers = counts.ended - switcher->verify_base.ended;
 	now->errors = counts.errors - switcher->verify_base.errors;
 }

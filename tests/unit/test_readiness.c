@@ -12,15 +12,22 @@ static const struct readiness_case {
 	const char *name;
 	struct readiness_input input;
 	enum readiness readiness;
+	const char *reason;
 } cases[] = {
-	{"nothing to undo", {.backends = 2, .up = 2}, READINESS_GONE},
-	{"all up", {.undoable = true, .backends = 2, .up = 2}, READINESS_READY},
-	{"one of two", {.undoable = true, .backends = 2, .up = 1}, READINESS_DEGRADED},
-	{"not probed yet", {.undoable = true, .backends = 2, .unknown = 2}, READINESS_DEGRADED},
-	{"none up", {.undoable = true, .backends = 2}, READINESS_GONE},
-	{"no backends", {.undoable = true}, READINESS_GONE},
-	{"changed since", {.undoable = true, .changed = true, .backends = 2, .up = 2}, READINESS_GONE},
-	{"not flipped yet", {.undoable = true, .before_flip = true, .backends = 2}, READINESS_READY},
+	{"nothing to undo", {.backends = 2, .up = 2}, READINESS_GONE, "there is no deployment to undo"},
+	{"all up", {.undoable = true, .backends = 2, .up = 2}, READINESS_READY, "every backend of blue is up (2)"},
+	{"all up, just seen", {.undoable = true, .backends = 2, .up = 2, .version = "a1b2c3d", .seen = true, .seen_ms = 420}, READINESS_READY,
+		"every backend of blue (a1b2c3d) is up (2), last seen 0.4 s ago"},
+	{"all up, seen long ago", {.undoable = true, .backends = 2, .up = 2, .seen = true, .seen_ms = 150000}, READINESS_READY,
+		"every backend of blue is up (2), last seen 2 min ago"},
+	{"one of two", {.undoable = true, .target = COLOR_GREEN, .backends = 2, .up = 1, .version = "7", .seen = true}, READINESS_DEGRADED,
+		"1 of 2 backends of green (7) is up, last seen 0.0 s ago"},
+	{"not probed yet", {.undoable = true, .backends = 2, .unknown = 2}, READINESS_DEGRADED, "0 of 2 backends of blue are up, some are not probed yet"},
+	{"none up", {.undoable = true, .backends = 2, .version = "7", .seen = true}, READINESS_GONE, "no backend of blue (7) is up"},
+	{"no backends", {.undoable = true}, READINESS_GONE, "blue has no backends"},
+	{"changed since", {.undoable = true, .changed = true, .backends = 2, .up = 2}, READINESS_GONE,
+		"blue has another version or other backends than when it was live"},
+	{"not flipped yet", {.undoable = true, .before_flip = true, .backends = 2}, READINESS_READY, "nothing has been switched yet"},
 };
 
 static void test_cases(void **state)
@@ -31,7 +38,7 @@ static void test_cases(void **state)
 		enum readiness readiness = readiness_of(&cases[i].input, reason, sizeof(reason));
 		if (readiness != cases[i].readiness)
 			fail_msg("%s: %s", cases[i].name, readiness_name(readiness));
-		assert_int_not_equal(reason[0], '\0');
+		assert_string_equal(reason, cases[i].reason);
 	}
 }
 

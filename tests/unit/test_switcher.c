@@ -126,12 +126,12 @@ static const struct release *read_release(void *arg, enum color color, bool *dep
 	return &world.release[color];
 }
 
-static void read_health(void *arg, enum color color, unsigned *backends, unsigned *up, unsigned *unknown)
+static void read_readiness(void *arg, enum color color, struct readiness_input *input)
 {
 	(void)arg;
-	*backends = world.backends[color];
-	*up = world.up[color];
-	*unknown = world.unknown[color];
+	input->backends = world.backends[color];
+	input->up = world.up[color];
+	input->unknown = world.unknown[color];
 }
 
 static void set_release(void *arg, enum color color, const struct release *release, bool deployed)
@@ -282,7 +282,7 @@ static void make_switcher(void)
 		.read_senses = read_senses,
 		.disarm_senses = disarm_senses,
 		.read_release = read_release,
-		.read_health = read_health,
+		.read_readiness = read_readiness,
 		.set_release = set_release,
 		.set_live = set_live,
 		.quarantine = quarantine,
