@@ -11,6 +11,7 @@ import datetime
 import pathlib
 import tempfile
 import time
+import zlib
 
 import daemon as rig
 import proof
@@ -66,14 +67,19 @@ def figures(name, document, summary):
             "p99_ms": summary["latency_us"]["p99"] / 1000}
 
 
+def document_of(teal, query=""):
+    """The newest deployment as it is now; the list has it as it was when it was last written."""
+    return teal.api("GET", f"/v1/deployments/{teal.newest()['id']}{query}")[1]
+
+
 def outcome_of(teal):
     """The newest deployment once it is over, or as it is after the longest time that a row may take."""
-    id, end = teal.newest()["id"], time.monotonic() + LONGEST_S
+    end = time.monotonic() + LONGEST_S
     while time.monotonic() < end:
-        document = teal.api("GET", f"/v1/deployments/{id}?until=ended&timeout_s=5")[1]
+        document = document_of(teal, "?until=ended&timeout_s=5")
         if document["outcome"] != "running":
             return document
-    return teal.api("GET", f"/v1/deployments/{id}")[1]
+    return document_of(teal)
 
 
 def start(started, helper):
@@ -93,7 +99,7 @@ def run_row(name, before_s=None):
         log = pathlib.Path(started.enter_context(tempfile.TemporaryDirectory(prefix="teal-judge-")), "app.log")
         log.touch()
         blue = start(started, rig.Small("blue", "1"))
-        green = start(started, rig.Small("green", "2", *KINDS[kind], *([str(log)] if kind == "log" else [])))
+        green = start(started, rig.Small("green", "2", "--seed", str(zlib.crc32(name.encode()) & 0x7FFFFFFF), *KINDS[kind], *([str(log)] if kind == "log" else [])))
         teal = start_teal(started, rig.colors([blue], [green], **conf(SHIELDS[shield], log)))
         client = start(started, rig.Strict(teal.port, "--connections", CONNECTIONS[int(rate)], "--seconds", 3600, "--rate", rate))
         time.sleep(BEFORE_S[int(rate)] if before_s is None else before_s)
@@ -148,7 +154,7 @@ def run_both(seconds):
             backend.fall_sick()
         rig.wait_until("the hold", lambda: count_events(teal, "held"), 30)
         time.sleep(seconds)
-        document = teal.newest()
+        document = document_of(teal)
         result = {"seconds": seconds, "held": count_events(teal, "held"), "flipped": count_events(teal, "flipped"), "rolling_back": count_events(teal, "rolling_back"),
                   "live": teal.service()["live"], "verdict": document["verdict"], "why": document["evidence"]["text"], "strict": client.finish()}
         teal.end()

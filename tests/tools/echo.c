@@ -31,6 +31,7 @@ static const char usage[] = "usage: backend [OPTION]...\n"
 			    "  --idle-ms N       closes connections that are idle for so long\n"
 			    "  --close-within-ms N  closes connections at random 0 to N milliseconds after an answer\n"
 			    "  --announce P      share of the answers that say so by Connection: close, from 0 to 1\n"
+			    "  --seed N          of the dice that shares are drawn with; the same one by default\n"
 			    "  --log-ids FILE    appends the X-Id of each POST that was read\n";
 
 static void refuse_usage(const char *what)
@@ -66,6 +67,9 @@ static void read_option(struct echo_options *options, int letter)
 		break;
 	case 'D':
 		options->delay_rate = strtod(optarg, NULL);
+		break;
+	case 'e':
+		srand48(strtol(optarg, NULL, 10));
 		break;
 	case 'S':
 		options->sick_after = strtoull(optarg, NULL, 10);
@@ -115,8 +119,8 @@ static void read_options(struct echo_options *options, int argc, char **argv)
 	static const struct option names[] = {{"port", 1, NULL, 'p'}, {"listen", 1, NULL, 'L'}, {"color", 1, NULL, 'c'}, {"version", 1, NULL, 'v'},
 		{"fail-rate", 1, NULL, 'f'}, {"delay-ms", 1, NULL, 'd'}, {"body", 1, NULL, 'b'}, {"vary", 0, NULL, 'V'}, {"idle-ms", 1, NULL, 'i'},
 		{"close-within-ms", 1, NULL, 'w'}, {"announce", 1, NULL, 'a'}, {"log-ids", 1, NULL, 'l'}, {"fail-status", 1, NULL, 's'},
-		{"delay-rate", 1, NULL, 'D'}, {"sick-after", 1, NULL, 'S'}, {"complain", 1, NULL, 'C'}, {"complain-rate", 1, NULL, 'R'}, {"help", 0, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
+		{"delay-rate", 1, NULL, 'D'}, {"sick-after", 1, NULL, 'S'}, {"seed", 1, NULL, 'e'}, {"complain", 1, NULL, 'C'}, {"complain-rate", 1, NULL, 'R'},
+		{"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct err err;
 	*options = (struct echo_options){.color = "blue", .version = "1", .body = 64, .log_ids = -1, .fail_status = 500, .delay_rate = 1, .complain_rate = 1};
 	addr_parse_listen("127.0.0.1:0", &options->listen, &err);
