@@ -152,6 +152,29 @@ static bool read_number_query(struct ask *ask, const char *name, uint64_t fallba
 	return false;
 }
 
+static const struct deployment *find_running(const struct control *control, const char *id)
+{
+	for (size_t i = 0; i < control->service_count; i++) {
+		const struct deployment *deployment = switcher_current(control->services[i]->switcher);
+		if (deployment && strcmp(deployment->id, id) == 0)
+			return deployment;
+	}
+	return NULL;
+}
+
+/* Those that are running were last written at their last step; they are told as they are now. */
+static void renew_running(const struct control *control, json_t *listed)
+{
+	size_t i;
+	const json_t *document;
+	json_array_foreach(listed, i, document)
+	{
+		const struct deployment *running = find_running(control, wire_read_text(document, "id"));
+		if (running)
+			json_array_set_new(listed, i, deployment_to_json(running));
+	}
+}
+
 static void on_listed(void *arg, json_t *listed, const char *sentence)
 {
 	struct ask *ask = arg;
@@ -162,6 +185,7 @@ static void on_listed(void *arg, json_t *listed, const char *sentence)
 	}
 	json_t *merged = archive_merge(ask->control->archive, listed, service, ask->ticket);
 	json_decref(listed);
+	renew_running(ask->control, merged);
 	ask_answer(ask, 200, json_pack("{s:o}", "deployments", merged));
 }
 
@@ -172,16 +196,6 @@ void admin_views_deployments(struct admin *admin, struct ask *ask)
 		return;
 	scribe_flush(admin->control->scribe, true);
 	journal_list(admin->control->journal, ask_read_query(ask, "service"), (unsigned)ask->ticket, on_listed, ask);
-}
-
-static const struct deployment *find_running(const struct control *control, const char *id)
-{
-	for (size_t i = 0; i < control->service_count; i++) {
-		const struct deployment *deployment = switcher_current(control->services[i]->switcher);
-		if (deployment && strcmp(deployment->id, id) == 0)
-			return deployment;
-	}
-	return NULL;
 }
 
 static void on_events(void *arg, json_t *events, const char *sentence)

@@ -191,7 +191,8 @@ static void tell_latency(const struct judge *judge, const struct judge_input *in
 	char before[64];
 	const struct judge_window *last = &judge->windows.last;
 	if (judge->before.p99_us > 0)
-		snprintf(before, sizeof(before), "%s had %.0f ms", other_name(input), (double)judge->before.p99_us / 1000);
+		snprintf(
+			before, sizeof(before), "%s had %.*f ms", other_name(input), judge->before.p99_us < 10000 ? 1 : 0, (double)judge->before.p99_us / 1000);
 	else
 		snprintf(before, sizeof(before), "%s had too little traffic to compare with", other_name(input));
 	snprintf(result->text, sizeof(result->text), "the p99 of %" PRIu64 " answers in 10 s was %.0f ms, the limit is %" PRIu64 " ms, %s", last->answers,

@@ -224,6 +224,13 @@ def test_confirm_within(shop):
     assert (document["outcome"], document["confirmed_at"] is not None) == ("promoted", True)
 
 
+def test_the_list_knows_what_is_going_on(shop):
+    one = shop({"error_rate": "1%"})
+    switch(one)
+    one.get()
+    rig.wait_until("the answer in the list", lambda: one.newest()["evidence"]["answers"] == 1)
+
+
 # ---- killed in the middle of a bake ----
 
 
