@@ -80,11 +80,12 @@ static void take_other(struct judge *judge, const struct judge_input *input)
 		judge->held |= judge->rate.over || judge->windows.slow >= JUDGE_WINDOWS;
 		return;
 	}
-	if (judge->held) {
+	if (judge->held)
 		sequential_restart(&judge->rate);
-		judge->windows.slow = 0;
-	}
 	judge->held = false;
+	/* A window that began while the other one was ill is of that time, too. */
+	if (judge->ill_ms > 0 && input->baked_ms + 1 < judge->ill_ms + JUDGE_SETTLE_MS + JUDGE_WINDOW_MS)
+		judge->windows.slow = 0;
 }
 
 void judge_take(struct judge *judge, const struct judge_input *input)

@@ -321,6 +321,44 @@ static void test_slowness_that_both_suffered_is_forgotten(void **state)
 	assert_int_equal(result.state, JUDGE_OK);
 }
 
+/* Two windows are over while both are ill; the third began then, and ends when the other is well again. */
+static void test_a_window_that_began_in_ill_times(void **state)
+{
+	(void)state;
+	struct judge judge;
+	struct judge_result result;
+	struct judge_input input = {WELL, .other_failed_rounds = 1, .limits.latency_p99_ms = 500};
+	judge_begin(&judge, &(struct judge_baseline)UNKNOWN);
+	for (uint64_t number = 1; number <= 2; number++) {
+		run_for(&judge, &input, JUDGE_WINDOW_MS, 40, 0);
+		input.window = (struct judge_window){number, 2000, 600000};
+	}
+	run_for(&judge, &input, 2000, 40, 0);
+	input.other_failed_rounds = 0;
+	run_for(&judge, &input, 8000, 40, 0);
+	input.window = (struct judge_window){3, 2000, 600000};
+	run_for(&judge, &input, 1000, 40, 0);
+	judge_weigh(&judge, &input, JUDGE_LATENCY_P99, &result);
+	assert_int_equal(result.state, JUDGE_OK);
+}
+
+/* Their numbers come from a clock that begins anew with the machine. */
+static void test_windows_of_another_boot(void **state)
+{
+	(void)state;
+	static const uint64_t numbers[] = {7000, 3, 4, 5};
+	struct judge judge;
+	struct judge_result result;
+	struct judge_input input = {WELL, .limits.latency_p99_ms = 500};
+	judge_begin(&judge, &(struct judge_baseline)UNKNOWN);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		input.window = (struct judge_window){numbers[i], 2000, 600000};
+		run_for(&judge, &input, JUDGE_WINDOW_MS, 40, 0);
+		judge_weigh(&judge, &input, JUDGE_LATENCY_P99, &result);
+		assert_int_equal(result.state == JUDGE_BAD, i == 3);
+	}
+}
+
 /* The counters of several workers are not read at one instant. */
 static void test_an_error_counted_before_its_answer(void **state)
 {
@@ -499,6 +537,8 @@ int main(void)
 		cmocka_unit_test(test_what_both_suffered_is_forgotten),
 		cmocka_unit_test(test_still_bad_when_the_other_is_well),
 		cmocka_unit_test(test_slowness_that_both_suffered_is_forgotten),
+		cmocka_unit_test(test_a_window_that_began_in_ill_times),
+		cmocka_unit_test(test_windows_of_another_boot),
 		cmocka_unit_test(test_an_error_counted_before_its_answer),
 		cmocka_unit_test(test_the_clock_is_set_back),
 		cmocka_unit_test(test_lines_of_a_common_cause),
