@@ -40,6 +40,7 @@ static const struct kind {
 	{"backend_down", LOG_LEVEL_WARNING, false},
 	{"backend_unresolved", LOG_LEVEL_WARNING, false},
 	{"reload_refused", LOG_LEVEL_WARNING, false},
+	{"failover_refused", LOG_LEVEL_WARNING, false},
 };
 
 static const struct kind *find_kind(const char *event)
