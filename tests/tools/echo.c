@@ -40,6 +40,40 @@ static void refuse_usage(const char *what)
 	exit(2);
 }
 
+/* An option that makes it worse than it could be. */
+static bool read_fault(struct echo_options *options, int letter)
+{
+	switch (letter) {
+	case 'f':
+		options->fail_rate = strtod(optarg, NULL);
+		break;
+	case 's':
+		options->fail_status = (unsigned)strtoul(optarg, NULL, 10);
+		break;
+	case 'd':
+		options->delay_ms = strtoull(optarg, NULL, 10);
+		break;
+	case 'D':
+		options->delay_rate = strtod(optarg, NULL);
+		break;
+	case 'e':
+		srand48(strtol(optarg, NULL, 10));
+		break;
+	case 'S':
+		options->sick_after = strtoull(optarg, NULL, 10);
+		break;
+	case 'C':
+		options->complain = optarg;
+		break;
+	case 'R':
+		options->complain_rate = strtod(optarg, NULL);
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
 static void read_option(struct echo_options *options, int letter)
 {
 	struct err err;
@@ -58,30 +92,6 @@ static void read_option(struct echo_options *options, int letter)
 		break;
 	case 'v':
 		options->version = optarg;
-		break;
-	case 'f':
-		options->fail_rate = strtod(optarg, NULL);
-		break;
-	case 's':
-		options->fail_status = (unsigned)strtoul(optarg, NULL, 10);
-		break;
-	case 'D':
-		options->delay_rate = strtod(optarg, NULL);
-		break;
-	case 'e':
-		srand48(strtol(optarg, NULL, 10));
-		break;
-	case 'S':
-		options->sick_after = strtoull(optarg, NULL, 10);
-		break;
-	case 'C':
-		options->complain = optarg;
-		break;
-	case 'R':
-		options->complain_rate = strtod(optarg, NULL);
-		break;
-	case 'd':
-		options->delay_ms = strtoull(optarg, NULL, 10);
 		break;
 	case 'b':
 		options->body = strtoull(optarg, NULL, 10);
@@ -109,8 +119,10 @@ static void read_option(struct echo_options *options, int letter)
 		fputs(usage, stdout);
 		exit(0);
 	default:
-		fputs(usage, stderr);
-		exit(2);
+		if (!read_fault(options, letter)) {
+			fputs(usage, stderr);
+			exit(2);
+		}
 	}
 }
 
