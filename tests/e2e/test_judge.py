@@ -159,6 +159,16 @@ def test_prometheus_that_is_down_is_inconclusive(shop, then, outcome):
     assert (document["outcome"], document["verdict"]) == (outcome, "inconclusive")
 
 
+def test_some_rows_of_the_table():
+    """What script/judge --quick measures, without its limits of time."""
+    rows = judging.run(judging.QUICK, judging.QUICK_BEFORE_S)
+    assert [(row["row"], row["outcome"], row["cause"]) for row in rows] == [
+        ("100%/200/off", "rolled_back", "error_rate"), ("10%/200/bake+500", "rolled_back", "error_rate"), ("probes/200/bake+500", "rolled_back", "probes")]
+    assert rows[0]["failed"] > 0
+    assert [row["failed"] for row in rows[1:]] == [0, 0], [row["examples"] for row in rows]
+    assert rows[1]["shielded"] > 0
+
+
 # ---- what does not ----
 
 
