@@ -32,6 +32,7 @@ static const struct kind {
 	{"draining", LOG_LEVEL_DEBUG, true},
 	{"not_durable", LOG_LEVEL_WARNING, false},
 	{"held", LOG_LEVEL_WARNING, false},
+	{"dry_run", LOG_LEVEL_WARNING, false},
 	{"drain_deadline", LOG_LEVEL_WARNING, false},
 	{"rolling_back", LOG_LEVEL_WARNING, false},
 	{"rolled_back", LOG_LEVEL_WARNING, false},

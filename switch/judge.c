@@ -88,11 +88,21 @@ static void take_other(struct judge *judge, const struct judge_input *input)
 		judge->windows.slow = 0;
 }
 
+/* What a query counts over a minute tells of an illness for as long. */
+static void take_query(struct judge *judge, const struct judge_input *input)
+{
+	if (other_is_ill(input))
+		judge->query_ill = true;
+	else if (input->prometheus.reading == JUDGE_READING_VALUE && !judge_is_beyond(&input->limits, input->prometheus.value))
+		judge->query_ill = false;
+}
+
 void judge_take(struct judge *judge, const struct judge_input *input)
 {
 	take_answers(judge, input);
 	take_window(judge, input);
 	take_other(judge, input);
+	take_query(judge, input);
 }
 
 /* ---- deciding ---- */
@@ -152,6 +162,18 @@ static bool is_inconclusive(const struct judge *judge, const struct judge_input 
 	return inconclusive;
 }
 
+/* Nobody shall read of too many errors and of a good verdict without the reason. */
+static void add_dry_runs(struct judgement *judgement)
+{
+	const char *before = "; bad in a dry run: ";
+	for (int i = 0; i < JUDGE_CRITERION_COUNT; i++) {
+		if (!judgement->results[i].dry_run || judgement->results[i].state != JUDGE_BAD)
+			continue;
+		add(judgement->text, sizeof(judgement->text), "%s%s", before, judge_criterion_name((enum judge_criterion)i));
+		before = ", ";
+	}
+}
+
 /* The numbers of the answers always; of the rest what is armed, and of an inconclusive verdict what makes it so. */
 static void describe(const struct judge_input *input, struct judgement *judgement)
 {
@@ -162,6 +184,7 @@ static void describe(const struct judge_input *input, struct judgement *judgemen
 		if (i == JUDGE_ERROR_RATE || doubted || (all && acts(result, JUDGE_OK)))
 			add(judgement->text, sizeof(judgement->text), "%s%s", i == 0 ? "" : "; ", result->text);
 	}
+	add_dry_runs(judgement);
 }
 
 void judge_decide(const struct judge *judge, const struct judge_input *input, struct judgement *judgement)

@@ -1,10 +1,12 @@
 /* What is watched from the flip on: the receipt's counts, the judge, the confirmation. Control thread; acts only by back_begin. */
 #include "switch/watch.h"
 
+#include <string.h>
+
 #include "switch/back.h"
 #include "switch/wire.h"
 
-#define JUDGE_EVERY_MS 100u
+#define JUDGE_EVERY_MS 200u
 #define KEEP_EVERY_MS 2000u /* what the judge has seen outlives the daemon */
 
 void watch_count(struct switcher *switcher)
@@ -60,6 +62,20 @@ static void tell_judgement(struct switcher *switcher, const struct judgement *ju
 			"%s: the verdict on %s is %s: %s", switcher->service, color_name(deployment->to), verdict, judgement->text);
 }
 
+/* A criterion on trial says once what it would have done; `before` is the evidence of the last look. */
+static void tell_dry_runs(struct switcher *switcher, const json_t *before, const struct judgement *judgement)
+{
+	const json_t *criteria = json_object_get(before, "criteria");
+	for (int i = 0; i < JUDGE_CRITERION_COUNT; i++) {
+		const struct judge_result *result = &judgement->results[i];
+		const char *name = judge_criterion_name((enum judge_criterion)i), *was = wire_read_text(json_array_get(criteria, (size_t)i), "state");
+		if (!result->dry_run || result->hold || result->state != JUDGE_BAD || (was && strcmp(was, judge_state_name(JUDGE_BAD)) == 0))
+			continue;
+		course_emit(switcher, "dry_run", json_pack("{s:s}", "criterion", name), "%s: %s would go back (%s), were that no dry run: %s",
+			switcher->service, color_name(switcher->current->to), name, result->text);
+	}
+}
+
 static void look(struct switcher *switcher, struct judgement *judgement)
 {
 	struct deployment *deployment = switcher->current;
@@ -70,6 +86,7 @@ static void look(struct switcher *switcher, struct judgement *judgement)
 	read_judge(switcher, &input);
 	judge_take(&deployment->judge, &input);
 	judge_decide(&deployment->judge, &input, judgement);
+	tell_dry_runs(switcher, deployment->evidence, judgement);
 	json_decref(deployment->evidence);
 	deployment->evidence = judge_to_json(&deployment->judge, &input, judgement);
 	deployment->verdict = judgement->verdict;

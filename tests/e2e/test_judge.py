@@ -207,7 +207,9 @@ def test_dry_run_reports_and_does_not_act(shop, strict):
     assert criterion(one, "error_rate")["dry_run"]
     document = one.deployment(one.newest()["id"])
     assert (document["outcome"], count(one, "rolling_back")) == ("promoted", 0)
-    assert document["verdict"] != "bad"
+    assert document["verdict"] != "bad" and document["detail"].endswith("; bad in a dry run: error_rate")
+    assert count(one, "dry_run") == 1
+    assert "green would go back (error_rate), were that no dry run: " in one.must("explain", document["id"]).out
 
 
 def test_one_automatic_rollback_at_most(shop, strict):
