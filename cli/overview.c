@@ -153,6 +153,33 @@ static void print_quarantine(const json_t *service)
 	}
 }
 
+/* `connect 12, timeout 3`: those that are not 0. */
+static void list_counts(const json_t *counts, char *line, size_t size)
+{
+	size_t length = 0;
+	const char *name;
+	json_t *count;
+	json_object_foreach((json_t *)(uintptr_t)counts, name, count)
+	{
+		char number[DOCUMENT_FORM_SIZE];
+		if (json_integer_value(count) == 0 || length + 64 > size)
+			continue;
+		document_format_count(json_integer_value(count), number);
+		length += (size_t)snprintf(line + length, size - length, "%s%s %s", length > 0 ? ", " : "", name, number);
+	}
+}
+
+static void print_failures(const json_t *service)
+{
+	for (enum color color = COLOR_BLUE; color < COLOR_COUNT; color++) {
+		const json_t *document = json_object_get(json_object_get(service, "colors"), color_name(color));
+		char line[512] = "";
+		list_counts(json_object_get(document, "failures_60s"), line, sizeof(line));
+		if (line[0])
+			screen_line("  failures of %s in the last minute: %s", color_name(color), line);
+	}
+}
+
 void overview_print_service(const char *name, const json_t *service, uint64_t now_ms)
 {
 	print_headline(name, service);
@@ -161,25 +188,15 @@ void overview_print_service(const char *name, const json_t *service, uint64_t no
 	print_readiness(service);
 	print_quarantine(service);
 	print_colors(service);
+	print_failures(service);
 	print_backends(service, now_ms);
 }
 
-/* Only those that were hit. */
 static void print_limits(const json_t *limits)
 {
 	char line[512] = "";
-	size_t length = 0;
-	const char *name;
-	json_t *hits;
-	json_object_foreach((json_t *)(uintptr_t)limits, name, hits)
-	{
-		char count[DOCUMENT_FORM_SIZE];
-		if (json_integer_value(hits) == 0 || length + 64 > sizeof(line))
-			continue;
-		document_format_count(json_integer_value(hits), count);
-		length += (size_t)snprintf(line + length, sizeof(line) - length, "%s%s %s", length > 0 ? ", " : "", name, count);
-	}
-	if (length > 0)
+	list_counts(limits, line, sizeof(line));
+	if (line[0])
 		screen_line("limits hit: %s", line);
 }
 

@@ -1,9 +1,9 @@
-/* teal explain. One deployment's story; cli/receipt tells it. */
+/* teal explain. One deployment's story; cli/story tells it. */
 #include "cli/verbs.h"
 
 #include "base/text.h"
 #include "cli/document.h"
-#include "cli/receipt.h"
+#include "cli/story.h"
 
 static enum exit_code explain(struct command *command, const char *id)
 {
@@ -18,7 +18,7 @@ static enum exit_code explain(struct command *command, const char *id)
 	if (code == EXIT_DONE && command->json)
 		command_print(answer.document);
 	else if (code == EXIT_DONE)
-		receipt_explain(answer.document);
+		story_tell(answer.document);
 	caller_answer_fini(&answer);
 	return code;
 }

@@ -9,11 +9,26 @@
 #include "cli/document.h"
 #include "cli/grid.h"
 #include "cli/screen.h"
+#include "cli/story.h"
 
 static const struct option rows[] = {
 	{"number", 'n', OPTION_NUMBER, "N", "how many (default 20, at most 1000)"},
 	{0},
 };
+
+#define WHY_WIDTH 60
+
+/* As much of it as fits, whole words. */
+static void add_cut(struct grid *grid, const char *text)
+{
+	size_t length = strlen(text), cut = length;
+	if (length > WHY_WIDTH)
+		for (cut = WHY_WIDTH; cut > WHY_WIDTH / 2 && text[cut] != ' ';)
+			cut--;
+	while (cut < length && cut > 0 && strchr(" ,;:", text[cut - 1]))
+		cut--;
+	grid_add(grid, PAINT_NONE, "%.*s%s", (int)cut, text, cut < length ? " ..." : "");
+}
 
 static void add_row(struct grid *grid, const json_t *deployment, uint64_t now)
 {
@@ -30,18 +45,20 @@ static void add_row(struct grid *grid, const json_t *deployment, uint64_t now)
 	grid_add(grid, good ? PAINT_GREEN : running ? PAINT_BLUE : PAINT_RED, "%s", outcome);
 	grid_add(grid, PAINT_NONE, "%s", document_text_or(deployment, "cause", ""));
 	grid_add(grid, PAINT_NONE, "%s", document_text_or(deployment, "actor", ""));
-	grid_add(grid, PAINT_NONE, "%s", document_text_or(deployment, "reason", ""));
+	add_cut(grid, document_text_or(deployment, "reason", ""));
+	add_cut(grid, good ? "" : story_find_why(deployment) ? story_find_why(deployment) : "");
 }
 
 static void print_table(const json_t *document)
 {
-	static const char *const titles[] = {"DEPLOYMENT", "SERVICE", "STARTED", "KIND", "TO", "VERSION", "OUTCOME", "CAUSE", "BY", "REASON"};
+	static const char *const titles[] = {
+		"DEPLOYMENT", "SERVICE", "STARTED", "KIND", "TO", "VERSION", "OUTCOME", "CAUSE", "BY", "REASON", "WHY IT ENDED SO"};
 	const json_t *deployments = json_object_get(document, "deployments"), *deployment;
 	if (json_array_size(deployments) == 0) {
 		screen_line("no deployment yet");
 		return;
 	}
-	struct grid *grid = grid_new(0, "llllllllll", titles);
+	struct grid *grid = grid_new(0, "lllllllllll", titles);
 	uint64_t now = clock_wall_ms();
 	size_t i;
 	json_array_foreach(deployments, i, deployment) add_row(grid, deployment, now);

@@ -2,6 +2,7 @@
 #include "cli/verbs.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,24 +39,40 @@ static void print_verdict(const json_t *plan)
 	screen_line("%s", "");
 }
 
+static void add_criterion(struct text *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add_criterion(struct text *list, const char *format, ...)
+{
+	char sentence[512];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(sentence, sizeof(sentence), format, arguments);
+	va_end(arguments);
+	text_addf(list, "%s%s", list->length > 0 ? ", or " : "", sentence);
+}
+
 static void print_criteria(const json_t *plan)
 {
 	const json_t *rollback = json_object_get(plan, "rollback");
+	struct text list;
 	double error_rate = document_number(rollback, "error_rate", 0);
-	int64_t probes = document_count(rollback, "unhealthy_probes");
+	int64_t probes = document_count(rollback, "unhealthy_probes"), p99_ms = document_count(rollback, "latency_p99_ms");
 	char limit[DOCUMENT_FORM_SIZE], bake[TEXT_UNIT_SIZE];
+	text_init(&list, SIZE_MAX);
 	text_format_duration((uint64_t)(document_number(plan, "bake_s", 0) * 1000), bake);
 	document_format_share(error_rate, limit);
-	screen_write("  bakes %s; ", bake);
-	if (error_rate <= 0 && probes <= 0)
-		screen_write("nothing rolls it back by itself");
-	else
-		screen_write("rolled back ");
 	if (error_rate > 0)
-		screen_write("when more than %s of the answers are errors", limit);
+		add_criterion(&list, "when more than %s of the answers are errors", limit);
 	if (probes > 0)
-		screen_write("%safter %" PRId64 " probes in a row that no backend passes", error_rate > 0 ? ", or " : "", probes);
-	screen_line("%s", "");
+		add_criterion(&list, "after %" PRId64 " probes in a row that no backend passes", probes);
+	if (p99_ms > 0)
+		add_criterion(&list, "when the p99 stays over %" PRId64 " ms", p99_ms);
+	if (document_has(rollback, "log"))
+		add_criterion(&list, "by what %s says", document_text_or(rollback, "log", "the log"));
+	if (document_has(rollback, "prometheus"))
+		add_criterion(&list, "by the query %s", document_text_or(rollback, "prometheus", ""));
+	screen_line("  bakes %s; %s%s", bake, list.length > 0 ? "rolled back " : "nothing rolls it back by itself", list.bytes);
+	text_fini(&list);
 }
 
 static void print_plan(const json_t *plan)

@@ -1,0 +1,301 @@
+/* A deployment's story, out of its document alone. Asks nobody and decides nothing. */
+#include "cli/story.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/document.h"
+#include "cli/grid.h"
+#include "cli/receipt.h"
+#include "cli/screen.h"
+
+/* ---- what was asked ---- */
+
+static void tell_asker(const json_t *deployment)
+{
+	static const char failover[] = "failover: ";
+	const char *reason = document_text(deployment, "reason"), *actor = document_text_or(deployment, "actor", "somebody unknown");
+	if (reason && !document_has(deployment, "actor_uid") && strncmp(reason, failover, strlen(failover)) == 0) {
+		screen_line("Nobody asked for it, %s did it by itself (failover): %s.", actor, reason + strlen(failover));
+		return;
+	}
+	screen_write("Asked for by %s", actor);
+	if (document_has(deployment, "actor_uid"))
+		screen_write(" (uid %" PRId64 ")", document_count(deployment, "actor_uid"));
+	screen_write("%s%s%s", reason ? ", because: \"" : "", reason ? reason : "", reason ? "\"" : "");
+	screen_line("%s.", document_flag(deployment, "force") ? ", with --force" : "");
+}
+
+static void tell_request(const json_t *deployment)
+{
+	char from[RECEIPT_COLOR_SIZE], to[RECEIPT_COLOR_SIZE];
+	receipt_name_ends(deployment, from, to);
+	screen_write_painted(PAINT_BOLD, "%s", document_text_or(deployment, "id", "?"));
+	screen_line(": a %s of %s from %s to %s.", document_text_or(deployment, "kind", "switch"), document_text_or(deployment, "service", "?"), from, to);
+	tell_asker(deployment);
+}
+
+/* ---- how it ended ---- */
+
+const char *story_find_why(const json_t *deployment)
+{
+	const char *reason = document_text(json_object_get(deployment, "rollback"), "reason");
+	return reason && *reason ? reason : document_text(deployment, "detail");
+}
+
+/* `340 ms`, `4.1 s`, `4m30s`. */
+static void format_after(uint64_t ms, char out[DOCUMENT_FORM_SIZE])
+{
+	if (ms < 1000)
+		document_format_ms((double)ms, out);
+	else
+		document_format_span(ms, out);
+}
+
+static bool is_cause(const json_t *rollback, const char *cause)
+{
+	return strcmp(document_text_or(rollback, "cause", ""), cause) == 0;
+}
+
+/* The criterion by which the judge sent it back needs no name: the sentence says it. */
+static void tell_way_back(const json_t *deployment)
+{
+	char after[DOCUMENT_FORM_SIZE];
+	const json_t *rollback = json_object_get(deployment, "rollback");
+	uint64_t at = document_time(rollback, "at"), switched = document_time(deployment, "switched_at");
+	const char *reason = document_text_or(rollback, "reason", ""), *from = document_text_or(deployment, "from", "?");
+	bool by_hand = is_cause(rollback, "rollback") || is_cause(rollback, "abort");
+	screen_write_painted(PAINT_RED, "rolled back");
+	format_after(at > switched ? at - switched : 0, after);
+	if (switched && switched <= at)
+		screen_write(" %s after the switch", after);
+	else
+		screen_write(" before the switch was in force on every worker");
+	if (by_hand)
+		screen_write(" by %s%s", document_text_or(rollback, "actor", "somebody unknown"), is_cause(rollback, "abort") ? ", who aborted it" : "");
+	if (is_cause(rollback, "inconclusive"))
+		screen_write(", at the end of its bake, as the verdict was inconclusive");
+	screen_line("%s%s; %s was %s", *reason ? ": " : "", reason, from, document_has(rollback, "warning") ? "not ready" : "ready");
+}
+
+static void tell_live(const json_t *deployment)
+{
+	char from[RECEIPT_COLOR_SIZE], to[RECEIPT_COLOR_SIZE];
+	bool back = document_has(deployment, "rollback"), switched = document_has(deployment, "switched_at");
+	receipt_name_ends(deployment, from, to);
+	bool running = strcmp(document_text_or(deployment, "outcome", ""), "running") == 0;
+	screen_line("%s %s.", switched && !back ? to : from, back ? "is live again" : switched || running ? "is live" : "stayed live");
+}
+
+static void tell_outcome(const json_t *deployment)
+{
+	const char *outcome = document_text_or(deployment, "outcome", "running"), *detail = document_text(deployment, "detail");
+	bool running = strcmp(outcome, "running") == 0, promoted = strcmp(outcome, "promoted") == 0;
+	if (document_has(deployment, "rollback")) {
+		tell_way_back(deployment);
+	} else if (running) {
+		screen_write_painted(PAINT_BLUE, "running");
+		screen_line(": %s", document_text_or(deployment, "phase", "?"));
+	} else {
+		screen_write_painted(promoted ? PAINT_GREEN : PAINT_RED, "%s", outcome);
+		screen_write("%s", promoted && strcmp(document_text_or(deployment, "cause", ""), "promoted") == 0 ? " early, by `teal promote`" : "");
+		screen_line("%s%s", detail ? ": " : "", detail ? detail : "");
+	}
+	tell_live(deployment);
+}
+
+/* ---- what happened when ---- */
+
+/* One moment: the clock, the time since the start, and what it was. */
+struct moment {
+	const json_t *document;
+	const char *key, *what;
+};
+
+static uint64_t time_of(const struct moment *moment)
+{
+	return document_time(moment->document, moment->key);
+}
+
+/* A rollback may come before the drain or long after it, so the order is that of the clock; at one instant it is that of the list. */
+static void sort_moments(struct moment *moments, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		for (size_t k = i; k > 0 && time_of(&moments[k]) < time_of(&moments[k - 1]); k--) {
+			struct moment later = moments[k - 1];
+			moments[k - 1] = moments[k];
+			moments[k] = later;
+		}
+}
+
+static void add_after(struct grid *grid, enum paint paint, uint64_t at, uint64_t started)
+{
+	char after[DOCUMENT_FORM_SIZE];
+	document_format_count(at > started ? (int64_t)(at - started) : 0, after);
+	grid_add(grid, paint, "+%s ms", after);
+}
+
+static void add_moment(struct grid *grid, const struct moment *moment, uint64_t started)
+{
+	char when[DOCUMENT_FORM_SIZE];
+	uint64_t at = time_of(moment);
+	if (!at)
+		return;
+	document_format_when(at, clock_wall_ms(), when);
+	grid_add(grid, PAINT_NONE, "%s", when);
+	add_after(grid, PAINT_NONE, at, started);
+	grid_add(grid, PAINT_NONE, "%s", moment->what);
+}
+
+static void tell_moments(const json_t *deployment)
+{
+	const json_t *verification = json_object_get(deployment, "verification");
+	const char *from = document_text_or(deployment, "from", "?"), *to = document_text_or(deployment, "to", "?");
+	uint64_t started = document_time(deployment, "started_at");
+	char flip[160], stop[80], back[160], watched[80], drained[80];
+	snprintf(flip, sizeof(flip), "%s live on every worker, %" PRId64 " us after the flip", to, document_count(deployment, "flip_us"));
+	bool cut = document_count(json_object_get(deployment, "receipt"), "cut") > 0;
+	snprintf(drained, sizeof(drained), "%s %s", from, cut ? "drained, as its time for that was over" : "drained: nothing in flight any more");
+	snprintf(stop, sizeof(stop), "%s can be stopped safely from here on", from);
+	snprintf(back, sizeof(back), "%s live again (%s)", from, document_text_or(json_object_get(deployment, "rollback"), "cause", "?"));
+	snprintf(watched, sizeof(watched), "%s watched to the end: %s", from, document_text_or(verification, "state", "?"));
+	struct moment moments[] = {
+		{deployment, "started_at", "started"},
+		{deployment, "switched_at", flip},
+		{deployment, "confirmed_at", "confirmed"},
+		{deployment, "rolled_back_at", back},
+		{deployment, "drained_at", drained},
+		{deployment, "ended_at", "ended"},
+		{deployment, "safe_to_stop_at", stop},
+		{verification, "ended_at", watched},
+	};
+	size_t count = sizeof(moments) / sizeof(moments[0]);
+	struct grid *grid = grid_new(2, "lrl", NULL);
+	sort_moments(moments, count);
+	for (size_t i = 0; i < count; i++)
+		add_moment(grid, &moments[i], started);
+	grid_print(grid);
+}
+
+/* ---- the numbers ---- */
+
+static void tell_drain(const json_t *deployment, const json_t *receipt)
+{
+	int64_t inflight = document_count(receipt, "inflight_at_switch"), cut = document_count(receipt, "cut"), drained = document_count(receipt, "drained");
+	screen_write("At the switch %s had %" PRId64 " request%s in flight", document_text_or(deployment, "from", "?"), inflight, inflight == 1 ? "" : "s");
+	if (inflight > 0 && drained >= inflight)
+		screen_line("; all of it ended there.");
+	else if (cut > 0)
+		screen_line("; %" PRId64 " of them ended there as they should, %" PRId64 " were cut off when their time was over.", drained, cut);
+	else if (inflight > 0)
+		screen_line("; %" PRId64 " of them had ended there when the drain did.", drained);
+	else
+		screen_line(".");
+}
+
+static void tell_receipt(const json_t *deployment)
+{
+	const json_t *receipt = json_object_get(deployment, "receipt");
+	char replayed[DOCUMENT_FORM_SIZE], shielded[DOCUMENT_FORM_SIZE], failed[DOCUMENT_FORM_SIZE];
+	if (!json_is_object(receipt)) {
+		screen_line("No traffic was moved.");
+		return;
+	}
+	tell_drain(deployment, receipt);
+	document_format_count(document_count(receipt, "replayed"), replayed);
+	document_format_count(document_count(receipt, "shielded"), shielded);
+	document_format_count(document_count(receipt, "failed"), failed);
+	screen_write("From the flip on %s attempts were repeated on another connection, ", replayed);
+	if (document_count(receipt, "shielded") > 0)
+		screen_write("%s requests that one color had failed were sent to the other (the shield), ", shielded);
+	screen_line("and %s requests got no whole answer from a backend.", failed);
+}
+
+/* ---- what the judge saw ---- */
+
+static enum paint paint_of(const char *state)
+{
+	if (strcmp(state, "ok") == 0)
+		return PAINT_GREEN;
+	return strcmp(state, "bad") == 0 ? PAINT_RED : strcmp(state, "off") == 0 ? PAINT_DIM : PAINT_YELLOW;
+}
+
+static void tell_criteria(const json_t *evidence)
+{
+	static const char *const titles[] = {"CRITERION", "RESULT", "", "WHY"};
+	const json_t *criteria = json_object_get(evidence, "criteria"), *criterion;
+	if (json_array_size(criteria) == 0)
+		return;
+	struct grid *grid = grid_new(2, "llll", titles);
+	size_t i;
+	json_array_foreach(criteria, i, criterion)
+	{
+		const char *state = document_text_or(criterion, "state", "?");
+		bool off = strcmp(state, "off") == 0, dry = document_flag(criterion, "dry_run"), held = document_flag(criterion, "hold");
+		grid_add(grid, PAINT_NONE, "%s", document_text_or(criterion, "name", "?"));
+		grid_add(grid, paint_of(state), "%s", state);
+		grid_add(grid, PAINT_YELLOW, "%s", off ? "" : held ? "held" : dry ? "dry run" : "");
+		grid_add(grid, off ? PAINT_DIM : PAINT_NONE, "%s", document_text_or(criterion, "text", ""));
+	}
+	grid_print(grid);
+}
+
+static void tell_evidence(const json_t *deployment)
+{
+	const json_t *evidence = json_object_get(deployment, "evidence");
+	char baked[DOCUMENT_FORM_SIZE];
+	if (!json_is_object(evidence))
+		return;
+	format_after((uint64_t)document_count(evidence, "baked_ms"), baked);
+	screen_line("\nThe judge, %s after the flip: %s", baked, document_text_or(deployment, "verdict", "?"));
+	tell_criteria(evidence);
+}
+
+static void tell_verification(const json_t *deployment)
+{
+	const json_t *verification = json_object_get(deployment, "verification");
+	const char *text = document_text(verification, "text"), *state = document_text(verification, "state");
+	if (!state)
+		return;
+	if (text)
+		screen_line("Whether that helped: %s. (%s)", text, state);
+	else
+		screen_line("Whether that helped is not known yet: %s is being watched.", document_text_or(deployment, "from", "?"));
+}
+
+/* ---- the rest ---- */
+
+static void tell_events(const json_t *deployment)
+{
+	const json_t *events = json_object_get(deployment, "events"), *event;
+	if (json_array_size(events) == 0)
+		return;
+	screen_line("\nEvents:");
+	struct grid *grid = grid_new(2, "rl", NULL);
+	size_t i;
+	json_array_foreach(events, i, event)
+	{
+		if (strcmp(document_text_or(event, "event", ""), "draining") == 0)
+			continue;
+		add_after(grid, PAINT_DIM, document_time(event, "at"), document_time(deployment, "started_at"));
+		grid_add(grid, PAINT_NONE, "%s", receipt_event_text(event));
+	}
+	grid_print(grid);
+}
+
+void story_tell(const json_t *deployment)
+{
+	tell_request(deployment);
+	tell_outcome(deployment);
+	tell_verification(deployment);
+	receipt_print_warnings(deployment, document_text_or(deployment, "detail", ""));
+	tell_moments(deployment);
+	tell_receipt(deployment);
+	tell_evidence(deployment);
+	if (json_array_size(json_object_get(deployment, "gates")) > 0)
+		screen_line("\nThe gates:");
+	receipt_print_gates(json_object_get(deployment, "gates"));
+	tell_events(deployment);
+}
