@@ -49,7 +49,7 @@ const char *story_find_why(const json_t *deployment)
 static void format_after(uint64_t ms, char out[DOCUMENT_FORM_SIZE])
 {
 	if (ms < 1000)
-		document_format_ms((double)ms, out);
+		snprintf(out, DOCUMENT_FORM_SIZE, "%" PRIu64 " ms", ms);
 	else
 		document_format_span(ms, out);
 }
