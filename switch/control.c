@@ -116,6 +116,7 @@ static void make_services(struct control *control)
 		.resolver = control->resolver,
 		.events = control->events,
 		.workers = control->workers,
+		.response_ms = conf->timeouts.response_ms,
 		.on_change = on_service_change,
 		.on_news = on_service_news,
 		.on_truth = on_service_truth,

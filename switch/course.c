@@ -154,7 +154,7 @@ static void begin_judging(struct switcher *switcher)
 	switcher->host.read_before(switcher->host.arg, deployment->from, &before);
 	before.bake_ms = deployment->bake_ms;
 	judge_begin(&deployment->judge, &before);
-	switcher->host.arm_senses(switcher->host.arg);
+	switcher->host.mark_senses(switcher->host.arg);
 }
 
 static void flip(struct switcher *switcher)
@@ -358,7 +358,6 @@ void course_finish(struct switcher *switcher, enum outcome outcome, const char *
 	deployment->ended_at = course_wall_ms(switcher);
 	if (deployment_has_flipped(deployment)) {
 		watch_count(switcher);
-		switcher->host.disarm_senses(switcher->host.arg);
 		switcher->actuator.settle(switcher->actuator.arg);
 	}
 	course_enter(switcher, STEP_END);
@@ -395,7 +394,7 @@ void course_go_on(struct switcher *switcher)
 	arm(switcher);
 	drain_begin(switcher, deployment->step == STEP_BACK ? deployment->to : deployment->from, 0, 0, switcher->policy.drain_requests_ms, 0);
 	if (deployment->step < STEP_BACK)
-		switcher->host.arm_senses(switcher->host.arg);
+		switcher->host.mark_senses(switcher->host.arg);
 	if (deployment->step == STEP_BACK) {
 		switcher->record_ms = course_now_ms(switcher) + COURSE_RECORD_MS;
 		switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);

@@ -6,12 +6,20 @@
 
 #include "switch/service.h"
 
+/* A color that has not been up yet is not dead: it may be starting. */
+static void note_up(struct service *service)
+{
+	struct service_health health;
+	service_read_health(service, service->live, &health);
+	service->was_up[service->live] |= health.up > 0;
+}
+
 /* Every backend was probed, and each failed as often as `fall` says: one that just starts is down after its first probe. */
 static bool is_dead(const struct service *service, enum color color)
 {
 	struct service_health health;
 	service_read_health(service, color, &health);
-	return health.backends > 0 && health.health == COLOR_HEALTH_UNHEALTHY && health.failed_rounds >= service->conf->probe.fall;
+	return service->was_up[color] && health.health == COLOR_HEALTH_UNHEALTHY && health.failed_rounds >= service->conf->probe.fall;
 }
 
 static bool is_ready(const struct service *service, enum color color)
@@ -73,6 +81,7 @@ void failover_look(struct service *service)
 {
 	char text[512];
 	enum color to = color_other(service->live);
+	note_up(service);
 	if (!service->conf->failover || switcher_current(service->switcher))
 		return;
 	if (!is_dead(service, service->live))

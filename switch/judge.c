@@ -75,7 +75,7 @@ static void take_other(struct judge *judge, const struct judge_input *input)
 	/* A wall clock that was set back makes the past no longer than it was. */
 	if (other_is_ill(input) || judge->ill_ms > input->baked_ms + 1)
 		judge->ill_ms = input->baked_ms + 1;
-	bool settling = judge->ill_ms > 0 && input->baked_ms + 1 < judge->ill_ms + JUDGE_SETTLE_MS;
+	bool settling = judge->ill_ms > 0 && input->baked_ms + 1 < judge->ill_ms + judge_settle_ms(&input->limits);
 	if (settling) {
 		judge->held |= judge->rate.over || judge->windows.slow >= JUDGE_WINDOWS;
 		return;
@@ -84,7 +84,7 @@ static void take_other(struct judge *judge, const struct judge_input *input)
 		sequential_restart(&judge->rate);
 	judge->held = false;
 	/* A window that began while the other one was ill is of that time, too. */
-	if (judge->ill_ms > 0 && input->baked_ms + 1 < judge->ill_ms + JUDGE_SETTLE_MS + JUDGE_WINDOW_MS)
+	if (judge->ill_ms > 0 && input->baked_ms + 1 < judge->ill_ms + judge_settle_ms(&input->limits) + JUDGE_WINDOW_MS)
 		judge->windows.slow = 0;
 }
 

@@ -18,7 +18,7 @@
 #define JUDGE_WINDOW_MS 10000u
 #define JUDGE_WINDOW_ANSWERS_MIN 200u
 #define JUDGE_WINDOWS 3u
-/* After the other color was ill, for so long nothing that is counted speaks against the new one: answers that come late are still of that time. */
+/* After the other color was ill, for so long (or judge_settle_ms) nothing that is counted speaks against the new one: answers that come late are still of that time. */
 #define JUDGE_SETTLE_MS 5000u
 
 enum verdict { VERDICT_INCONCLUSIVE, VERDICT_GOOD, VERDICT_BAD };
@@ -40,7 +40,8 @@ struct judge_limits {
 	uint64_t log_within_ms;
 	bool prometheus, prometheus_below; /* there is a query; a value below the bound is bad, not one above it */
 	double prometheus_bound;
-	unsigned dry_run; /* bits 1 << enum judge_criterion, which are conf's */
+	uint64_t settle_ms; /* how long answers may still come that were asked for in an illness, where that is longer than JUDGE_SETTLE_MS */
+	unsigned dry_run;   /* bits 1 << enum judge_criterion, which are conf's */
 };
 
 /* The old color just before the flip. All 0: nothing is known of it. */
@@ -95,6 +96,7 @@ struct judge {
 	} windows;
 	uint64_t ill_ms; /* when the other color was last seen ill, as baked_ms + 1; 0: never */
 	bool held;       /* something counted was bad while the other color was ill */
+	bool query_ill;  /* the other color was ill, and the query has not said anything good since */
 };
 
 struct judge_result {
@@ -130,6 +132,13 @@ void judge_weigh(const struct judge *judge, const struct judge_input *input, enu
 
 /* For `plan`: a sentence when a limit can't hold, as the old color `live` was over it before; false and "" when there is none. */
 bool judge_foresee(const struct judge_baseline *before, const struct judge_limits *limits, enum color live, char *text, size_t size);
+static inline uint64_t judge_settle_ms(const struct judge_limits *limits)
+{
+	return limits->settle_ms > JUDGE_SETTLE_MS ? limits->settle_ms : JUDGE_SETTLE_MS;
+}
+
+/* Whether a value of the query is bad. */
+bool judge_is_beyond(const struct judge_limits *limits, double value);
 /* The p99 from which on a window is too slow: the limit, or what is clearly worse than the old color was. */
 uint64_t judge_slow_us(const struct judge_baseline *before, uint64_t limit_ms, uint64_t answers);
 

@@ -144,7 +144,7 @@ static void weigh_errors(const struct judge *judge, const struct judge_input *in
 	if (rate->over) {
 		const char *which = rate->run_answers < judge->answers ? "the last " : "";
 		tell_errors(judge, input, rate->run_answers, rate->run_errors, which, result);
-		hold_if_ill(judge, input, JUDGE_SETTLE_MS - 1, result);
+		hold_if_ill(judge, input, judge_settle_ms(&input->limits) - 1, result);
 		hold_for(result, had_as_many_errors(judge), "may have had as many before the switch");
 		return;
 	}
@@ -217,7 +217,7 @@ static void weigh_latency(const struct judge *judge, const struct judge_input *i
 	else if (counted > 0 && counted < JUDGE_WINDOWS)
 		snprintf(result->text + used, sizeof(result->text) - used, "; %u window%s of %u", counted, plural(counted), JUDGE_WINDOWS);
 	if (result->state == JUDGE_BAD)
-		hold_if_ill(judge, input, JUDGE_SETTLE_MS - 1, result);
+		hold_if_ill(judge, input, judge_settle_ms(&input->limits) - 1, result);
 }
 
 /* ---- log ---- */
@@ -247,7 +247,7 @@ static void weigh_log(const struct judge *judge, const struct judge_input *input
 
 /* ---- prometheus ---- */
 
-static bool is_beyond(const struct judge_limits *limits, double value)
+bool judge_is_beyond(const struct judge_limits *limits, double value)
 {
 	return limits->prometheus_below ? value < limits->prometheus_bound : value > limits->prometheus_bound;
 }
@@ -277,13 +277,14 @@ static void weigh_prometheus(const struct judge *judge, const struct judge_input
 	else if (input->prometheus.reading == JUDGE_READING_NO_DATA || isnan(input->prometheus.value))
 		snprintf(result->text, sizeof(result->text), "the query has no data");
 	else {
-		result->state = is_beyond(&input->limits, input->prometheus.value) ? JUDGE_BAD : JUDGE_OK;
+		result->state = judge_is_beyond(&input->limits, input->prometheus.value) ? JUDGE_BAD : JUDGE_OK;
 		tell_prometheus(judge, input, result);
 	}
 	if (result->state != JUDGE_BAD)
 		return;
-	hold_if_ill(judge, input, JUDGE_SETTLE_MS - 1, result);
-	hold_for(result, judge->before.prometheus_known && is_beyond(&input->limits, judge->before.prometheus), "was as bad before the switch");
+	hold_if_ill(judge, input, judge_settle_ms(&input->limits) - 1, result);
+	hold_for(result, judge->query_ill, "was ill when the query began to say so");
+	hold_for(result, judge->before.prometheus_known && judge_is_beyond(&input->limits, judge->before.prometheus), "was as bad before the switch");
 }
 
 /* ---- all ---- */

@@ -131,9 +131,9 @@ json_t *judge_save(const struct judge *judge)
 	const struct judge_window *last = &judge->windows.last;
 	json_t *windows = json_pack("{s:I, s:I, s:I, s:i, s:i}", "number", (json_int_t)last->number, "answers", (json_int_t)last->answers, "p99_us",
 		(json_int_t)last->p99_us, "slow", (int)judge->windows.slow, "counted", (int)judge->windows.counted);
-	return json_pack("{s:o, s:I, s:I, s:f, s:o, s:o, s:I, s:b}", "before", baseline_to_json(&judge->before), "answers", (json_int_t)judge->answers,
+	return json_pack("{s:o, s:I, s:I, s:f, s:o, s:o, s:I, s:b, s:b}", "before", baseline_to_json(&judge->before), "answers", (json_int_t)judge->answers,
 		"errors", (json_int_t)judge->errors, "limit", judge->limit, "rate", judge->limit > 0 ? sequential_to_json(&judge->rate) : json_null(),
-		"windows", windows, "ill_ms", (json_int_t)judge->ill_ms, "held", judge->held);
+		"windows", windows, "ill_ms", (json_int_t)judge->ill_ms, "held", judge->held, "query_ill", judge->query_ill);
 }
 
 static void read_windows(const json_t *state, struct judge *judge)
@@ -151,6 +151,7 @@ bool judge_restore(struct judge *judge, const json_t *state)
 		.limit = json_number_value(json_object_get(state, "limit")),
 		.ill_ms = wire_read_count(state, "ill_ms"),
 		.held = wire_read_flag(state, "held"),
+		.query_ill = wire_read_flag(state, "query_ill"),
 	};
 	read_windows(json_object_get(state, "windows"), &read);
 	*judge = (struct judge){0};

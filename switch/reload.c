@@ -142,6 +142,7 @@ static void swap(struct control *control, const struct plan *plan)
 {
 	struct conf *old = control->conf;
 	control->conf = plan->conf;
+	control->service_owner.response_ms = plan->conf->timeouts.response_ms;
 	swap_services(control, plan->conf);
 	for (size_t i = 0; i < control->service_count; i++) {
 		service_set_conf(control->services[i], &plan->conf->services[i]);

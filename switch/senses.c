@@ -1,4 +1,4 @@
-/* The log and Prometheus, while a release is judged. Control thread. */
+/* The log and Prometheus. Control thread. */
 #include "switch/senses.h"
 
 #include <stdio.h>
@@ -14,12 +14,12 @@
 
 struct senses {
 	struct senses_tools tools;
-	bool armed;
-	char *wanted; /* what is sensed, as text, to see whether a reload changes it */
+	char *wanted; /* what is sensed, as text, to see whether a reload changes it; NULL at first */
 	struct logwatch *log;
 	struct prometheus *prometheus;
 	char log_fault[1024]; /* why there is no log, or what hinders it */
 	struct prometheus_state answer;
+	uint64_t mark_ms, mark_matches; /* when, and all that had matched by then */
 };
 
 struct senses *senses_new(const struct senses_tools *tools)
@@ -29,14 +29,7 @@ struct senses *senses_new(const struct senses_tools *tools)
 	return senses;
 }
 
-void senses_free(struct senses *senses)
-{
-	if (senses)
-		senses_disarm(senses);
-	free(senses);
-}
-
-void senses_disarm(struct senses *senses)
+static void stop(struct senses *senses)
 {
 	logwatch_free(senses->log);
 	prometheus_free(senses->prometheus);
@@ -44,7 +37,14 @@ void senses_disarm(struct senses *senses)
 	senses->log = NULL;
 	senses->prometheus = NULL;
 	senses->wanted = NULL;
-	senses->armed = false;
+	senses->log_fault[0] = '\0';
+}
+
+void senses_free(struct senses *senses)
+{
+	if (senses)
+		stop(senses);
+	free(senses);
 }
 
 static char *describe(const struct conf_rollback *wanted)
@@ -90,26 +90,44 @@ static void ask_prometheus(struct senses *senses, const struct conf_prometheus *
 	prometheus_start(senses->prometheus);
 }
 
-void senses_arm(struct senses *senses, const struct conf_rollback *wanted)
+/* The mark stays where it was; what matched before it is forgotten with the watch. */
+void senses_follow(struct senses *senses, const struct conf_rollback *wanted)
 {
-	senses_disarm(senses);
-	senses->armed = true;
-	senses->wanted = describe(wanted);
+	char *now = describe(wanted);
+	if (senses->wanted && strcmp(now, senses->wanted) == 0) {
+		free(now);
+		return;
+	}
+	stop(senses);
+	senses->wanted = now;
+	senses->mark_matches = 0;
 	if (wanted->log.file)
 		follow_log(senses, &wanted->log);
 	if (wanted->prometheus.url)
 		ask_prometheus(senses, &wanted->prometheus);
 }
 
-void senses_follow(struct senses *senses, const struct conf_rollback *wanted)
+void senses_mark(struct senses *senses)
 {
-	if (!senses->armed)
-		return;
-	char *now = describe(wanted);
-	bool same = strcmp(now, senses->wanted) == 0;
-	free(now);
-	if (!same)
-		senses_arm(senses, wanted);
+	struct logwatch_state state = {0};
+	senses->mark_ms = clock_mono_ms();
+	if (senses->log)
+		logwatch_read(senses->log, senses->mark_ms, &state);
+	senses->mark_matches = state.total_matches;
+}
+
+void senses_read_before(struct senses *senses, struct judge_baseline *before)
+{
+	uint64_t now_ms = clock_mono_ms();
+	struct logwatch_state state = {0};
+	struct prometheus_state answer = {0};
+	if (senses->log)
+		logwatch_read(senses->log, now_ms, &state);
+	if (senses->prometheus)
+		prometheus_read(senses->prometheus, now_ms, &answer);
+	before->log_matches = state.matches;
+	before->prometheus_known = answer.kind == PROMETHEUS_VALUE;
+	before->prometheus = answer.value;
 }
 
 static void read_log(struct senses *senses, uint64_t now_ms, struct judge_input *input)
@@ -117,7 +135,8 @@ static void read_log(struct senses *senses, uint64_t now_ms, struct judge_input 
 	struct logwatch_state state;
 	logwatch_read(senses->log, now_ms, &state);
 	snprintf(senses->log_fault, sizeof(senses->log_fault), "%s", state.problem);
-	input->log.matches = state.matches;
+	uint64_t since_mark = state.total_matches - senses->mark_matches;
+	input->log.matches = since_mark < state.matches ? since_mark : state.matches;
 	input->log.followed = state.files > 0 && !state.problem[0];
 	input->log.fault = state.problem[0] ? senses->log_fault : NULL;
 }
@@ -143,10 +162,12 @@ void senses_read(struct senses *senses, struct judge_input *input)
 	if (senses->log)
 		read_log(senses, now_ms, input);
 	else
-		input->log.fault = senses->armed && senses->log_fault[0] ? senses->log_fault : NULL;
+		input->log.fault = senses->log_fault[0] ? senses->log_fault : NULL;
 	if (!senses->prometheus)
 		return;
 	prometheus_read(senses->prometheus, now_ms, &senses->answer);
+	if (senses->answer.age_ms > now_ms - senses->mark_ms) /* of the time before */
+		return;
 	input->prometheus.reading = reading_of(senses->answer.kind);
 	input->prometheus.value = senses->answer.value;
 	input->prometheus.fault = senses->answer.kind == PROMETHEUS_ERROR ? senses->answer.detail : NULL;

@@ -1,6 +1,6 @@
-/* What is sensed of a service only while somebody judges it: lines of its log, and a query of Prometheus (services.*.rollback). Control thread.
+/* What is sensed of a service besides its traffic and its probes: lines of its log, and a query of Prometheus (services.*.rollback). Control thread.
  *
- * Counts from the moment it is armed. Judges nothing. */
+ * Looks all the time, so that it is known what was so before a switch; what came behind it is told from a mark on. Judges nothing. */
 #ifndef TEAL_SWITCH_SENSES_H
 #define TEAL_SWITCH_SENSES_H
 
@@ -25,12 +25,13 @@ struct senses *senses_new(const struct senses_tools *tools);
 /* NULL is allowed. */
 void senses_free(struct senses *senses);
 
-/* Begins to look, anew when it did before. What the configuration says is copied. */
-void senses_arm(struct senses *senses, const struct conf_rollback *wanted);
-/* After a reload: goes on where nothing that is sensed has changed, else anew. Nothing when it is not armed. */
+/* Looks for what the configuration says, which is copied; goes on where that has not changed. */
 void senses_follow(struct senses *senses, const struct conf_rollback *wanted);
-void senses_disarm(struct senses *senses);
-/* Fills the input's `log` and `prometheus`. The texts in it are valid until the next call. */
+/* What comes from here on is what senses_read tells. */
+void senses_mark(struct senses *senses);
+/* What is known now: fills log_matches and prometheus. */
+void senses_read_before(struct senses *senses, struct judge_baseline *before);
+/* What came since the mark: fills the input's `log` and `prometheus`. The texts in it are valid until the next call. */
 void senses_read(struct senses *senses, struct judge_input *input);
 
 #endif

@@ -227,6 +227,7 @@ struct service *service_new(const struct service_owner *owner, const struct conf
 	service->owner = owner;
 	service->totals = totals_new(owner->workers);
 	service->senses = senses_new(&(struct senses_tools){owner->loop, owner->fetch, owner->resolver, owner->on_news, owner->arg});
+	senses_follow(service->senses, &conf->rollback);
 	service_truth_read(service, truth);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		start_color(service, (enum color)color, truth && (enum color)color == service->live ? HEALTH_UP : HEALTH_UNKNOWN);
@@ -311,7 +312,7 @@ static unsigned shield_of(const struct service *service, enum color color)
 	bool running = current && current->outcome == OUTCOME_RUNNING && current->step != STEP_BACK;
 	bool baking = running && deployment_has_flipped(current) && current->to == color;
 	bool up = shield->when == CONF_SHIELD_ALWAYS || (shield->when == CONF_SHIELD_BAKE && baking);
-	if (!up || color != service->live)
+	if (!up || color != service->live || service_find_quarantine(service, color_other(color)))
 		return 0;
 	return TABLE_SHIELD_FAILURES | (shield->statuses & CONF_SHIELD_500 ? TABLE_SHIELD_500 : 0) |
 	       (shield->statuses & CONF_SHIELD_502 ? TABLE_SHIELD_502 : 0) | (shield->statuses & CONF_SHIELD_503 ? TABLE_SHIELD_503 : 0) |

@@ -27,6 +27,7 @@ struct service_owner {
 	struct resolver *resolver;
 	struct events *events;
 	unsigned workers;
+	uint64_t response_ms; /* timeouts.response: for so long an answer may be on its way */
 	/* What workers see has changed: publish at the end of this turn. */
 	void (*on_change)(void *arg);
 	/* Something came about that a deployment may wait for. */
@@ -70,10 +71,11 @@ struct service {
 		char actor[64];
 		uint64_t at;
 	} lock;
-	char failover_said[512]; /* why the live color is dead and nothing is done about it; "" when nothing was said */
+	bool was_up[COLOR_COUNT]; /* while it was live */
+	char failover_said[512];  /* why the live color is dead and nothing is done about it; "" when nothing was said */
 	struct totals *totals;
 	struct table_service *table; /* as last built; NULL when it has to be built anew */
-	struct senses *senses;       /* armed while a release is judged */
+	struct senses *senses;       /* its log and its query */
 	struct switcher *switcher;   /* owned; set by whoever makes the service */
 };
 

@@ -93,6 +93,7 @@ static void read_before(void *arg, enum color color, struct judge_baseline *befo
 	*before = (struct judge_baseline){.counts = {counts.answers, counts.errors, counts.seconds, counts.squares}};
 	if (measures_latency(measures, TOTALS_DURATION, now, &p50_ms, &p99_ms))
 		before->p99_us = (uint64_t)(p99_ms * 1000.0);
+	senses_read_before(host->service->senses, before);
 }
 
 /* Slices begin at whole seconds: the one that was open at the flip is not all of the time behind it. */
@@ -104,22 +105,16 @@ static void read_window(void *arg, enum color color, uint64_t since_us, struct j
 		*window = (struct judge_window){found.number, found.answers, found.p99_us};
 }
 
-static void arm_senses(void *arg)
+static void mark_senses(void *arg)
 {
 	const struct service_host *host = arg;
-	senses_arm(host->service->senses, &host->service->conf->rollback);
+	senses_mark(host->service->senses);
 }
 
 static void read_senses(void *arg, struct judge_input *input)
 {
 	const struct service_host *host = arg;
 	senses_read(host->service->senses, input);
-}
-
-static void disarm_senses(void *arg)
-{
-	const struct service_host *host = arg;
-	senses_disarm(host->service->senses);
 }
 
 static const struct release *read_release(void *arg, enum color color, bool *deployed)
@@ -195,9 +190,8 @@ struct service_host *service_host_new(struct service *service, const struct serv
 		.read_counts = read_counts,
 		.read_before = read_before,
 		.read_window = read_window,
-		.arm_senses = arm_senses,
+		.mark_senses = mark_senses,
 		.read_senses = read_senses,
-		.disarm_senses = disarm_senses,
 		.read_release = read_release,
 		.read_readiness = read_readiness,
 		.set_release = set_release,
@@ -225,8 +219,9 @@ void service_host_free(struct service_host *host)
 }
 
 /* Conf's criteria are the judge's, in its order. */
-static struct judge_limits limits_of(const struct conf_rollback *rollback)
+static struct judge_limits limits_of(const struct service *service)
 {
+	const struct conf_rollback *rollback = &service->conf->rollback;
 	return (struct judge_limits){
 		.error_rate = rollback->error_rate,
 		.unhealthy_probes = rollback->unhealthy_probes,
@@ -236,6 +231,7 @@ static struct judge_limits limits_of(const struct conf_rollback *rollback)
 		.prometheus = rollback->prometheus.url != NULL,
 		.prometheus_below = rollback->prometheus.below,
 		.prometheus_bound = rollback->prometheus.bound,
+		.settle_ms = service->owner->response_ms,
 		.dry_run = rollback->dry_run,
 	};
 }
@@ -245,7 +241,7 @@ void service_host_set_policy(struct service *service)
 	struct switcher_policy policy = {
 		.drain_requests_ms = service->conf->drain_requests_ms,
 		.drain_tunnels_ms = service->conf->drain_tunnels_ms,
-		.limits = limits_of(&service->conf->rollback),
+		.limits = limits_of(service),
 		.inconclusive = service->conf->rollback.inconclusive,
 		.verify_ms = service->conf->rollback.verify_ms,
 	};

@@ -40,10 +40,9 @@ struct switcher_host {
 	void (*read_before)(void *arg, enum color color, struct judge_baseline *before);
 	/* Its newest latencies of 10 s that began at `since_us` (monotonic) or later; number 0: none. */
 	void (*read_window)(void *arg, enum color color, uint64_t since_us, struct judge_window *window);
-	/* The log and Prometheus are looked at from here on; what they say; and no longer. */
-	void (*arm_senses)(void *arg);
+	/* What the log and Prometheus have said since the last mark. */
+	void (*mark_senses)(void *arg);
 	void (*read_senses)(void *arg, struct judge_input *input);
-	void (*disarm_senses)(void *arg);
 	/* The color's release, borrowed; and what of its readiness is its own: backends, version, when they were seen well. */
 	const struct release *(*read_release)(void *arg, enum color color, bool *deployed);
 	void (*read_readiness)(void *arg, enum color color, struct readiness_input *input);

@@ -17,7 +17,7 @@ bool verify_begin(struct switcher *switcher, struct deployment *deployment)
 	switcher->verify_ms = course_now_ms(switcher) + switcher->policy.verify_ms;
 	switcher->host.read_counts(switcher->host.arg, deployment->from, &switcher->verify_base);
 	switcher->host.forget_probes(switcher->host.arg);
-	switcher->host.arm_senses(switcher->host.arg);
+	switcher->host.mark_senses(switcher->host.arg);
 	deployment->verification = (struct deployment_verification){.state = VERIFICATION_RUNNING, .began_at = course_wall_ms(switcher)};
 	return true;
 }
@@ -30,7 +30,6 @@ static void end(struct switcher *switcher, enum verification state)
 	verification->state = state;
 	verification->ended_at = course_wall_ms(switcher);
 	switcher->verified = NULL;
-	switcher->host.disarm_senses(switcher->host.arg);
 	switcher->host.write_deployment(switcher->host.arg, deployment);
 	snprintf(text, sizeof(text), "%s: %s", switcher->service, verification->text);
 	json_t *more = json_pack("{s:s, s:s}", "color", color_name(deployment->from), "state", deployment_verification_name(state));
@@ -61,7 +60,7 @@ static bool fails(const struct switcher *switcher, const struct deployment_verif
 	double limit = switcher->policy.limits.error_rate;
 	bool erring = limit > 0 && now->answers >= ANSWERS_MIN && (double)now->errors > limit * (double)now->answers;
 	unsigned matches = switcher->policy.limits.log_matches;
-	return now->up < now->backends || erring || (matches > 0 && now->log_matches >= matches);
+	return now->up == 0 || erring || (matches > 0 && now->log_matches >= matches);
 }
 
 static void describe(const struct switcher *switcher, struct deployment_verification *now, const char *end)
@@ -91,7 +90,7 @@ void verify_run(struct switcher *switcher)
 	if (fails(switcher, now))
 		end(switcher, VERIFICATION_FAILED);
 	else
-		end(switcher, probes.probed && now->answers >= ANSWERS_MIN ? VERIFICATION_PASSED : VERIFICATION_INCONCLUSIVE);
+		end(switcher, now->up == now->backends && probes.probed && now->answers >= ANSWERS_MIN ? VERIFICATION_PASSED : VERIFICATION_INCONCLUSIVE);
 }
 
 void verify_stop(struct switcher *switcher, const char *why)

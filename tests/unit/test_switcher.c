@@ -100,7 +100,7 @@ static void read_window(void *arg, enum color color, uint64_t since_us, struct j
 	*window = world.window;
 }
 
-static void arm_senses(void *arg)
+static void mark_senses(void *arg)
 {
 	(void)arg;
 	world.armed++;
@@ -111,12 +111,6 @@ static void read_senses(void *arg, struct judge_input *input)
 	(void)arg;
 	input->log.followed = world.armed > 0;
 	input->log.matches = world.log_matches;
-}
-
-static void disarm_senses(void *arg)
-{
-	(void)arg;
-	world.armed = 0;
 }
 
 static const struct release *read_release(void *arg, enum color color, bool *deployed)
@@ -278,9 +272,8 @@ static void make_switcher(void)
 		.read_counts = read_counts,
 		.read_before = read_before,
 		.read_window = read_window,
-		.arm_senses = arm_senses,
+		.mark_senses = mark_senses,
 		.read_senses = read_senses,
-		.disarm_senses = disarm_senses,
 		.read_release = read_release,
 		.read_readiness = read_readiness,
 		.set_release = set_release,
@@ -455,7 +448,7 @@ static void test_the_last_look_acts(void **state)
 	world.failed_rounds[COLOR_GREEN] = 3;
 	pass(60);
 	assert_string_equal(phase(), "baking");
-	pass(50);
+	pass(200);
 	assert_ended("rolled_back", "probes", 4);
 	assert_int_equal(world.live, COLOR_BLUE);
 }
