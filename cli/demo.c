@@ -76,7 +76,8 @@ static bool write_configuration(const struct demo *demo, struct err *err)
 	fprintf(file, "    green: {version: v2, backends: [\"127.0.0.1:%u\"]}\n", demo->backends[DEMO_V2].port);
 	fprintf(file, "    probe: {path: /health, interval: 200ms, timeout: 1s}\n");
 	fprintf(file, "    bake:  5s\n");
-	fprintf(file, "    rollback: {error_rate: 1%%, unhealthy_probes: 2}\n");
+	fprintf(file, "    rollback: {error_rate: 1%%, unhealthy_probes: 2, verify: 1s}\n");
+	fprintf(file, "    shield: {when: bake, statuses: [500, 502, 503, 504]}\n");
 	bool ok = !ferror(file);
 	ok = fclose(file) == 0 && ok;
 	return ok || err_set(err, "%s can't be written: %s", demo->file, strerror(errno));

@@ -73,7 +73,7 @@ static bool play_all(struct demo *demo)
 		{"1. Green is to go live. teal asks its gates, then flips every worker with one store; blue finishes what it has in flight.",
 			{"switch", "green", NULL}, DEMO_SWITCH, EXIT_DONE, "v2"},
 		{"2. And back to blue, the same way.", {"switch", "blue", "--reason", "because we can", NULL}, DEMO_BACK, EXIT_DONE, "v1"},
-		{"3. Now a broken release: v3 passes its probes for as long as it has no users, and answers everything with 500 soon after it has some.",
+		{"3. Now a broken release: v3 passes its probes for as long as it has no users, and answers everything with 500 soon after it has some.\n   The shield is up during the bake: what GETs it fails are answered by blue.",
 			{"deploy", "--backend", backend, "--version", "v3", NULL}, DEMO_BROKEN, EXIT_ROLLED_BACK, "v1"},
 	};
 	bool ok = true;
@@ -121,7 +121,7 @@ static void print_conclusion(struct demo *demo, bool ok)
 			broken.failed, sent);
 	else
 		screen_line("\nRequests were lost or mixed up where none may be. The broken release failed %" PRIu64 " of %s requests:", broken.failed, sent);
-	screen_line("the answers were v3's own, and teal passes on what a backend answers. No client sent anything twice.");
+	screen_line("POSTs, which may be sent but once, so that v3's own answer is all there is. Its GETs were shielded: blue answered what v3 had failed.");
 	if (!ok)
 		screen_line("Something above did not go as it should.");
 }
