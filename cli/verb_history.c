@@ -30,6 +30,15 @@ static void add_cut(struct grid *grid, const char *text)
 	grid_add(grid, PAINT_NONE, "%.*s%s", (int)cut, text, cut < length ? " ..." : "");
 }
 
+/* Of a promotion only what is remarkable. */
+static const char *find_why(const json_t *deployment, bool promoted)
+{
+	const char *why = story_find_why(deployment);
+	if (promoted)
+		return strcmp(document_text_or(deployment, "verdict", ""), "inconclusive") == 0 ? "the verdict is inconclusive" : "";
+	return why ? why : "";
+}
+
 static void add_row(struct grid *grid, const json_t *deployment, uint64_t now)
 {
 	const char *outcome = document_text_or(deployment, "outcome", "?");
@@ -46,7 +55,7 @@ static void add_row(struct grid *grid, const json_t *deployment, uint64_t now)
 	grid_add(grid, PAINT_NONE, "%s", document_text_or(deployment, "cause", ""));
 	grid_add(grid, PAINT_NONE, "%s", document_text_or(deployment, "actor", ""));
 	add_cut(grid, document_text_or(deployment, "reason", ""));
-	add_cut(grid, good ? "" : story_find_why(deployment) ? story_find_why(deployment) : "");
+	add_cut(grid, find_why(deployment, good));
 }
 
 static void print_table(const json_t *document)
