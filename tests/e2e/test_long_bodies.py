@@ -190,8 +190,12 @@ def test_no_descriptor_for_a_pipe(backend, teal):
         assert client.put(5_000_001) == (200, digest(5_000_001))
         assert pipes_of(pid) == before
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
-        client.get(5_000_001)
-        assert pipes_of(pid) == before + 2
+
+        def gets_one():  # it is asked for again a while later
+            client.get(5_000_001)
+            return pipes_of(pid) == before + 2
+
+        rig.wait_until("a pipe", gets_one)
         assert client.put(5_000_001) == (200, digest(5_000_001))
         assert pipes_of(pid) == before + 2  # the same one
 
