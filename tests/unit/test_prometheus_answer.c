@@ -14,7 +14,7 @@
 #define NOW_MS UINT64_C(1700000300000) /* samples at 1700000000 are just not too old */
 
 #define DATA(type, result) "{\"status\":\"success\",\"data\":{\"resultType\":\"" type "\",\"result\":" result "}}"
-#define VECTOR(series) DATA("vector", "[" series "]")
+#define VECTOR(series) "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[" series "]}}"
 #define SERIES(labels, value) "{\"metric\":{" labels "},\"value\":[1700000299.781,\"" value "\"]}"
 #define OLD_SERIES "{\"metric\":{\"a\":\"old\"},\"value\":[1699999999.999,\"99\"]}"
 #define ONE(value) "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{},\"value\":[1700000299.781,\"" value "\"]}]}}"
