@@ -97,12 +97,19 @@ static void take_query(struct judge *judge, const struct judge_input *input)
 		judge->query_ill = false;
 }
 
+uint64_t judge_log_matches(const struct judge *judge, const struct judge_input *input)
+{
+	bool counts = input->baked_ms < judge->lines_before.at_ms + input->limits.log_within_ms;
+	return input->log.matches + (counts ? judge->lines_before.matches : 0);
+}
+
 void judge_take(struct judge *judge, const struct judge_input *input)
 {
 	take_answers(judge, input);
 	take_window(judge, input);
 	take_other(judge, input);
 	take_query(judge, input);
+	judge->lines = (struct judge_lines){judge_log_matches(judge, input), input->baked_ms};
 }
 
 /* ---- deciding ---- */

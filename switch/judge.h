@@ -94,6 +94,10 @@ struct judge {
 		struct judge_window last; /* that had enough answers */
 		unsigned slow, counted;   /* how many in a row were too slow; how many there were */
 	} windows;
+	/* lines of the log, and when that was (baked_ms): as the last look had it; and what was counted before a restart */
+	struct judge_lines {
+		uint64_t matches, at_ms;
+	} lines, lines_before;
 	uint64_t ill_ms; /* when the other color was last seen ill, as baked_ms + 1; 0: never */
 	bool held;       /* something counted was bad while the other color was ill */
 	bool query_ill;  /* the other color was ill, and the query has not said anything good since */
@@ -137,6 +141,8 @@ static inline uint64_t judge_settle_ms(const struct judge_limits *limits)
 	return limits->settle_ms > JUDGE_SETTLE_MS ? limits->settle_ms : JUDGE_SETTLE_MS;
 }
 
+/* Lines of the log that count now: those of before a restart do for as long as any. */
+uint64_t judge_log_matches(const struct judge *judge, const struct judge_input *input);
 /* Whether a value of the query is bad. */
 bool judge_is_beyond(const struct judge_limits *limits, double value);
 /* The p99 from which on a window is too slow: the limit, or what is clearly worse than the old color was. */

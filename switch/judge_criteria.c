@@ -226,18 +226,19 @@ static void weigh_log(const struct judge *judge, const struct judge_input *input
 {
 	char within[TEXT_UNIT_SIZE];
 	const struct judge_limits *limits = &input->limits;
+	uint64_t matches = judge_log_matches(judge, input);
 	if (limits->log_matches == 0) {
 		snprintf(result->text, sizeof(result->text), "no log is followed");
 		return;
 	}
 	text_format_duration(limits->log_within_ms, within);
-	if (input->log.matches >= limits->log_matches || input->log.followed)
+	if (matches >= limits->log_matches || input->log.followed)
 		snprintf(result->text, sizeof(result->text),
-			"%" PRIu64 " line%s of the log matched within %s, %u are too many, there were %" PRIu64 " before the switch", input->log.matches,
-			plural(input->log.matches), within, limits->log_matches, judge->before.log_matches);
+			"%" PRIu64 " line%s of the log matched within %s, %u are too many, there were %" PRIu64 " before the switch", matches, plural(matches),
+			within, limits->log_matches, judge->before.log_matches);
 	else
 		snprintf(result->text, sizeof(result->text), "the log is not followed: %s", input->log.fault ? input->log.fault : "it has not been opened yet");
-	result->state = input->log.matches >= limits->log_matches ? JUDGE_BAD : input->log.followed ? JUDGE_OK : JUDGE_INCONCLUSIVE;
+	result->state = matches >= limits->log_matches ? JUDGE_BAD : input->log.followed ? JUDGE_OK : JUDGE_INCONCLUSIVE;
 	if (result->state != JUDGE_BAD)
 		return;
 	/* What the other color shares may have made the lines for as long as they are counted. */

@@ -46,7 +46,7 @@ static json_t *latency_to_json(const struct judge *judge, const struct judge_inp
 
 static json_t *log_to_json(const struct judge *judge, const struct judge_input *input)
 {
-	return json_pack("{s:b, s:I, s:i, s:I, s:I}", "followed", input->log.followed, "matches", (json_int_t)input->log.matches, "limit",
+	return json_pack("{s:b, s:I, s:i, s:I, s:I}", "followed", input->log.followed, "matches", (json_int_t)judge_log_matches(judge, input), "limit",
 		(int)input->limits.log_matches, "within_ms", (json_int_t)input->limits.log_within_ms, "before_matches", (json_int_t)judge->before.log_matches);
 }
 
@@ -131,9 +131,10 @@ json_t *judge_save(const struct judge *judge)
 	const struct judge_window *last = &judge->windows.last;
 	json_t *windows = json_pack("{s:I, s:I, s:I, s:i, s:i}", "number", (json_int_t)last->number, "answers", (json_int_t)last->answers, "p99_us",
 		(json_int_t)last->p99_us, "slow", (int)judge->windows.slow, "counted", (int)judge->windows.counted);
-	return json_pack("{s:o, s:I, s:I, s:f, s:o, s:o, s:I, s:b, s:b}", "before", baseline_to_json(&judge->before), "answers", (json_int_t)judge->answers,
-		"errors", (json_int_t)judge->errors, "limit", judge->limit, "rate", judge->limit > 0 ? sequential_to_json(&judge->rate) : json_null(),
-		"windows", windows, "ill_ms", (json_int_t)judge->ill_ms, "held", judge->held, "query_ill", judge->query_ill);
+	return json_pack("{s:o, s:I, s:I, s:f, s:o, s:o, s:I, s:b, s:b, s:I, s:I}", "before", baseline_to_json(&judge->before), "answers",
+		(json_int_t)judge->answers, "errors", (json_int_t)judge->errors, "limit", judge->limit, "rate",
+		judge->limit > 0 ? sequential_to_json(&judge->rate) : json_null(), "windows", windows, "ill_ms", (json_int_t)judge->ill_ms, "held", judge->held,
+		"query_ill", judge->query_ill, "log_matches", (json_int_t)judge->lines.matches, "log_at_ms", (json_int_t)judge->lines.at_ms);
 }
 
 static void read_windows(const json_t *state, struct judge *judge)
@@ -152,6 +153,7 @@ bool judge_restore(struct judge *judge, const json_t *state)
 		.ill_ms = wire_read_count(state, "ill_ms"),
 		.held = wire_read_flag(state, "held"),
 		.query_ill = wire_read_flag(state, "query_ill"),
+		.lines_before = {wire_read_count(state, "log_matches"), wire_read_count(state, "log_at_ms")},
 	};
 	read_windows(json_object_get(state, "windows"), &read);
 	*judge = (struct judge){0};

@@ -514,6 +514,28 @@ static void test_a_restart_within_a_hold(void **state)
 	assert_now("a restart that took a minute", &late, &input, VERDICT_INCONCLUSIVE, false);
 }
 
+/* Three lines before a restart and two after it are five, for as long as the first three count. */
+static void test_a_restart_forgets_no_lines(void **state)
+{
+	(void)state;
+	struct judge first, second;
+	struct judge_input input = {WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {.followed = true, .matches = 3}};
+	judge_begin(&first, &(struct judge_baseline)QUIET);
+	input.baked_ms = 1000;
+	judge_take(&first, &input);
+	assert_now("three of five", &first, &input, VERDICT_GOOD, false);
+	json_t *kept = judge_save(&first);
+	assert_true(judge_restore(&second, kept));
+	json_decref(kept);
+	input.log.matches = 2;
+	input.baked_ms = 30000;
+	judge_take(&second, &input);
+	assert_now("and two more", &second, &input, VERDICT_BAD, false);
+	input.baked_ms = 61000;
+	judge_take(&second, &input);
+	assert_now("the first three are too old", &second, &input, VERDICT_GOOD, false);
+}
+
 static void test_another_limit_begins_anew(void **state)
 {
 	(void)state;
@@ -547,6 +569,7 @@ int main(void)
 		cmocka_unit_test(test_bits_are_those_of_the_file),
 		cmocka_unit_test(test_a_restart_forgets_nothing),
 		cmocka_unit_test(test_a_restart_within_a_hold),
+		cmocka_unit_test(test_a_restart_forgets_no_lines),
 		cmocka_unit_test(test_another_limit_begins_anew),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
