@@ -519,6 +519,7 @@ static void test_a_restart_forgets_no_lines(void **state)
 {
 	(void)state;
 	struct judge first, second;
+	struct judgement judgement;
 	struct judge_input input = {WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {.followed = true, .matches = 3}};
 	judge_begin(&first, &(struct judge_baseline)QUIET);
 	input.baked_ms = 1000;
@@ -530,7 +531,8 @@ static void test_a_restart_forgets_no_lines(void **state)
 	input.log.matches = 2;
 	input.baked_ms = 30000;
 	judge_take(&second, &input);
-	assert_now("and two more", &second, &input, VERDICT_BAD, false);
+	judge_decide(&second, &input, &judgement);
+	assert_verdict("and two more", &judgement, VERDICT_BAD, "log", false);
 	input.baked_ms = 61000;
 	judge_take(&second, &input);
 	assert_now("the first three are too old", &second, &input, VERDICT_GOOD, false);
