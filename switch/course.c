@@ -134,7 +134,7 @@ static void arm(struct switcher *switcher)
 	switcher->confirm_ms = now + deployment->confirm_within_ms;
 	switcher->judge_ms = now;
 	switcher->keep_ms = now + 1000;
-	switcher->judged_last = switcher->receipt_closed = false;
+	switcher->judged_last = switcher->receipt_closed = switcher->unconfirmed_told = false;
 	deployment->bake_ends_at = wall + deployment->bake_ms;
 	deployment->confirm_by = deployment->wants_confirm ? wall + deployment->confirm_within_ms : 0;
 }

@@ -9,6 +9,8 @@
 #define JUDGE_EVERY_MS 200u
 #define KEEP_EVERY_MS 2000u /* what the judge has seen outlives the daemon */
 
+static const struct actor judge_itself = {"teal", -1};
+
 void watch_count(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
@@ -108,16 +110,34 @@ static void keep(struct switcher *switcher, uint64_t now)
 	switcher->host.write_truth(switcher->host.arg);
 }
 
-bool watch_run(struct switcher *switcher)
+/* Silence is a no. But nobody is helped by going back to a color that is gone: then it waits for that color, or for an answer. */
+static bool go_back_unconfirmed(struct switcher *switcher)
 {
-	static const struct actor judge_itself = {"teal", -1};
+	char why[256];
 	struct deployment *deployment = switcher->current;
-	struct judgement judgement;
-	uint64_t now = course_now_ms(switcher);
-	if (deployment->wants_confirm && !deployment->confirmed_at && now >= switcher->confirm_ms) {
+	const char *from = color_name(deployment->from);
+	if (switcher_readiness(switcher, why, sizeof(why)) != READINESS_GONE) {
 		back_begin(switcher, "unconfirmed", &judge_itself, "nobody confirmed the switch in time");
 		return true;
 	}
+	if (!switcher->unconfirmed_told) {
+		deployment_warn(deployment, "nobody confirmed the switch in time, and %s is gone: %s", from, why);
+		course_emit(switcher, "held", json_pack("{s:s}", "cause", "unconfirmed"),
+			"%s: nobody confirmed the switch in time, and %s is gone, so it stays until that is back or somebody confirms: %s", switcher->service,
+			from, why);
+	}
+	switcher->unconfirmed_told = true;
+	return false;
+}
+
+bool watch_run(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	struct judgement judgement;
+	uint64_t now = course_now_ms(switcher);
+	bool unconfirmed = deployment->wants_confirm && !deployment->confirmed_at && now >= switcher->confirm_ms;
+	if (unconfirmed && go_back_unconfirmed(switcher))
+		return true;
 	if (deployment->promote_asked || switcher->judged_last || now < switcher->judge_ms)
 		return false;
 	switcher->judge_ms = now + JUDGE_EVERY_MS;

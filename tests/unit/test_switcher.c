@@ -809,6 +809,20 @@ static void test_not_confirmed(void **state)
 	assert_ended("rolled_back", "unconfirmed", 4);
 }
 
+static void test_not_confirmed_and_no_way_back(void **state)
+{
+	(void)state;
+	start_confirmed_within(5000);
+	world.up[COLOR_BLUE] = 0;
+	pass(5000);
+	pass(1000);
+	assert_string_equal(phase(), "baking");
+	assert_int_equal(count_told("held"), 1);
+	world.up[COLOR_BLUE] = 1;
+	pass(10);
+	assert_ended("rolled_back", "unconfirmed", 4);
+}
+
 static void test_promote(void **state)
 {
 	(void)state;
@@ -1007,6 +1021,7 @@ int main(void)
 		TEST(test_not_drained_before_every_worker_knows),
 		TEST(test_confirmed),
 		TEST(test_not_confirmed),
+		TEST(test_not_confirmed_and_no_way_back),
 		TEST(test_promote),
 		TEST(test_promote_before_the_flip),
 		TEST(test_deploy),
