@@ -232,10 +232,11 @@ ssize_t conn_splice(struct conn *from, struct conn *to, size_t most, enum conn_s
 	ssize_t moved = pipe_fill(pipe, from->fd, most);
 	if (moved <= 0) {
 		pipe_give(to->worker, pipe);
-		from->readable = moved < 0 && errno == EINVAL;
+		/* Nothing there, or nothing up to an urgent byte, which a read skips: a read tells. */
+		from->readable = moved < 0 && (errno == EINVAL || errno == EAGAIN);
 		if (from->readable)
 			return CONN_UNFIT;
-		return moved == 0 ? 0 : errno == EAGAIN ? CONN_AGAIN : CONN_ERROR;
+		return moved == 0 ? 0 : CONN_ERROR;
 	}
 	from->read_short = false;
 	to->pipe = pipe;

@@ -87,7 +87,7 @@ static inline bool conn_has_backlog(const struct conn *conn)
 	return conn->pipe || conn->backlog_end > conn->backlog_at;
 }
 
-/* Moves up to `most` bytes from one connection to another that has no backlog, past our memory (splice(2)). Returns what conn_read does, or CONN_UNFIT: then they must be read and sent. When it
+/* Moves up to `most` bytes from one connection to another that has no backlog, past our memory (splice(2)). Returns what conn_read does but CONN_AGAIN, or CONN_UNFIT: then what there is must be read and sent. When it
  * is above 0, *sent is what conn_send says of these bytes; of CONN_BROKEN they are lost. */
 ssize_t conn_splice(struct conn *from, struct conn *to, size_t most, enum conn_send *sent);
 

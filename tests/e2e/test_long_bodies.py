@@ -224,3 +224,16 @@ def test_counted(backend, teal, tmp_path):
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["bytes_out"] for line in lines] == [count for length in lengths for count in (length, 64)]
     assert [line["bytes_in"] for line in lines] == [count for length in lengths for count in (0, length)]
+
+
+def test_urgent_bytes_stop_nothing(backend, teal):
+    """A byte out of band is no part of a body, and what comes behind it is."""
+    daemon = serve(teal, backend())
+    length = 400_000
+    body = b"x" * length
+    with socket.create_connection(("127.0.0.1", daemon.port), 20) as client:
+        client.sendall(b"POST /put HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % length + body[:50_000])
+        time.sleep(0.2)  # so that the byte stands alone
+        client.send(b"!", socket.MSG_OOB)
+        client.sendall(body[50_000:])
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
