@@ -234,7 +234,8 @@ static void write_colors(const struct control *control, struct page *page)
 		const char *family, *type, *suffix, *help;
 		color_samples *samples;
 	} families[] = {
-		{"teal_requests", "counter", "_total", "Answers of each color, by status; where the shield made one good, the client saw another.", add_requests},
+		{"teal_requests", "counter", "_total", "Answers of each color, by status; where the shield made one good, the client saw another.",
+			add_requests},
 		{"teal_request_duration_seconds", "histogram", "", "From the request's head read to the answer complete.", add_durations},
 		{"teal_request_first_byte_seconds", "histogram", "", "From the request's head read to the first byte of the answer.", add_first_bytes},
 		{"teal_request_errors", "counter", "_total", "5xx answers and failures to answer.", add_errors},
