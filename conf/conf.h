@@ -17,6 +17,12 @@ enum conf_proxy_protocol { CONF_PROXY_PROTOCOL_OFF, CONF_PROXY_PROTOCOL_V1, CONF
 enum conf_inconclusive { CONF_INCONCLUSIVE_PROMOTE, CONF_INCONCLUSIVE_ROLLBACK };
 enum conf_shield_when { CONF_SHIELD_OFF, CONF_SHIELD_BAKE, CONF_SHIELD_ALWAYS };
 
+enum conf_sticky_by { CONF_STICKY_NONE, CONF_STICKY_COOKIE, CONF_STICKY_HEADER, CONF_STICKY_ADDRESS };
+enum conf_notify_format { CONF_NOTIFY_JSON, CONF_NOTIFY_SLACK };
+
+/* When hooks run. */
+enum conf_moment { CONF_BEFORE_SWITCH, CONF_SWITCHED, CONF_PROMOTED, CONF_ROLLED_BACK, CONF_MOMENT_COUNT };
+
 /* Bits of conf_rollback.dry_run. */
 enum conf_criterion {
 	CONF_CRITERION_ERROR_RATE = 1u << 0,
@@ -102,6 +108,98 @@ struct conf_rollback {
 	uint64_t verify_ms; /* how long the old color is watched after a rollback; 0: not at all */
 };
 
+/* A command to run or a URL to POST to. */
+struct conf_hook {
+	char **run;        /* the program (an absolute path) and its arguments, NULL-terminated; NULL: `url` is asked */
+	char *url;         /* http or https; NULL: `run` is executed */
+	char *secret_file; /* of a url: the key of its signature; NULL: not signed */
+	uint64_t timeout_ms;
+};
+
+struct conf_hooks {
+	struct conf_hook *list;
+	size_t count;
+};
+
+/* Who is told of a deployment's beginning, flip and outcome. */
+struct conf_notify {
+	char *url, *secret_file; /* secret_file NULL: not signed */
+	enum conf_notify_format format;
+	uint64_t timeout_ms;
+};
+
+/* A time of the week in which no switch begins. Minutes since Monday 00:00 by the clocks of the zone; `to` before `from`: over the week's end. */
+struct conf_freeze {
+	unsigned from, to;
+	bool dated;                /* `from` and `to` are dates: below, and once only */
+	char *from_date, *to_date; /* "2026-12-23T18:00", local time of the zone; NULL unless dated */
+	char *zone;                /* an IANA name, known to the system */
+	char *reason;              /* may be NULL */
+};
+
+/* A request to the idle color before the flip, and what must come back. */
+struct conf_smoke {
+	char *method, *path, *host, *body; /* host and body may be NULL */
+	struct conf_header *send;          /* fields of the request */
+	size_t send_count;
+	struct conf_status_range *statuses;
+	size_t status_count;
+	char *expect_body; /* text the answer's body must contain, or NULL; may hold {version} */
+	struct conf_header *expect;
+	size_t expect_count;
+	uint64_t timeout_ms;
+};
+
+struct conf_gates {
+	double healthy;       /* share of backends that must be up, 0 to 1 */
+	uint64_t approval_ms; /* an approval is asked for, and waited for so long; 0: none is needed */
+	struct conf_freeze *freezes;
+	size_t freeze_count;
+	struct conf_smoke *smokes;
+	size_t smoke_count;
+	uint64_t rehearsal_ms; /* a rehearsal of the version to come, not older than this, must have passed; 0: none is needed */
+};
+
+struct conf_preview {
+	char *header; /* a request field that asks for the idle color with the value 1 or true; NULL: none */
+	char *cookie; /* the cookie that holds a signed token; NULL: none */
+	char *listen; /* as written; NULL: none */
+	struct addr listen_address;
+	uint64_t expires_ms; /* of a token, by default */
+};
+
+/* A switch in steps, where the request names none. */
+struct conf_steps {
+	unsigned *shares; /* of the new color in hundredths of a percent, rising, the last one 10000; none: at once */
+	size_t count;
+	uint64_t pause_ms; /* after each but the last; 0: until somebody promotes (`manual`) */
+};
+
+struct conf_sticky {
+	enum conf_sticky_by by;
+	char *name; /* of the cookie or the field */
+};
+
+/* New requests that wait while a service is held. */
+struct conf_hold {
+	unsigned requests;
+	uint64_t bytes, max_ms;
+	unsigned release; /* requests a second when it ends */
+};
+
+struct conf_rehearsal {
+	double share;
+	uint64_t for_ms;
+	unsigned concurrency; /* copies under way */
+	uint64_t bytes;       /* memory for copies and answers */
+	char **fields;        /* answer fields that are compared, lower case, besides the status and Content-Type */
+	size_t field_count;
+	char **ignore; /* paths into JSON bodies that are not compared: /items/0/id, with * for any one name or index */
+	size_t ignore_count;
+	double differences; /* share of pairs that may differ */
+	double slower;      /* how much larger the p99 may be: 0.5 is half as much again */
+};
+
 struct conf_shield {
 	enum conf_shield_when when;
 	unsigned statuses; /* bits CONF_SHIELD_…: the answers that count as failed, besides failures to answer */
@@ -118,7 +216,17 @@ struct conf_service {
 	struct conf_color colors[COLOR_COUNT];
 	enum conf_balance balance;
 	struct conf_probe probe;
-	double gate_healthy; /* share of backends that must be up, 0 to 1 */
+	struct conf_gates gates;
+	struct conf_hooks hooks[CONF_MOMENT_COUNT]; /* CONF_BEFORE_SWITCH: gates.hooks; the others: hooks.NAME */
+	struct conf_notify *notify;
+	size_t notify_count;
+	struct conf_preview preview;
+	struct conf_steps steps;
+	struct conf_sticky sticky;
+	struct conf_hold hold;
+	struct conf_rehearsal rehearsal;
+	char **fallback_paths; /* prefixes like `paths`: a 404 of one color is tried on the other */
+	size_t fallback_path_count;
 	uint64_t bake_ms;
 	struct conf_rollback rollback;
 	struct conf_shield shield;

@@ -150,7 +150,7 @@ static const struct key keys[] = {
 		.text = "Header fields that the answer must have, as `Name: value`. `{version}` stands for the color's version."},
 
 	{"services.*.gates", KEY_MAP, .text = "What must hold before a switch."},
-	{"services.*.gates.healthy", KEY_SHARE, offsetof(struct conf_service, gate_healthy), "100%",
+	{"services.*.gates.healthy", KEY_SHARE, offsetof(struct conf_service, gates.healthy), "100%",
 		.text = "The share of the color's backends that must be up; `0%` switches the gate off."},
 	{"services.*.gates.hooks", KEY_LATER, .text = "Commands that must succeed."},
 	{"services.*.gates.hooks[].run", KEY_LATER, .text = "The command and its arguments."},

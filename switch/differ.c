@@ -137,7 +137,7 @@ static bool same_rollback(const struct conf_rollback *a, const struct conf_rollb
 
 static bool same_limits(const struct conf_service *a, const struct conf_service *b)
 {
-	return a->bake_ms == b->bake_ms && a->gate_healthy == b->gate_healthy && same_rollback(&a->rollback, &b->rollback) &&
+	return a->bake_ms == b->bake_ms && a->gates.healthy == b->gates.healthy && same_rollback(&a->rollback, &b->rollback) &&
 	       a->drain_requests_ms == b->drain_requests_ms && a->drain_tunnels_ms == b->drain_tunnels_ms;
 }
 

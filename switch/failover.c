@@ -26,7 +26,7 @@ static bool is_ready(const struct service *service, enum color color)
 {
 	struct service_health health;
 	service_read_health(service, color, &health);
-	return health.backends > 0 && health.up > 0 && (double)health.up >= service->conf->gate_healthy * (double)health.backends;
+	return health.backends > 0 && health.up > 0 && (double)health.up >= service->conf->gates.healthy * (double)health.backends;
 }
 
 static void tell(struct service *service, const char *event, const char *text)

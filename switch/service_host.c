@@ -51,7 +51,7 @@ static void read_gates(void *arg, enum color to, struct gates_input *input)
 		.backends = health.backends,
 		.up = health.up,
 		.unknown = health.unknown,
-		.healthy_share = service->conf->gate_healthy,
+		.healthy_share = service->conf->gates.healthy,
 		.sick = sick ? sick->name : NULL,
 		.sick_why = sick ? sick->last.detail : NULL,
 		.quarantine = quarantine ? quarantine->deployment : NULL,

@@ -59,7 +59,7 @@ static void check_rollback(const struct conf_rollback *rollback)
 /* What the rest of the program relies on. */
 static void check_service(const struct conf_service *service)
 {
-	demand(service->name[0] != '\0' && is_share(service->gate_healthy) && service->shield.statuses < 1u << 4);
+	demand(service->name[0] != '\0' && is_share(service->gates.healthy) && service->shield.statuses < 1u << 4);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		check_color(&service->colors[color]);
 	check_probe(&service->probe);

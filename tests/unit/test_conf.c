@@ -125,7 +125,7 @@ static void check_service_defaults(const struct conf_service *service)
 	assert_int_equal(service->probe.statuses[0].high, 299);
 	assert_null(service->probe.body);
 	assert_int_equal(service->probe.header_count, 0);
-	assert_true(service->gate_healthy == 1.0);
+	assert_true(service->gates.healthy == 1.0);
 	assert_int_equal(service->bake_ms, 300000);
 	assert_true(service->rollback.error_rate == 0.0);
 	assert_int_equal(service->rollback.unhealthy_probes, 3);
@@ -221,7 +221,7 @@ static void every_value_of_a_service_arrives(void **state)
 	assert_int_equal(service->colors[COLOR_GREEN].proxy_protocol, CONF_PROXY_PROTOCOL_V2);
 	assert_int_equal(service->balance, CONF_ROUND_ROBIN);
 	assert_string_equal(conf_balance_name(service->balance), "round_robin");
-	assert_true(service->gate_healthy == 0.5);
+	assert_true(service->gates.healthy == 0.5);
 	assert_int_equal(service->bake_ms, 90000);
 	assert_true(service->rollback.error_rate == 0.005);
 	assert_int_equal(service->rollback.unhealthy_probes, 0);
