@@ -62,6 +62,9 @@ struct exchange {
 	bool sent_any;   /* a byte of the request was written on the present connection */
 	bool fresh_only; /* the next attempt takes no pooled connection */
 	bool shielded;   /* the other color failed it: see shield.h */
+	bool preview;    /* it was asked for on the idle color, and is kept apart there: see preview.h */
+	bool pins;       /* the answer gives the client its number: see sticky.h */
+	uint16_t number;
 
 	enum method method;
 	unsigned client_minor;

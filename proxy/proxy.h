@@ -26,6 +26,7 @@ struct proxy_listen {
 	struct addr address;
 	unsigned connections; /* that may be open on it at a time; 0: no limit of its own */
 	bool proxy_protocol;  /* every connection begins with a PROXY protocol header */
+	const char *preview;  /* the service to whose idle color everything goes that arrives here, whatever its Host is; NULL: routed. Copied */
 };
 
 struct proxy_options {

@@ -42,6 +42,20 @@ static void fini_color(struct table_color *color)
 	free(color->version);
 }
 
+static struct table_name copy_name(const char *text)
+{
+	return text ? (struct table_name){memory_text(text), strlen(text)} : (struct table_name){NULL, 0};
+}
+
+static void copy_names(struct table_service *service, const struct table_service_spec *spec)
+{
+	service->sticky = spec->sticky;
+	service->sticky_name = copy_name(spec->sticky_name);
+	service->preview_header = copy_name(spec->preview_header);
+	service->preview_cookie = copy_name(spec->preview_cookie);
+	service->asks = table_is_split(service) || spec->preview_header || spec->preview_cookie;
+}
+
 struct table_service *table_service_new(const struct table_service_spec *spec)
 {
 	assert(spec->blue_split <= TABLE_SPLIT_WHOLE);
@@ -51,6 +65,7 @@ struct table_service *table_service_new(const struct table_service_spec *spec)
 	service->live = spec->live;
 	service->blue_split = spec->blue_split;
 	service->seed = spec->seed;
+	copy_names(service, spec);
 	service->balance = spec->balance;
 	service->replay_methods = spec->replay_methods;
 	service->totals = spec->totals;
@@ -80,6 +95,9 @@ void table_service_release(struct table_service *service)
 	for (unsigned i = 0; i < COLOR_COUNT; i++)
 		fini_color(&service->colors[i]);
 	totals_release(service->totals);
+	free(service->sticky_name.text);
+	free(service->preview_header.text);
+	free(service->preview_cookie.text);
 	free(service->name);
 	free(service);
 }
@@ -151,28 +169,35 @@ struct table_service *table_find_service(const struct table *table, const char *
 	return position < 0 ? NULL : table->services[position];
 }
 
+struct table_service *table_find_named(const struct table *table, const char *name)
+{
+	for (size_t i = 0; i < table->service_count; i++) {
+		if (strcmp(table->services[i]->name, name) == 0)
+			return table->services[i];
+	}
+	return NULL;
+}
+
 /* ---- the color ---- */
 
-static uint32_t value_of_turn(uint32_t *turn)
+uint32_t table_take_point(uint32_t *turn)
 {
 	uint32_t now = *turn < SPLIT_TURNS ? *turn : 0;
 	*turn = now + 1;
 	return now % TABLE_SPLIT_WHOLE * SPLIT_STEP % TABLE_SPLIT_WHOLE;
 }
 
-static uint32_t value_of_key(uint64_t seed, const char *key, size_t length)
+uint32_t table_point_of_key(const struct table_service *service, const char *key, size_t length)
 {
-	uint64_t hash = text_hash(key, length, text_hash(&seed, sizeof(seed), TEXT_HASH_SEED));
+	uint64_t hash = text_hash(key, length, text_hash(&service->seed, sizeof(service->seed), TEXT_HASH_SEED));
 	return (uint32_t)((hash ^ hash >> 32) % TABLE_SPLIT_WHOLE);
 }
 
 enum color table_choose_color(const struct table_service *service, uint32_t *turn, const char *key, size_t key_length)
 {
-	uint32_t blue = service->blue_split;
-	if (blue - 1 >= TABLE_SPLIT_WHOLE - 1) /* 0 or all of it */
-		return blue == 0 ? COLOR_GREEN : COLOR_BLUE;
-	uint32_t value = key_length > 0 ? value_of_key(service->seed, key, key_length) : value_of_turn(turn);
-	return value < blue ? COLOR_BLUE : COLOR_GREEN;
+	if (!table_is_split(service))
+		return service->blue_split == 0 ? COLOR_GREEN : COLOR_BLUE;
+	return table_color_at(service, key_length > 0 ? table_point_of_key(service, key, key_length) : table_take_point(turn));
 }
 
 /* ---- the backend ---- */

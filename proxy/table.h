@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/color.h"
+#include "base/token.h"
 #include "proxy/backend.h"
 #include "proxy/proxyproto.h"
 #include "proxy/totals.h"
@@ -28,6 +29,13 @@ enum table_shield {
 };
 
 enum table_balance { TABLE_LEAST_CONNECTIONS, TABLE_ROUND_ROBIN, TABLE_CLIENT_ADDRESS };
+enum table_sticky { TABLE_STICKY_NONE, TABLE_STICKY_COOKIE, TABLE_STICKY_HEADER, TABLE_STICKY_ADDRESS };
+
+/* A name of a field or a cookie; NULL and 0: none. */
+struct table_name {
+	char *text;
+	size_t length;
+};
 
 struct table_member {
 	struct backend *backend;
@@ -57,6 +65,10 @@ struct table_service {
 	enum color live;
 	unsigned blue_split; /* of TABLE_SPLIT_WHOLE; the rest is green's */
 	uint64_t seed;       /* of the deployment, for keyed splits */
+	bool asks;           /* what a request says may decide on its color: the traffic is split, or there are previews. Else all of it goes one way */
+	enum table_sticky sticky;
+	struct table_name sticky_name;                    /* of the cookie or field */
+	struct table_name preview_header, preview_cookie; /* of the ways to the color that is not live: see proxy/preview.h */
 	enum table_balance balance;
 	uint32_t replay_methods; /* bit 1 << enum method: idempotent by configuration, besides the safe ones */
 	struct table_color colors[COLOR_COUNT];
@@ -69,6 +81,9 @@ struct table_service_spec {
 	enum color live;
 	unsigned blue_split;
 	uint64_t seed;
+	enum table_sticky sticky;
+	const char *sticky_name;                     /* of a cookie or a field; else NULL */
+	const char *preview_header, *preview_cookie; /* NULL: none */
 	enum table_balance balance;
 	uint32_t replay_methods;
 	struct {
@@ -116,6 +131,7 @@ struct table_globals {
 	bool draining;               /* answers carry `Connection: close` */
 	struct addr_block *trusted;  /* owned by the table (copied) */
 	size_t trusted_count;
+	uint8_t preview_key[TOKEN_KEY_SIZE]; /* of the tokens of previews */
 };
 
 struct table {
@@ -151,6 +167,23 @@ bool table_is_quiet(const struct table *table);
 
 /* The service for a request, or NULL. */
 struct table_service *table_find_service(const struct table *table, const char *host, size_t host_length, const char *path, size_t path_length);
+
+/* The service of this name, or NULL. */
+struct table_service *table_find_named(const struct table *table, const char *name);
+
+/* Whether both colors get a share. */
+static inline bool table_is_split(const struct table_service *service)
+{
+	return service->blue_split - 1 < TABLE_SPLIT_WHOLE - 1;
+}
+/* A point from 0 to TABLE_SPLIT_WHOLE - 1: the next of a low-discrepancy sequence, or that of a key with the service's seed. */
+uint32_t table_take_point(uint32_t *turn);
+uint32_t table_point_of_key(const struct table_service *service, const char *key, size_t key_length);
+/* Whose share it lies in: blue's points are those below its share. */
+static inline enum color table_color_at(const struct table_service *service, uint32_t point)
+{
+	return point < service->blue_split ? COLOR_BLUE : COLOR_GREEN;
+}
 
 /* Chooses the color of a request. Without a key (key_length 0): a low-discrepancy sequence over *turn, the caller's counter for this service, so that every run of
  * 10,000 requests holds the exact shares; no one else may count with it. With one: a hash of seed and key; as a color's share grows, keys only join it. A color whose
