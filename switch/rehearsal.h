@@ -1,0 +1,45 @@
+/* A rehearsal: for a while, copies of live GET and HEAD requests are sent to the idle color, and its answers are compared with those that the clients got. Control thread.
+ *
+ * One at a time for each service. The live path is never waited for and never waits: workers drop a copy when there is no place for it (proxy/mirror.h), and at most REHEARSAL_RATE a second are
+ * sent. A few are sent to the live color, too: what differs between two answers of one release says nothing about the other (switch/comparison.h). The newest report is kept in memory until the next
+ * rehearsal; after a restart there is none. */
+#ifndef TEAL_SWITCH_REHEARSAL_H
+#define TEAL_SWITCH_REHEARSAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+
+#include "base/color.h"
+
+struct mirror;
+struct rehearsal;
+struct service;
+struct switcher_refusal;
+
+#define REHEARSAL_RATE 100u /* copies a second at most */
+
+struct rehearsal_wish {
+	const char *to;  /* a color's name; NULL: the idle one */
+	double share;    /* of the requests that can be copied, above 0 to 1; 0: as configured */
+	uint64_t for_ms; /* 0: as configured */
+	const char *actor;
+};
+
+/* Begins one. False: a deployment or another rehearsal is under way, `to` is live, it has no backend that is up, or the share is none; the refusal says so. */
+bool rehearsal_start(struct service *service, const struct rehearsal_wish *wish, struct switcher_refusal *refusal);
+/* Ends the one that runs, with a report of what there is; such a one has not passed. False: none runs. */
+bool rehearsal_stop(struct service *service, const char *actor);
+/* With its service: ends without a report or event. NULL is allowed. */
+void rehearsal_free(struct rehearsal *rehearsal);
+
+/* The running one as far as it has got, else the newest one; null when there is none. A new reference. The document is docs/api.md's `Rehearsal`. */
+json_t *rehearsal_make_report(const struct service *service);
+/* Whether a rehearsal of this version has passed that ended at most `within_ms` before `now` (wall clock, ms). The sentence says what was found, or what is missing and what to do; it fits 512 bytes. */
+bool rehearsal_passed(const struct service *service, const char *version, uint64_t now, uint64_t within_ms, char *sentence, size_t size);
+
+/* What the service's next table copies requests into; NULL: nothing is copied. Borrowed. */
+struct mirror *rehearsal_mirror(const struct rehearsal *rehearsal);
+
+#endif
