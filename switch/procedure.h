@@ -1,0 +1,121 @@
+/* What is around the switch of one service: the gates that take time, and who is told. Control thread; one object a service.
+ *
+ * Before the flip, behind the pure gates (switch/gates), in this order:
+ *   freeze     no switch begins inside a window of gates.freeze
+ *   rehearsal  a rehearsal of this release passed, not longer ago than gates.rehearsal
+ *   smoke      gates.smoke: every request to every backend of the idle color
+ *   approval   gates.approval: somebody says yes
+ *   hook       gates.hooks, one after another
+ * The hooks come last, as they do things: what they do is not done before everything else was passed and somebody agreed, and a backup that one of them
+ * takes is fresh at the flip. A freeze that begins meanwhile is looked for again at the end.
+ *
+ * Whoever drives it (switch/course) calls procedure_begin once the pure gates are passed, then procedure_run in every round until it is not PENDING any more,
+ * looks at the pure gates once more when it PASSED (minutes may have gone by), and goes on to the record. It is not begun for what teal does by itself
+ * (rollback, failover). What it waits for has a deadline of its own; when something came, tools.on_news says so, as for a probe.
+ * A daemon that ends meanwhile aborts the deployment (switcher_stop, switcher_resume): nothing here outlives it. */
+#ifndef TEAL_SWITCH_PROCEDURE_H
+#define TEAL_SWITCH_PROCEDURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+
+#include "conf/conf.h"
+#include "switch/deployment.h"
+#include "switch/smoke.h"
+
+struct event_base;
+struct fetch;
+struct resolver;
+struct switcher_refusal;
+struct procedure;
+
+/* What it works with; all of it outlives the procedure. */
+struct procedure_tools {
+	struct event_base *loop;
+	struct fetch *fetch;
+	struct resolver *resolver;
+	/* The backends of a color as they are now, at most `max` of them into `into`; borrowed until the caller returns to the loop. Returns how many. */
+	size_t (*list_backends)(void *arg, enum color color, struct smoke_backend *into, size_t max);
+	/* When the newest rehearsal that this release of the color passed ended (wall clock, milliseconds); 0: none, and `detail` may say what became of the last one. */
+	uint64_t (*read_rehearsal)(void *arg, enum color color, const struct release *release, char *detail, size_t size);
+	/* An event of the deployment that was begun with. `more` is the callee's. */
+	void (*emit)(void *arg, const char *event, json_t *more, const char *text);
+	/* Something came that procedure_run can go on with. Called from the loop, never from inside a function of this header. */
+	void (*on_news)(void *arg);
+	void *arg;
+};
+
+enum procedure_state { PROCEDURE_PENDING, PROCEDURE_PASSED, PROCEDURE_REFUSED };
+
+/* Why it did not pass. */
+struct procedure_refusal {
+	const char *gate; /* static: "freeze", "rehearsal", "smoke", "approval", "hook"; good for a deployment's cause */
+	int exit_code;    /* 3; 6 where an approval did not come in time */
+	char detail[512];
+};
+
+/* The time of a round. */
+struct procedure_now {
+	uint64_t mono_ms, wall_ms;
+};
+
+/* `tools` are copied. `conf` is borrowed until procedure_set_conf or procedure_free. */
+struct procedure *procedure_new(const struct procedure_tools *tools, const struct conf_service *conf);
+/* Ends what runs, the notifying hooks too. NULL is allowed. */
+void procedure_free(struct procedure *procedure);
+/* After a reload. A gate that is under way goes on as it began; those behind it are the new ones. */
+void procedure_set_conf(struct procedure *procedure, const struct conf_service *conf);
+
+/* ---- before the flip ---- */
+
+/* Begins with the first gate; one that is still under way is cancelled. The deployment is borrowed until the procedure passed, refused or was cancelled.
+ * With deployment->force no gate refuses: nobody is asked for an approval, the others run all the same, and what did not pass is noted as forced. */
+void procedure_begin(struct procedure *procedure, const struct deployment *deployment, const struct procedure_now *now);
+/* Goes on as far as it can, and says where it is. Once it is not PENDING it stays what it is until the next begin. Only after a begin. */
+enum procedure_state procedure_run(struct procedure *procedure, const struct procedure_now *now);
+/* Only while procedure_run says PROCEDURE_REFUSED. Borrowed. */
+const struct procedure_refusal *procedure_refusal(const struct procedure *procedure);
+/* The deployment was aborted: kills what runs. Without one under way nothing happens. */
+void procedure_cancel(struct procedure *procedure);
+
+/* The gates that are configured and were begun, in the form of gates_to_json, to be appended to it: [{"name", "passed", "waits", "detail", "ms"}], where not passed
+ * but overridden "forced": true; smoke: "results"; hook: "hook", "output", "output_cut"; approval: "asked_at", "expires_at", "answered_at", "actor", "uid", "reason". */
+json_t *procedure_to_json(const struct procedure *procedure);
+/* For `plan`, without doing anything: the same rows, freeze and rehearsal as they are now, the others with "planned": true and what would be done. False and the
+ * refusal when one of them would refuse now. `gates` (an array) gets the rows. */
+bool procedure_foresee(const struct procedure *procedure, enum color to, const struct release *release, bool force, uint64_t wall_ms, json_t *gates,
+	struct procedure_refusal *refusal);
+/* For `status`: what is waited for now, {"gate", "detail", "since", "expires_at"}, or null. */
+json_t *procedure_waiting_to_json(const struct procedure *procedure);
+
+/* ---- approval ---- */
+
+/* Somebody answers. `deployment` may be NULL: the one that waits. `reason` may be NULL. On true its id is copied to `id`; procedure_run then goes on. False and a
+ * refusal (API: 409) with the code `nothing_to_approve` (`nothing_to_reject`) when none waits, and `other_deployment` when another one does.
+ * Emits `approved` or `rejected`. Whoever asked for the switch may approve it, too: who it was is on record. */
+bool procedure_approve(struct procedure *procedure, const char *deployment, const struct actor *actor, const char *reason, uint64_t wall_ms, char id[32],
+	struct switcher_refusal *refusal);
+bool procedure_reject(struct procedure *procedure, const char *deployment, const struct actor *actor, const char *reason, uint64_t wall_ms, char id[32],
+	struct switcher_refusal *refusal);
+
+/* ---- telling ---- */
+
+enum procedure_moment {
+	PROCEDURE_STARTED,
+	PROCEDURE_SWITCHED,    /* hooks.switched: in force on every worker */
+	PROCEDURE_PROMOTED,    /* hooks.promoted */
+	PROCEDURE_ROLLED_BACK, /* hooks.rolled_back */
+	PROCEDURE_REFUSED_END,
+	PROCEDURE_ABORTED,
+	PROCEDURE_FAILED,
+};
+
+/* Runs the hooks of the moment, if it has any, and tells everybody in `notify`; returns at once and never fails a deployment. Nothing of the deployment is
+ * borrowed. That an approval is waited for is told by the procedure itself. */
+void procedure_tell(struct procedure *procedure, enum procedure_moment moment, const struct deployment *deployment);
+/* How many hooks and notifications of procedure_tell have not ended: a daemon that stops may wait for them a while. */
+unsigned procedure_count_telling(const struct procedure *procedure);
+
+#endif
