@@ -100,6 +100,49 @@ bool url_check(const char *text, struct err *err)
 	return true;
 }
 
+/* ---- a URL that is asked as it is ---- */
+
+static bool read_target(CURLU *handle, const char *text, struct addr *addr, struct err *err)
+{
+	struct addr unwanted;
+	if (strlen(text) > LENGTH_MAX)
+		return err_set(err, "the URL is longer than %u bytes", LENGTH_MAX);
+	if (strncasecmp(text, "http://", 7) != 0 && strncasecmp(text, "https://", 8) != 0)
+		return err_set(err, "the URL does not begin with http:// or https://");
+	CURLUcode fault = curl_url_set(handle, CURLUPART_URL, text, CURLU_PATH_AS_IS);
+	if (fault != CURLUE_OK)
+		return err_set(err, "the URL can't be read (%s): expected one as in https://hooks.example.com/path", curl_url_strerror(fault));
+	if (has_part(handle, CURLUPART_USER) || has_part(handle, CURLUPART_PASSWORD) || has_part(handle, CURLUPART_OPTIONS))
+		return err_set(err, "the URL holds a user name or a password, which is not supported: leave out what is before the @");
+	if (strchr(text, '#'))
+		return err_set(err, "the URL has a fragment: leave out the # and what follows");
+	if (!read_addr(handle, "", addr ? addr : &unwanted, NULL))
+		return err_set(err, "the URL has no address, no name that can be looked up, or port 0: expected one as in https://hooks.example.com/path");
+	return true;
+}
+
+bool url_read_target(const char *text, struct addr *addr, struct err *err)
+{
+	CURLU *handle = curl_url();
+	if (!handle)
+		abort(); /* out of memory */
+	bool usable = read_target(handle, text, addr, err);
+	curl_url_cleanup(handle);
+	return usable;
+}
+
+char *url_show_target(const char *text)
+{
+	size_t scheme = (size_t)(strstr(text, "://") + 3 - text);
+	size_t place = scheme + strcspn(text + scheme, "/?");
+	struct text shown;
+	text_init(&shown, LENGTH_MAX + 8);
+	text_add(&shown, text, place);
+	if (strlen(text + place) > 1)
+		text_addf(&shown, "/…");
+	return text_take(&shown);
+}
+
 void url_add_escaped(struct text *out, const char *part)
 {
 	char *escaped = curl_easy_escape(NULL, part, 0);
