@@ -8,6 +8,7 @@
 #include "proxy/client.h"
 #include "proxy/fields.h"
 #include "proxy/held.h"
+#include "proxy/mirror.h"
 #include "proxy/origin.h"
 #include "proxy/pool.h"
 #include "proxy/relay.h"
@@ -165,6 +166,8 @@ size_t exchange_begin(struct client *client, char *rest, size_t length)
 		reply_as_recipient(exchange, head);
 		return 0;
 	}
+	if (exchange->service->mirror)
+		mirror_begin(exchange);
 	size_t used = relay_request(exchange, rest, length);
 	if (client->exchange == exchange && exchange->step == EXCHANGE_CHOOSING)
 		exchange_attempt(exchange);

@@ -5,6 +5,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/held.h"
+#include "proxy/mirror.h"
 #include "proxy/pool.h"
 #include "proxy/reply.h"
 #include "proxy/shield.h"
@@ -104,6 +105,8 @@ static void end(struct exchange *exchange, bool keep_open, bool hang_up)
 	deadline_disarm(&exchange->total);
 	if (exchange->worker->access.ring || exchange->note.bytes)
 		access_end(exchange);
+	if (exchange->copy)
+		mirror_end(exchange);
 	if (exchange->shielded)
 		count_assist(exchange);
 	else

@@ -60,7 +60,7 @@ void mirror_read(const struct mirror *mirror, struct mirror_counts *counts);
 
 /* The request is about to be sent, and its service has a mirror: takes a place when it is one of the share, and one is free. */
 void mirror_begin(struct exchange *exchange);
-/* A piece of the final answer is about to be passed on: the first one finds the answer's head in worker->head. `length` may be 0. */
+/* A piece of the final answer is about to be passed on, and not in exchange->bytes_out yet: the first one finds the answer's head in worker->head. `length` may be 0. */
 void mirror_add(struct exchange *exchange, const char *bytes, size_t length);
 /* The exchange ends: the place is for the control thread, or free again. */
 void mirror_end(struct exchange *exchange);

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "proxy/mirror.h"
 
 #define SPLIT_STEP 6181u        /* TABLE_SPLIT_WHOLE by the golden ratio, with no common factor: each run of TABLE_SPLIT_WHOLE turns visits each value once */
 #define SPLIT_TURNS 4294960000u /* the greatest multiple of TABLE_SPLIT_WHOLE that a counter holds */
@@ -68,8 +69,12 @@ struct table_service *table_service_new(const struct table_service_spec *spec)
 	copy_names(service, spec);
 	service->balance = spec->balance;
 	service->replay_methods = spec->replay_methods;
+	service->hold = spec->hold;
 	service->totals = spec->totals;
 	totals_hold(service->totals);
+	service->mirror = spec->mirror;
+	if (service->mirror)
+		mirror_hold(service->mirror);
 	for (unsigned i = 0; i < COLOR_COUNT; i++) {
 		init_color(&service->colors[i], spec->colors[i].version, spec->colors[i].members, spec->colors[i].count);
 		service->colors[i].announce = spec->colors[i].announce;
@@ -95,6 +100,8 @@ void table_service_release(struct table_service *service)
 	for (unsigned i = 0; i < COLOR_COUNT; i++)
 		fini_color(&service->colors[i]);
 	totals_release(service->totals);
+	if (service->mirror)
+		mirror_release(service->mirror);
 	free(service->sticky_name.text);
 	free(service->preview_header.text);
 	free(service->preview_cookie.text);

@@ -37,6 +37,8 @@ struct table_name {
 	size_t length;
 };
 
+struct mirror;
+
 struct table_member {
 	struct backend *backend;
 	enum health health;
@@ -45,6 +47,14 @@ struct table_member {
 /* Tunnels of an older generation than `before` are closed one by one, spread evenly over the time until `by_ms` (monotonic). Zeroed: none. */
 struct table_closing {
 	uint64_t before, by_ms;
+};
+
+/* New requests wait in each worker, in their order, see proxy/hold.h. The shares are one worker's. Zeroed: they don't. */
+struct table_hold {
+	uint64_t until_ms;      /* monotonic: the end, whatever the control thread does; 0: not held */
+	unsigned requests;      /* that may wait */
+	uint64_t bytes;         /* of memory that they may take */
+	unsigned release_per_s; /* of those that wait, when it ends, besides as many as come in meanwhile; 0: all at once */
 };
 
 struct table_color {
@@ -71,8 +81,10 @@ struct table_service {
 	struct table_name preview_header, preview_cookie; /* of the ways to the color that is not live: see proxy/preview.h */
 	enum table_balance balance;
 	uint32_t replay_methods; /* bit 1 << enum method: idempotent by configuration, besides the safe ones */
+	struct table_hold hold;
 	struct table_color colors[COLOR_COUNT];
 	struct totals *totals;
+	struct mirror *mirror; /* requests are copied into it: see proxy/mirror.h; NULL: none */
 };
 
 /* What a service is made of. Everything is copied, references are taken. */
@@ -86,6 +98,7 @@ struct table_service_spec {
 	const char *preview_header, *preview_cookie; /* NULL: none */
 	enum table_balance balance;
 	uint32_t replay_methods;
+	struct table_hold hold;
 	struct {
 		const char *version;
 		const struct table_member *members;
@@ -96,6 +109,7 @@ struct table_service_spec {
 		struct table_closing closing;
 	} colors[COLOR_COUNT];
 	struct totals *totals;
+	struct mirror *mirror; /* NULL: none */
 };
 struct table_service *table_service_new(const struct table_service_spec *spec);
 void table_service_hold(struct table_service *service);
