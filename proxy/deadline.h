@@ -21,6 +21,7 @@ enum deadline_kind {
 	DEADLINE_closing,  /* the rest of a tunnel that is being closed */
 	DEADLINE_linger,   /* a client's FIN after our last answer, or its last request while its worker drains */
 	DEADLINE_accept,   /* accepting again after a pause */
+	DEADLINE_hold,     /* the end of a hold, or the next few of its requests: see proxy/hold.h */
 	DEADLINE_KINDS
 };
 

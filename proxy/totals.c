@@ -14,6 +14,7 @@ struct totals *totals_new(unsigned workers)
 	struct totals *totals = memory_aligned(_Alignof(struct totals), sizeof(*totals) + lanes * sizeof(totals->lanes[0]));
 	totals->references = 1;
 	totals->workers = workers;
+	totals->queues = memory_aligned(_Alignof(struct totals_queue), workers * sizeof(*totals->queues));
 	for (unsigned i = 0; i < lanes; i++)
 		totals->lanes[i].split_turn = totals->lanes[i].balance_turn = i / COLOR_COUNT;
 	return totals;
@@ -37,6 +38,9 @@ void totals_release(struct totals *totals)
 		if (cell)
 			free(cell->memory);
 	}
+	for (unsigned i = 0; i < totals->workers; i++)
+		assert(atomic_load_explicit(&totals->queues[i].waiting, memory_order_acquire) == 0);
+	free(totals->queues);
 	free(totals);
 }
 
@@ -166,5 +170,26 @@ uint64_t totals_assist(const struct totals *totals, enum color color)
 	uint64_t sum = 0;
 	for (unsigned i = 0; i < totals->workers; i++)
 		sum += atomic_load_explicit(&lane_of(totals, i, color)->assist, memory_order_acquire);
+	return sum;
+}
+
+void totals_read_held(const struct totals *totals, struct totals_held *held)
+{
+	memset(held, 0, sizeof(*held));
+	for (unsigned i = 0; i < totals->workers; i++) {
+		const struct totals_queue *queue = &totals->queues[i];
+		held->waiting += atomic_load_explicit(&queue->waiting, memory_order_acquire);
+		held->bytes += read_counter(&queue->bytes);
+		held->held += read_counter(&queue->held);
+		held->refused += read_counter(&queue->refused);
+		held->left += read_counter(&queue->left);
+	}
+}
+
+uint64_t totals_waiting(const struct totals *totals)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < totals->workers; i++)
+		sum += atomic_load_explicit(&totals->queues[i].waiting, memory_order_acquire);
 	return sum;
 }

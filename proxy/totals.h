@@ -41,9 +41,19 @@ struct totals_lane {
 	uint32_t split_turn, balance_turn;      /* the worker's own: see table_choose_color, table_choose_backend; workers start at offsets of their own */
 };
 
+/* Of one worker: requests that no color has yet, because the service is held. */
+struct totals_queue {
+	_Alignas(64) _Atomic uint32_t waiting; /* now */
+	_Atomic uint64_t bytes;                /* that these take */
+	_Atomic uint64_t held;                 /* ever began to wait */
+	_Atomic uint64_t refused;              /* 503: too many waited already */
+	_Atomic uint64_t left;                 /* of the held: ended while they waited: the client went, timeouts.total was over, or the worker ended */
+};
+
 struct totals {
 	unsigned references; /* control thread */
 	unsigned workers;
+	struct totals_queue *queues; /* [worker] */
 	struct totals_lane lanes[]; /* [worker * COLOR_COUNT + color] */
 };
 
@@ -91,6 +101,14 @@ bool totals_read_group(const struct totals *totals, enum color color, enum total
 /* The few that the drain and the status need often. Acquire loads. */
 uint64_t totals_inflight(const struct totals *totals, enum color color);
 uint64_t totals_assist(const struct totals *totals, enum color color);
+/* The requests that wait or waited while the service was held, summed over the workers. */
+struct totals_held {
+	uint64_t waiting, bytes, held, refused, left;
+};
+void totals_read_held(const struct totals *totals, struct totals_held *held);
+/* The first of these alone. An acquire load. Once every worker has acknowledged a table in which the service is not held, 0 means that all were released: none comes after them. */
+uint64_t totals_waiting(const struct totals *totals);
+
 /* Read after totals_inflight it knows of all that are not in flight any more. */
 uint64_t totals_cut(const struct totals *totals, enum color color);
 

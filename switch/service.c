@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <event2/event.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -255,6 +256,8 @@ void service_free(struct service *service)
 	if (service->table)
 		table_service_release(service->table);
 	totals_release(service->totals);
+	if (service->hold.end)
+		event_free(service->hold.end);
 	free(service->lock.reason);
 	free(service->name);
 	free(service);
@@ -336,6 +339,7 @@ struct table_service *service_read_table(struct service *service)
 		.seed = text_hash(service->name, strlen(service->name), TEXT_HASH_SEED),
 		.balance = balances[service->conf->balance],
 		.replay_methods = replay_bits(service->conf),
+		.hold = service_read_hold(service),
 		.totals = service->totals,
 	};
 	for (unsigned color = 0; color < COLOR_COUNT; color++) {

@@ -45,6 +45,13 @@ struct service_quarantine {
 	uint64_t at;
 };
 
+/* Who holds new requests back. */
+enum service_holder {
+	SERVICE_HELD_BY_NOBODY,
+	SERVICE_HELD_BY_OPERATOR, /* kept in the truth: a restart goes on with what is left of it */
+	SERVICE_HELD_BY_SWITCH,   /* ends with this run */
+};
+
 struct service_color {
 	struct release file; /* what the file says */
 	struct release now;
@@ -71,6 +78,13 @@ struct service {
 		char actor[64];
 		uint64_t at;
 	} lock;
+	struct {
+		enum service_holder by;
+		char actor[64];
+		uint64_t at, ends_at; /* wall clock */
+		uint64_t until_ms;    /* monotonic */
+		struct event *end;    /* NULL before the first hold */
+	} hold;
 	bool was_up[COLOR_COUNT]; /* while it was live */
 	char failover_said[512];  /* why the live color is dead and nothing is done about it; "" when nothing was said */
 	struct totals *totals;
@@ -98,6 +112,20 @@ void service_close_all_tunnels(struct service *service);
 void service_set_cut(struct service *service, enum color color, uint64_t before, bool tunnels);
 void service_lock(struct service *service, const char *actor, const char *reason);
 void service_unlock(struct service *service);
+
+/* New requests wait from the next table on (see proxy/hold.h), for `max_ms` from now; what is held already is held until then, sooner or later than before. Not for SERVICE_HELD_BY_NOBODY. The
+ * caller says so by an event, and has the truth written where the operator holds it. */
+void service_hold(struct service *service, enum service_holder by, const char *actor, uint64_t max_ms);
+/* The next table lets them go, to the colors that it has: a flip and its release are one table. Nothing when it is not held. When the time is over this comes about by itself, with event
+ * `hold_over`. Should even that not come, the workers end it by themselves SERVICE_HOLD_GRACE_MS later. */
+void service_resume(struct service *service);
+#define SERVICE_HOLD_GRACE_MS 500u
+/* False from the moment at which its time is over, though its end may not have been published yet: who is to flip while nothing is on its way must look at this at that moment. */
+bool service_is_held(const struct service *service);
+/* Nothing is held, and of what was nothing waits any more: only with a table in force that was made after service_resume. */
+bool service_is_released(const struct service *service);
+/* The same as a worker's share of it in a table. */
+struct table_hold service_read_hold(const struct service *service);
 
 struct service_health {
 	unsigned backends, up, unknown;

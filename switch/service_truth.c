@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "switch/wire.h"
@@ -44,6 +45,18 @@ static void read_lock(struct service *service, const json_t *truth)
 	service->lock.at = wire_read_time(truth, "at");
 }
 
+/* What is left of it. An exclusive switch's ended with the run. */
+static void read_hold(struct service *service, const json_t *truth)
+{
+	const char *actor = wire_read_text(truth, "actor");
+	uint64_t ends_at = wire_read_time(truth, "ends_at"), now = clock_wall_ms();
+	if (!actor || ends_at <= now)
+		return;
+	uint64_t at = wire_read_time(truth, "at"), whole_ms = ends_at > at ? ends_at - at : 0, left_ms = ends_at - now;
+	service_hold(service, SERVICE_HELD_BY_OPERATOR, actor, left_ms < whole_ms ? left_ms : whole_ms); /* a clock that was set back makes it no longer */
+	service->hold.at = at;
+}
+
 void service_truth_read(struct service *service, const json_t *truth)
 {
 	const char *live = wire_read_text(truth, "live");
@@ -58,6 +71,7 @@ void service_truth_read(struct service *service, const json_t *truth)
 		read_quarantine(&service->colors[color], json_object_get(part, "quarantine"));
 	}
 	read_lock(service, json_object_get(truth, "locked"));
+	read_hold(service, json_object_get(truth, "held"));
 }
 
 static void resume(struct service *service, const json_t *document)
@@ -105,6 +119,14 @@ static json_t *lock_to_truth(const struct service *service)
 		"{s:o, s:o, s:o}", "actor", wire_text(service->lock.actor), "reason", wire_text(service->lock.reason), "at", wire_time(service->lock.at));
 }
 
+static json_t *hold_to_truth(const struct service *service)
+{
+	if (service->hold.by != SERVICE_HELD_BY_OPERATOR)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o}", "actor", wire_text(service->hold.actor), "at", wire_time(service->hold.at), "ends_at",
+		wire_time(service->hold.ends_at));
+}
+
 static json_t *deployment_or_null(const struct deployment *deployment)
 {
 	return deployment ? deployment_to_truth(deployment) : json_null();
@@ -122,7 +144,7 @@ json_t *service_truth_write(const struct service *service)
 	json_t *colors = json_object();
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		json_object_set_new(colors, color_name((enum color)color), color_to_truth(&service->colors[color]));
-	return json_pack("{s:s, s:{s:i, s:i}, s:o, s:o, s:o, s:o}", "live", color_name(live), "split", "blue", live == COLOR_BLUE ? 100 : 0, "green",
-		live == COLOR_GREEN ? 100 : 0, "colors", colors, "locked", lock_to_truth(service), "deployment",
+	return json_pack("{s:s, s:{s:i, s:i}, s:o, s:o, s:o, s:o, s:o}", "live", color_name(live), "split", "blue", live == COLOR_BLUE ? 100 : 0, "green",
+		live == COLOR_GREEN ? 100 : 0, "colors", colors, "locked", lock_to_truth(service), "held", hold_to_truth(service), "deployment",
 		running_or_null(switcher_current(service->switcher)), "undo", deployment_or_null(switcher_undo(service->switcher)));
 }
