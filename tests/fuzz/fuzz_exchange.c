@@ -5,7 +5,9 @@
  *   0 BYTES … 7 BYTES   the backend end of the n-th connection to a backend says this;   . BYTES  the newest one
  *   ! WHO LETTERS       to one of these happens: f FIN, x close, r reset, p hears nothing for now, g hears again, n a new connection beside the old one
  *   ? LETTER            backends: o open, s slow, r refused, a away, q queue full; Y, X: the slow ones are let in, or fail
+ *   ? LETTER COLOR      the same for the backends of one color, b or g
  *   + DIGIT             time passes
+ *   U COLOR, S          the backends of a color (b, g, or else both) are down, or up again, as probes say; the shield is not up, or up again
  *   F K k w d t T       flip, cut requests and tunnels, cut tunnels, close tunnels one by one, drain, one turn, turns until nothing moves
  * In BYTES, ~~ becomes a mark of its own each time, and the byte 0x1f and the one behind it a run of letters, no two pages of which are alike. */
 // links: proxy
@@ -136,6 +138,7 @@ static void happen(char who, struct party *party, char letter)
 		party_leave(party, letter == 'r');
 	else if (letter == 'p' || letter == 'g')
 		party->deaf = letter == 'p';
+	script.scene.relented |= letter == 'p';
 }
 
 static void happen_all(const char *text, size_t length)
@@ -147,12 +150,19 @@ static void happen_all(const char *text, size_t length)
 		happen(text[0], party, text[i]);
 }
 
-static void reach(char letter)
+/* Bits of the backends that a color's letter means. */
+static unsigned of_color(char letter)
+{
+	return letter == 'b' ? 3 : letter == 'g' ? 12 : 15;
+}
+
+static void reach(char letter, char color)
 {
 	static const char letters[] = "osraq";
 	const char *at = letter ? strchr(letters, letter) : NULL;
 	if (at)
-		world_set_reach((enum world_reach)(at - letters));
+		world_set_reach(of_color(color), (enum world_reach)(at - letters));
+	script.scene.relented |= at > letters;
 	for (unsigned i = 0; i < script.scene.call_count; i++) {
 		struct party *call = script.scene.calls[i];
 		if (!call->slow || call->fd < 0)
@@ -176,8 +186,10 @@ static void pass(char letter)
 static void publish(char letter)
 {
 	struct scene *scene = &script.scene;
-	if (letter == 'F')
+	if (letter == 'F') {
 		scene->live = color_other(scene->live);
+		scene->flipped = scene->relented = true;
+	}
 	if (letter == 'K')
 		scene->cut_requests_before = scene->generation + 1;
 	if (letter == 'K' || letter == 'k')
@@ -191,6 +203,19 @@ static void publish(char letter)
 	scene_publish(scene);
 }
 
+/* What keeps the shield from helping. */
+static void relent(char first, char color)
+{
+	struct scene *scene = &script.scene;
+	unsigned backends = of_color(color);
+	if (first == 'S')
+		scene->unshielded = !scene->unshielded;
+	for (unsigned i = 0; first == 'U' && i < COLOR_COUNT; i++)
+		scene->down[i] ^= (backends >> i * 2 & 1u) != 0;
+	scene->relented = true;
+	scene_publish(scene);
+}
+
 static void play(const char *text, size_t length)
 {
 	char first = length > 0 ? text[0] : 'T', second = length > 1 ? text[1] : '\0';
@@ -201,11 +226,13 @@ static void play(const char *text, size_t length)
 	else if (first == '!')
 		happen_all(text + 1, length - 1);
 	else if (first == '?')
-		reach(second);
+		reach(second, length > 2 ? text[2] : '\0');
 	else if (first == '+')
 		pass(second);
 	else if (strchr("FKkwd", first))
 		publish(first);
+	else if (first == 'S' || first == 'U')
+		relent(first, second);
 	else if (first == 't')
 		scene_turn(&script.scene);
 	else
@@ -261,6 +288,8 @@ static void read_option(char letter, struct scene_options *options)
 		options->splices = true;
 	if (letter == 'i')
 		options->one_pipe = true;
+	if (letter == 'H' || letter == '5')
+		options->shield |= letter == '5' ? TABLE_SHIELD_500 : TABLE_SHIELD_FAILURES | TABLE_SHIELD_502 | TABLE_SHIELD_503 | TABLE_SHIELD_504;
 	if (letter == 'Q')
 		globals->client_connections = 1;
 }

@@ -58,7 +58,14 @@ static bool add_request(struct account *account, const struct head *head, const 
 		return false;
 	}
 	*request = (struct account_request){
-		.method = head->method, .method_text = head->method_text, .path = head->path, .minor = head->minor, .upgrades = wants_upgrade(head)};
+		.method = head->method,
+		.method_text = head->method_text,
+		.path = head->path,
+		.minor = head->minor,
+		.upgrades = wants_upgrade(head),
+		.expects = head->first[FIELD_expect] != 0,
+		.bodiless = framing.kind == FRAMING_none,
+	};
 	bool fine = read_body(&framing, false, rest, length, &request->data, &request->data_length, &used, &request->whole);
 	request->end = at + used;
 	account->count++;

@@ -10,9 +10,10 @@ struct account_request {
 	enum method method;
 	struct span method_text, path; /* the path as it is to go out, but for a '/' that may have to stand before it */
 	unsigned minor;
-	bool upgrades;
-	bool whole; /* head and body were said */
-	char *data; /* of the body */
+	bool upgrades, expects;
+	bool bodiless; /* of no body from the beginning */
+	bool whole;    /* head and body were said */
+	char *data;    /* of the body */
 	size_t data_length;
 	size_t end; /* where it ends in what was said */
 };

@@ -57,14 +57,17 @@ static const char *const answers[] = {
 	"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
 	"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\n~~",
 	"HTTP/1.1 999 No\r\n\r\n",
+	"HTTP/1.1 503 Later\r\nContent-Length: 2\r\n\r\n~~",
+	"HTTP/1.1 502 Oh\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nab~~\r\n",
+	"HTTP/1.1 500 Oh\r\n\r\nuntil the end ~~",
 	"\x81\x05\x66ra~~",
 	"\x88\x02\x03\xe8",
 	"yes ~~",
 	"\x1f\xff",
 };
-static const char *const events[] = {
-	"t", "T", "F", "K", "k", "w", "d", "?o", "?s", "?r", "?a", "?q", "?Y", "?X", "+1", "+2", "+3", "+4", "+5", "+6", "+7", "+8"};
-static const char options[] = "ompqsStbhrlcxueRLPvQggi";
+static const char *const events[] = {"t", "T", "F", "K", "k", "w", "d", "?o", "?s", "?r", "?a", "?q", "?Y", "?X", "?rb", "?rg", "?sb", "?sg", "?ob", "Ub", "Ug",
+	"S", "+1", "+2", "+3", "+4", "+5", "+6", "+7", "+8"};
+static const char options[] = "ompqsStbhrlcxueRLPvQggiHHH5";
 
 static unsigned random_state;
 

@@ -5,31 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/proxyproto.h"
-#include "proxy/request.h"
-#include "tests/fuzz/exchange/account.h"
-#include "tests/fuzz/exchange/stream.h"
-
-#define CLIENTS_MAX 32u
-#define CALLS_MAX 64u
-
-/* A request as a backend heard it, and what it said to it. */
-struct deal {
-	const struct party *backend;
-	struct stream_message request;
-	struct text
-		begun; /* when no more than a part of the request's head was heard: this; no other member tells anything of the request then, nor of its answer */
-	struct account_answer answer;
-	size_t said;           /* where the answer begins */
-	size_t heard_end;      /* of the request */
-	struct text announced; /* whose connection it is, where that is said */
-};
+#include "tests/fuzz/exchange/crossing.h"
 
 void (*oracle_on_finding)(void);
-static struct account accounts[CLIENTS_MAX];
-static char addresses[CALLS_MAX][ENDPOINT_TEXT_SIZE]; /* that were announced to backends */
-static struct deal *deals;
-static unsigned deal_count, deal_size;
+static unsigned answered; /* of oracle_sums */
 
 void oracle_demand(bool holds, const char *words)
 {
@@ -48,172 +27,15 @@ uint32_t oracle_client_address(unsigned client)
 
 /* ---- requests ---- */
 
-static struct text last_member(struct text list)
-{
-	size_t at = list.length;
-	while (at > 0 && list.at[at - 1] != ' ' && list.at[at - 1] != ',')
-		at--;
-	return (struct text){list.at + at, list.length - at};
-}
-
-static bool has_path(const struct account_request *request, struct text target)
-{
-	if (request->path.length == 0 || request->path.at[0] == '?') {
-		if (target.length == 0 || target.at[0] != '/')
-			return false;
-		target.at++;
-		target.length--;
-	}
-	return target.length == request->path.length && memcmp(target.at, request->path.at, target.length) == 0;
-}
-
-static bool has_data(const char *whole, size_t whole_length, const char *part, size_t part_length, bool all)
-{
-	if (all ? part_length != whole_length : part_length > whole_length)
-		return false;
-	return part_length == 0 || memcmp(whole, part, part_length) == 0;
-}
-
-/* Takes the expected off the text, as far as there is text. */
-static bool take_same(struct text *text, const char *expected, size_t length)
-{
-	size_t here = length < text->length ? length : text->length;
-	bool same = has_data(text->at, text->length, expected, here, false);
-	text->at += here;
-	text->length -= here;
-	return same;
-}
-
-static bool begins(struct text begun, const struct account_request *request)
-{
-	static const char version[] = " HTTP/1.1\r\n";
-	bool bare = request->path.at[0] == '?';
-	return take_same(&begun, request->method_text.at, request->method_text.length) && take_same(&begun, " /", bare ? 2 : 1) &&
-	       take_same(&begun, request->path.at, request->path.length) && take_same(&begun, version, sizeof(version) - 1);
-}
-
-/* Whether this can be how the backend heard the client's request. */
-static bool is_of(const struct deal *deal, unsigned client, const struct account_request *request)
-{
-	const struct stream_message *heard = &deal->request;
-	const char *address = accounts[client].address;
-	if (deal->announced.at && !text_is(deal->announced, address))
-		return false;
-	if (deal->begun.length > 0)
-		return begins(deal->begun, request);
-	if (!text_is(last_member(heard->forwarded_for), address) || heard->method.length != request->method_text.length)
-		return false;
-	if (memcmp(heard->method.at, request->method_text.at, heard->method.length) != 0 || !has_path(request, heard->target))
-		return false;
-	return (!heard->whole || request->whole) && has_data(request->data, request->data_length, heard->data, heard->data_length, heard->whole);
-}
-
-static void check_request(const struct oracle_case *that, const struct deal *deal)
-{
-	bool found = false;
-	for (unsigned client = 0; client < that->client_count && !found; client++) {
-		for (unsigned i = 0; i < accounts[client].count && !found; i++)
-			found = is_of(deal, client, &accounts[client].requests[i]);
-	}
-	oracle_demand(found, "a backend heard a request that its client did not make");
-}
-
-/* The PROXY protocol header in front of a connection; its length, 0 while it is not whole. */
-static size_t read_announcement(const struct bytes *heard, unsigned version, char address[ENDPOINT_TEXT_SIZE])
-{
-	static const char second[] = "\r\n\r\n\0\r\nQUIT\n\x21";
-	struct proxyproto header;
-	enum proxyproto_result result = proxyproto_read(heard->at, heard->length, &header);
-	oracle_demand(result != PROXYPROTO_BAD, "a backend heard what is no PROXY protocol header");
-	if (result == PROXYPROTO_MORE)
-		return 0;
-	oracle_demand(memcmp(heard->at, version == 1 ? "PROXY TCP" : second, version == 1 ? 9 : 13) == 0,
-		"a PROXY protocol header of the other version, or of nobody");
-	endpoint_format_host(&header.source, address);
-	return header.length;
-}
-
-/* Whether the connection had become useless before this request: it stood idle, and something lay in it that was no answer. */
-static bool was_spoilt(const struct party *backend, size_t heard, size_t said)
-{
-	for (unsigned i = 0; i < backend->rest_count; i++) {
-		const struct party_rest *rest = &backend->rests[i];
-		if (rest->heard == heard && (rest->said > said || rest->said_end))
-			return true;
-	}
-	return false;
-}
-
-static struct deal *next_deal(void)
-{
-	if (deal_count == deal_size) {
-		deal_size = deal_size * 2 + 16;
-		deals = realloc(deals, deal_size * sizeof(deals[0]));
-		oracle_demand(deals != NULL, "no memory for the oracle");
-	}
-	memset(&deals[deal_count], 0, sizeof(deals[0]));
-	return &deals[deal_count++];
-}
-
-static void read_backend(const struct oracle_case *that, const struct party *backend, char address[ENDPOINT_TEXT_SIZE])
-{
-	size_t heard = 0, said = 0;
-	bool over = true;
-	unsigned version = that->announces[backend->number / 2];
-	if (version > 0 && backend->heard.length > 0) {
-		heard = read_announcement(&backend->heard, version, address);
-		if (heard == 0)
-			return;
-	}
-	while (heard < backend->heard.length) {
-		struct deal *deal = next_deal();
-		deal->backend = backend;
-		deal->announced = (struct text){version > 0 ? address : NULL, strlen(address)};
-		bool fine = stream_read_request(backend->heard.at + heard, backend->heard.length - heard, &deal->request);
-		oracle_demand(fine, "a backend heard what is no request");
-		oracle_demand(over, "a backend heard a request before the last answer was over");
-		oracle_demand(!was_spoilt(backend, heard, said), "a backend heard a request on a connection that it had spoilt");
-		deal->said = said;
-		if (!deal->request.has_head) {
-			deal->begun = (struct text){backend->heard.at + heard, backend->heard.length - heard};
-			deal->heard_end = backend->heard.length;
-			check_request(that, deal);
-			return;
-		}
-		enum method method = request_method_of(deal->request.method.at, deal->request.method.length);
-		account_read_answer(backend, said, method, &that->limits, &deal->answer);
-		heard += deal->request.length;
-		said = deal->answer.status > 0 ? deal->answer.end : backend->said.length;
-		over = deal->answer.whole && deal->answer.kind != FRAMING_close;
-		deal->heard_end = heard;
-		check_request(that, deal);
-		if (deal->answer.kind == FRAMING_tunnel)
-			return;
-	}
-}
-
-/* No other request can be meant. */
-static bool is_only(const struct oracle_case *that, const struct account_request *request, const struct deal *deal)
-{
-	for (unsigned client = 0; client < that->client_count; client++) {
-		const struct account *account = &accounts[client];
-		for (unsigned i = 0; i < account->count; i++) {
-			if (&account->requests[i] != request && is_of(deal, client, &account->requests[i]))
-				return false;
-		}
-	}
-	return true;
-}
-
 static void check_repeats(const struct oracle_case *that)
 {
 	for (unsigned client = 0; client < that->client_count; client++) {
-		for (unsigned i = 0; i < accounts[client].count; i++) {
-			const struct account_request *request = &accounts[client].requests[i];
-			unsigned heard = 0, most = that->repeatable & 1u << request->method ? 2 : 1;
-			for (unsigned d = 0; d < deal_count; d++)
-				heard += is_of(&deals[d], client, request) && is_only(that, request, &deals[d]);
-			oracle_demand(heard <= most, "a request reached backends too often");
+		for (unsigned i = 0; i < deal_account(client)->count; i++) {
+			const struct account_request *request = &deal_account(client)->requests[i];
+			unsigned heard[COLOR_COUNT] = {0}, most = that->repeatable & 1u << request->method ? 2 : 1;
+			for (unsigned d = 0; d < deal_count(); d++)
+				heard[deal_color(deal_at(d))] += deal_is_of(deal_at(d), client, request) && deal_is_only(that, request, deal_at(d));
+			oracle_demand(heard[COLOR_BLUE] <= most && heard[COLOR_GREEN] <= most, "a request reached backends too often");
 		}
 	}
 }
@@ -231,7 +53,7 @@ static bool is_from(const struct stream_message *heard, const struct account_ans
 {
 	if (said->status != heard->status || (heard->whole && !said->whole))
 		return false;
-	return has_data(said->data, said->data_length, heard->data, heard->data_length, heard->whole);
+	return deal_has_data(said->data, said->data_length, heard->data, heard->data_length, heard->whole);
 }
 
 /* Whether the bytes are whole WebSocket frames. */
@@ -297,23 +119,23 @@ static bool is_tunnel(const struct party *client, size_t heard, const struct acc
 /* Answers and requests may be alike: it is enough that one deal explains all that was heard. `end`: of the answer in what the client heard. */
 static void check_passed(const struct oracle_case *that, unsigned client, unsigned number, size_t end, const struct stream_message *answer)
 {
-	const struct account_request *request = &accounts[client].requests[number];
+	const struct account_request *request = &deal_account(client)->requests[number];
 	bool tunnel = answer->kind == STREAM_TUNNEL, given = false, explained = false;
-	for (unsigned d = 0; d < deal_count && !explained; d++) {
-		const struct deal *deal = &deals[d];
+	for (unsigned d = 0; d < deal_count() && !explained; d++) {
+		const struct deal *deal = deal_at(d);
 		struct account_answer said = deal->answer;
 		bool early = deal->begun.length > 0;
-		if (!is_of(deal, client, request))
+		if (!deal_is_of(deal, client, request))
 			continue;
 		if (early)
 			account_read_answer(deal->backend, deal->said, request->method, &that->limits, &said);
-		bool gave = is_from(answer, &said);
+		bool gave = is_from(answer, &said) && !crossing_withholds(that, client, request, deal, said.status);
 		given |= gave;
 		explained = gave && (!tunnel || is_tunnel(that->clients[client], end, request, deal, said.end));
 		if (early)
 			free(said.data);
 	}
-	oracle_demand(given, "a client heard an answer that no backend gave to this request, or a cut one as whole");
+	oracle_demand(given, "a client heard an answer that no backend gave to this request, or one to be discarded, or a cut one as whole");
 	oracle_demand(!tunnel || request->upgrades, "a tunnel that was not asked for");
 	oracle_demand(explained, "a tunnel's client or backend heard what the other one did not say");
 }
@@ -321,7 +143,7 @@ static void check_passed(const struct oracle_case *that, unsigned client, unsign
 /* One answer. True when another one may follow. */
 static bool check_answer(const struct oracle_case *that, unsigned client, unsigned number, size_t end, const struct stream_message *answer)
 {
-	const struct account *account = &accounts[client];
+	const struct account *account = deal_account(client);
 	oracle_demand(number < account->count + account->more, "a client heard more answers than it made requests");
 	if (is_own(answer)) {
 		oracle_demand(answer->status != 400 || number == account->count || !account->requests[number].whole,
@@ -330,6 +152,7 @@ static bool check_answer(const struct oracle_case *that, unsigned client, unsign
 	}
 	oracle_demand(number < account->count, "a client heard a backend's answer to what was no request");
 	check_passed(that, client, number, end, answer);
+	answered += answer->whole && answer->kind != STREAM_TUNNEL;
 	return answer->whole && answer->kind != STREAM_TUNNEL;
 }
 
@@ -337,7 +160,7 @@ static bool check_answer(const struct oracle_case *that, unsigned client, unsign
 static unsigned read_answers(const struct oracle_case *that, unsigned client)
 {
 	const struct party *party = that->clients[client];
-	const struct account *account = &accounts[client];
+	const struct account *account = deal_account(client);
 	unsigned number = 0;
 	bool more = true;
 	for (size_t at = 0; more && at < party->heard.length;) {
@@ -361,45 +184,33 @@ static unsigned read_answers(const struct oracle_case *that, unsigned client)
 
 /* ---- all ---- */
 
-static void read_all(const struct oracle_case *that)
+struct oracle_sums oracle_check(const struct oracle_case *that)
 {
-	oracle_demand(that->client_count <= CLIENTS_MAX && that->backend_count <= CALLS_MAX, "too many for the oracle");
-	for (unsigned i = 0; i < that->client_count; i++)
-		account_open(&accounts[i], that->clients[i], that->announced, oracle_client_address(i), &that->limits);
-	deal_count = 0;
-	for (unsigned i = 0; i < that->backend_count; i++)
-		read_backend(that, that->backends[i], addresses[i]);
-}
-
-static void forget_all(const struct oracle_case *that)
-{
-	for (unsigned i = 0; i < that->client_count; i++)
-		account_close(&accounts[i]);
-	for (unsigned d = 0; d < deal_count; d++) {
-		free(deals[d].request.data);
-		free(deals[d].answer.data);
-	}
-}
-
-void oracle_check(const struct oracle_case *that)
-{
-	read_all(that);
+	struct oracle_sums sums = {0};
+	deal_read_all(that);
 	check_repeats(that);
-	for (unsigned i = 0; i < that->client_count; i++)
+	sums.crossed = crossing_check(that);
+	answered = 0;
+	for (unsigned i = 0; i < that->client_count; i++) {
 		read_answers(that, i);
-	forget_all(that);
+		sums.requests += deal_account(i)->count + deal_account(i)->more;
+	}
+	sums.answered = answered;
+	deal_forget_all(that);
+	return sums;
 }
 
 static void check_delivered(const struct oracle_case *that, unsigned client)
 {
 	const struct party *party = that->clients[client];
 	unsigned answers = read_answers(that, client);
-	if (party->heard_fin || answers >= accounts[client].count)
+	if (party->heard_fin || answers >= deal_account(client)->count)
 		return;
-	const struct account_request *request = &accounts[client].requests[answers];
-	for (unsigned d = 0; d < deal_count; d++) {
-		bool waits = is_of(&deals[d], client, request) && is_only(that, request, &deals[d]) && deals[d].backend->fd >= 0;
-		oracle_demand(!waits || !deals[d].answer.whole, "an answer lies about and does not move");
+	const struct account_request *request = &deal_account(client)->requests[answers];
+	for (unsigned d = 0; d < deal_count(); d++) {
+		const struct deal *deal = deal_at(d);
+		bool waits = deal_is_of(deal, client, request) && deal_is_only(that, request, deal) && deal->backend->fd >= 0;
+		oracle_demand(!waits || !deal->answer.whole || !crossing_is_last(that, client, request, deal), "an answer lies about and does not move");
 	}
 }
 
@@ -407,10 +218,10 @@ void oracle_check_delivered(const struct oracle_case *that)
 {
 	for (unsigned i = 0; i < that->backend_count; i++)
 		oracle_demand(that->backends[i]->waiting.length == 0 || that->backends[i]->fd < 0, "a backend speaks and nobody listens");
-	read_all(that);
+	deal_read_all(that);
 	for (unsigned i = 0; i < that->client_count; i++) {
 		if (that->clients[i]->fd >= 0)
 			check_delivered(that, i);
 	}
-	forget_all(that);
+	deal_forget_all(that);
 }

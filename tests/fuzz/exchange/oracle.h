@@ -4,8 +4,25 @@
 
 #include <stdint.h>
 
+#include "base/color.h"
 #include "proxy/head.h"
 #include "tests/fuzz/exchange/party.h"
+
+/* When a request may go to both colors. */
+struct oracle_crossing {
+	bool allowed;    /* at some time the shield was up */
+	bool first_sure; /* every request went to `first` at first */
+	enum color first;
+	unsigned
+		withheld; /* enum table_shield: answers of `first` with these statuses to requests that may cross were never to be passed on; 0 where that is not sure */
+};
+
+/* What the proxy must have counted. */
+struct oracle_sums {
+	unsigned requests; /* that clients made; no more */
+	unsigned answered; /* with a backend's whole answer; no less, tunnels apart */
+	unsigned crossed;  /* heard by both colors; no less */
+};
 
 struct oracle_case {
 	struct party *const *clients; /* client i has the address of oracle_client_address(i), unless it announces another one */
@@ -13,8 +30,9 @@ struct oracle_case {
 	struct party *const *backends; /* connections to backends */
 	unsigned backend_count;
 	struct head_limits limits;
-	uint32_t repeatable;   /* bit 1 << enum method: may reach a backend twice */
-	bool announced;        /* clients begin with a PROXY protocol header */
+	uint32_t repeatable; /* bit 1 << enum method: may reach a backend twice */
+	bool announced;      /* clients begin with a PROXY protocol header */
+	struct oracle_crossing crossing;
 	unsigned announces[2]; /* to the backends of blue and green go headers of this version; 0: none */
 };
 
@@ -23,11 +41,12 @@ uint32_t oracle_client_address(unsigned client);
 
 /* - a backend connection carries whole requests one after the other, each said by the client it names, whole only if the client said the whole of it, and none before the
  *   answer to the last one is over; one that may not be repeated is heard once
+ * - a request is heard by both colors only where the shield may have sent it there, and then in the same words
  * - a connection on which a backend has said something unasked, or its FIN, carries no further request once that was seen
  * - a client gets answers in the order of its requests: each is the proxy's own, which is 400 for a faulty request alone, or one that a backend said to just this
- *   request; whole only if the backend said the whole of it
+ *   request; whole only if the backend said the whole of it; none that was to be discarded
  * - after a 101 both hear only what the other one said, but for a last Close frame between two frames. */
-void oracle_check(const struct oracle_case *that);
+struct oracle_sums oracle_check(const struct oracle_case *that);
 /* Everybody listens and nothing moves any more: what a backend answered in full, its client has in full, and none waits to be listened to. */
 void oracle_check_delivered(const struct oracle_case *that);
 

@@ -1,6 +1,7 @@
 /* A worker and those around it. Test's thread. */
 #include "tests/fuzz/exchange/scene.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "proxy/totals.h"
 #include "tests/fuzz/exchange/oracle.h"
 #include "tests/fuzz/exchange/stream.h"
+#include "tests/fuzz/exchange/tally.h"
 #include "tests/fuzz/exchange/world.h"
 
 #define IDLE_TURNS_MAX 1000u
@@ -53,6 +55,7 @@ void scene_publish(struct scene *scene)
 {
 	struct table_member members[COLOR_COUNT][2];
 	const struct scene_options *options = &scene->options;
+	scene->cold = false;
 	unsigned blue = scene->live == COLOR_BLUE ? TABLE_SPLIT_WHOLE : 0;
 	struct table_service_spec spec = {
 		.name = "shop",
@@ -69,9 +72,10 @@ void scene_publish(struct scene *scene)
 		spec.colors[color].cut_requests_before = scene->cut_requests_before;
 		spec.colors[color].cut_tunnels_before = scene->cut_tunnels_before;
 		spec.colors[color].closing = scene->closing;
+		spec.colors[color].shield = color == scene->live && !scene->unshielded ? options->shield : 0;
 		spec.colors[color].announce = !options->announces ? PROXYPROTO_NONE : color == COLOR_BLUE ? PROXYPROTO_V1 : PROXYPROTO_V2;
 		for (unsigned i = 0; i < options->backends; i++)
-			members[color][i] = (struct table_member){scene->backends[color * 2 + i], HEALTH_UP};
+			members[color][i] = (struct table_member){scene->backends[color * 2 + i], scene->down[color] ? HEALTH_DOWN : HEALTH_UP};
 	}
 	struct table_service *service = table_service_new(&spec);
 	struct table *table = table_new(&options->globals, scene->index, &service, 1, 1);
@@ -180,9 +184,31 @@ static bool pump_all(struct scene *scene)
 	return moved;
 }
 
+static uint64_t count_attempts(const struct scene *scene, enum color color)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < 2; i++)
+		sum += atomic_load(&scene->backends[color * 2 + i]->lanes[0].requests);
+	return sum;
+}
+
+/* A color that nobody needs may be stopped at any time. */
+static void check_cold(struct scene *scene)
+{
+	enum color idle = color_other(scene->live);
+	bool wanted = scene->options.halves || (scene->options.shield && !scene->unshielded);
+	uint64_t attempts = count_attempts(scene, idle);
+	if (scene->cold)
+		oracle_demand(attempts == scene->cold_attempts, "a color that may be stopped was asked");
+	scene->cold_attempts = attempts;
+	scene->cold |= !wanted && atomic_load(&scene->worker.acknowledged) == scene->generation && totals_inflight(scene->totals, idle) == 0 &&
+		       totals_assist(scene->totals, idle) == 0;
+}
+
 static bool turn(struct scene *scene)
 {
 	worker_turn(&scene->worker, false);
+	check_cold(scene);
 	bool moved = pump_all(scene);
 	collect(scene, false);
 	return moved || scene->worker.ready_first;
@@ -221,6 +247,13 @@ void scene_settle(struct scene *scene)
 
 /* ---- judging and showing ---- */
 
+/* Where nothing speaks against it, the live color's failures of these kinds are kept from clients. */
+static unsigned read_withheld(const struct scene *scene)
+{
+	const struct scene_options *options = &scene->options;
+	return scene->relented || scene->call_count == SCENE_CALLS_MAX || options->narrow_client ? 0 : options->shield;
+}
+
 static struct oracle_case describe(const struct scene *scene)
 {
 	return (struct oracle_case){
@@ -231,6 +264,7 @@ static struct oracle_case describe(const struct scene *scene)
 		.limits = scene->worker.head_limits,
 		.repeatable = SAFE_METHODS | scene->options.replay_methods,
 		.announced = scene->options.announced,
+		.crossing = {scene->options.shield != 0, !scene->flipped && !scene->options.halves, scene->live, read_withheld(scene)},
 		.announces = {scene->options.announces ? 1 : 0, scene->options.announces ? 2 : 0},
 	};
 }
@@ -238,7 +272,8 @@ static struct oracle_case describe(const struct scene *scene)
 void scene_judge(const struct scene *scene)
 {
 	struct oracle_case that = describe(scene);
-	oracle_check(&that);
+	struct oracle_sums sums = oracle_check(&that);
+	tally_check(scene->totals, &sums);
 }
 
 static bool everybody_listens(const struct scene *scene)
@@ -356,7 +391,7 @@ void scene_open(struct scene *scene, const struct scene_options *options)
 
 static void leave_all(struct scene *scene)
 {
-	world_set_reach(WORLD_REFUSED);
+	world_set_reach(UINT_MAX, WORLD_REFUSED);
 	scene->options.serves = false;
 	for (unsigned i = 0; i < scene->client_count; i++)
 		party_leave(scene->clients[i], false);
@@ -370,7 +405,7 @@ static uint64_t count_open(const struct scene *scene)
 	const struct worker_counters *counters = &scene->worker.counters;
 	uint64_t sum = counters->open + counters->idle + counters->tunnels;
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
-		sum += totals_inflight(scene->totals, (enum color)color);
+		sum += totals_inflight(scene->totals, (enum color)color) + totals_assist(scene->totals, (enum color)color);
 	for (const struct table *table = scene->tables; table; table = table->next)
 		sum += table->slots[0].held;
 	return sum;
@@ -449,8 +484,7 @@ void scene_close(struct scene *scene, bool abrupt)
 	worker_close_all(worker);
 	oracle_demand(count_open(scene) == 0 && count_calls(scene) == 0, "something is left after the worker's end");
 	hear_all(scene);
-	if (abrupt)
-		scene_judge(scene);
+	scene_judge(scene);
 	check_quota(scene);
 	worker->spare_exchange_count = worker->spare_block_count = 0;
 	worker_fini(worker);

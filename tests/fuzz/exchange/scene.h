@@ -11,7 +11,7 @@
 
 #define SCENE_CLIENTS_MAX 24u
 #define SCENE_CALLS_MAX 48u /* connections to backends; more are refused */
-#define SCENE_BACKENDS 4u   /* two of each color */
+#define SCENE_BACKENDS 4u   /* two of each color, blue's first */
 
 struct scene_options {
 	struct table_globals globals;
@@ -21,11 +21,12 @@ struct scene_options {
 	bool halves;        /* both colors get requests */
 	bool narrow_client; /* sockets that take little at a time */
 	bool narrow_backend;
-	bool serves;    /* backends answer whole requests by themselves */
-	bool announced; /* clients begin with a PROXY protocol header */
-	bool splices;   /* bodies pass through pipes however short they are */
-	bool one_pipe;  /* there is but one, and none once it is lost */
-	bool announces; /* backends hear one: blue ones version 1, green ones version 2 */
+	bool serves;     /* backends answer whole requests by themselves */
+	bool announced;  /* clients begin with a PROXY protocol header */
+	bool splices;    /* bodies pass through pipes however short they are */
+	bool one_pipe;   /* there is but one, and none once it is lost */
+	unsigned shield; /* enum table_shield: of the live color's failures, while it is up */
+	bool announces;  /* backends hear one: blue ones version 1, green ones version 2 */
 };
 
 struct scene {
@@ -35,6 +36,11 @@ struct scene {
 	struct table *tables; /* newest first, by `next` */
 	uint64_t generation;
 	enum color live;
+	bool down[COLOR_COUNT]; /* the backends of a color are down, as probes would say */
+	bool unshielded;        /* the shield is not up, though the options have one */
+	bool flipped, relented; /* another color was live; the shield was not always up with everybody within reach */
+	uint64_t cold_attempts; /* at the idle color's backends, since nobody may ask them; see scene_publish */
+	bool cold;
 	uint64_t cut_requests_before, cut_tunnels_before;
 	struct table_closing closing;
 	struct quota *quota;
@@ -56,9 +62,10 @@ struct party *scene_add_client(struct scene *scene);
 /* Turns until nothing moves any more, or just one. */
 void scene_settle(struct scene *scene);
 void scene_turn(struct scene *scene);
-/* A table as the options and the fields above say it, from the next turn on. */
+/* A table as the options and the fields above say it, from the next turn on. Once it is taken, and the idle color has nothing in flight and shields nobody, nothing may be asked of its
+ * backends until the next one. */
 void scene_publish(struct scene *scene);
-/* What was heard is judged. A finding shows everything that was said and heard. */
+/* What was heard and counted is judged. A finding shows everything that was said and heard. */
 void scene_judge(const struct scene *scene);
 /* Two characters, other ones each time. */
 void scene_mark(struct scene *scene, char mark[2]);

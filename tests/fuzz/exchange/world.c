@@ -34,7 +34,7 @@ int world_set_option(int fd, int level, int name, const void *value, socklen_t l
 static struct {
 	uint64_t now_us, timer_at_us;
 	int timer_fd;
-	enum world_reach reach;
+	enum world_reach reaches[WORLD_BACKENDS];
 	unsigned pipes_left;
 	world_on_call *on_call;
 	void *arg;
@@ -180,9 +180,10 @@ void world_end(void)
 
 /* ---- backends ---- */
 
-void world_set_reach(enum world_reach reach)
+void world_set_reach(unsigned backends, enum world_reach reach)
 {
-	world.reach = reach;
+	for (unsigned i = 0; i < WORLD_BACKENDS; i++)
+		world.reaches[i] = backends & 1u << i ? reach : world.reaches[i];
 }
 
 void world_address(unsigned backend, struct addr *addr)
@@ -215,15 +216,17 @@ int world_connect(int fd, const struct sockaddr *to, socklen_t length)
 	int pair[2];
 	if (to->sa_family != AF_UNIX || length < offsetof(struct sockaddr_un, sun_path) + strlen("/backend/0"))
 		abort();
-	if (world.reach >= WORLD_REFUSED)
-		return fail_with(errors[world.reach]);
+	unsigned backend = (unsigned)(path[strlen("/backend/")] - '0');
+	enum world_reach reach = world.reaches[backend];
+	if (reach >= WORLD_REFUSED)
+		return fail_with(errors[reach]);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 		abort();
 	if (dup3(pair[0], fd, O_CLOEXEC) != fd)
 		abort();
 	close(pair[0]);
-	bool slow = world.reach == WORLD_SLOW;
-	world.on_call(world.arg, (unsigned)(path[strlen("/backend/")] - '0'), fd, pair[1], slow);
+	bool slow = reach == WORLD_SLOW;
+	world.on_call(world.arg, backend, fd, pair[1], slow);
 	if (!slow)
 		return 0;
 	fill(fd);

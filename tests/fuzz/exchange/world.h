@@ -11,6 +11,8 @@
 
 #include "base/addr.h"
 
+#define WORLD_BACKENDS 4u
+
 /* What becomes of a connection that the worker wants to open. */
 enum world_reach {
 	WORLD_OPEN,    /* stands at once */
@@ -31,8 +33,9 @@ void world_end(void);
 /* A descriptor for the worker's listener (the worker closes it), and a client connection that waits there: the worker's end, and the IPv4 address it comes from (host order). */
 int world_listen(void);
 void world_offer(int near, uint32_t address);
-void world_set_reach(enum world_reach reach);
-/* The address of backend 0 to 9. */
+/* Of the backends whose bits are set: 1 << number. */
+void world_set_reach(unsigned backends, enum world_reach reach);
+/* The address of backend 0 to 3. */
 void world_address(unsigned backend, struct addr *addr);
 /* The worker gets no more pipes than this. */
 void world_limit_pipes(unsigned most);
