@@ -25,24 +25,24 @@
 #include "switch/deployment.h"
 #include "switch/smoke.h"
 
-struct event_base;
+struct courier;
 struct fetch;
-struct resolver;
-struct switcher_refusal;
+struct hook_tools;
 struct procedure;
+struct switcher_refusal;
 
 /* What it works with; all of it outlives the procedure. */
 struct procedure_tools {
-	struct event_base *loop;
 	struct fetch *fetch;
-	struct resolver *resolver;
-	/* The backends of a color as they are now, at most `max` of them into `into`; borrowed until the caller returns to the loop. Returns how many. */
+	struct hook_tools *hooks;
+	struct courier *courier;
+	/* The backends of a color as they are now, the first `max` of them into `into`; borrowed until the caller returns to the loop. Returns how many there are. */
 	size_t (*list_backends)(void *arg, enum color color, struct smoke_backend *into, size_t max);
-	/* When the newest rehearsal that this release of the color passed ended (wall clock, milliseconds); 0: none, and `detail` may say what became of the last one. */
-	uint64_t (*read_rehearsal)(void *arg, enum color color, const struct release *release, char *detail, size_t size);
-	/* An event of the deployment that was begun with. `more` is the callee's. */
+	/* rehearsal_passed: of a rehearsal of this version that ended at most `within_ms` before `wall_ms`. The sentence is set either way. */
+	bool (*check_rehearsal)(void *arg, const char *version, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size);
+	/* An event of the deployment that was begun with: gate_started, gate_passed, gate_failed, gate_forced, approval_asked, approved, rejected. `more` is the callee's. */
 	void (*emit)(void *arg, const char *event, json_t *more, const char *text);
-	/* Something came that procedure_run can go on with. Called from the loop, never from inside a function of this header. */
+	/* Something came that procedure_run can go on with. Called from the loop; it must not call back into the procedure, but see to a round behind this turn. */
 	void (*on_news)(void *arg);
 	void *arg;
 };
@@ -63,7 +63,7 @@ struct procedure_now {
 
 /* `tools` are copied. `conf` is borrowed until procedure_set_conf or procedure_free. */
 struct procedure *procedure_new(const struct procedure_tools *tools, const struct conf_service *conf);
-/* Ends what runs, the notifying hooks too. NULL is allowed. */
+/* Ends what runs before the flip; what was told goes on with the courier. NULL is allowed. */
 void procedure_free(struct procedure *procedure);
 /* After a reload. A gate that is under way goes on as it began; those behind it are the new ones. */
 void procedure_set_conf(struct procedure *procedure, const struct conf_service *conf);
@@ -77,7 +77,7 @@ void procedure_begin(struct procedure *procedure, const struct deployment *deplo
 enum procedure_state procedure_run(struct procedure *procedure, const struct procedure_now *now);
 /* Only while procedure_run says PROCEDURE_REFUSED. Borrowed. */
 const struct procedure_refusal *procedure_refusal(const struct procedure *procedure);
-/* The deployment was aborted: kills what runs. Without one under way nothing happens. */
+/* The deployment was aborted: ends what runs, and notes that; procedure_to_json goes on to tell of it. Without one under way nothing happens. */
 void procedure_cancel(struct procedure *procedure);
 
 /* The gates that are configured and were begun, in the form of gates_to_json, to be appended to it: [{"name", "passed", "waits", "detail", "ms"}], where not passed
@@ -114,8 +114,6 @@ enum procedure_moment {
 
 /* Runs the hooks of the moment, if it has any, and tells everybody in `notify`; returns at once and never fails a deployment. Nothing of the deployment is
  * borrowed. That an approval is waited for is told by the procedure itself. */
-void procedure_tell(struct procedure *procedure, enum procedure_moment moment, const struct deployment *deployment);
-/* How many hooks and notifications of procedure_tell have not ended: a daemon that stops may wait for them a while. */
-unsigned procedure_count_telling(const struct procedure *procedure);
+void procedure_tell(struct procedure *procedure, enum procedure_moment moment, const struct deployment *deployment, uint64_t wall_ms);
 
 #endif

@@ -47,7 +47,7 @@ void smoke_free(struct smoke *smoke);
 /* Once it ended: whether everything was as expected, and a sentence: how many requests, or which one of which backend, what was expected and what came. */
 bool smoke_passed(const struct smoke *smoke);
 const char *smoke_detail(const struct smoke *smoke);
-/* [{"request", "backend", "passed", "status" (null: no answer), "detail", "ms"}] of what has ended so far, at most SMOKE_RESULTS_KEPT rows, the failed one among them. */
+/* [{"request", "backend", "passed", "status" (null: no answer), "detail", "ms"; failed: "body"}] of what has ended so far, at most SMOKE_RESULTS_KEPT rows, the failed one among them. */
 json_t *smoke_to_json(const struct smoke *smoke);
 
 #endif
