@@ -11,9 +11,10 @@
 
 #define TOKEN_KEY_SIZE 32u
 #define TOKEN_SIZE 80u /* with its NUL */
-
-/* Returns its length. `expires_s` is at most TOKEN_EXPIRY_MAX. */
+#define TOKEN_SUBJECT_MAX 400u
 #define TOKEN_EXPIRY_MAX 99999999999u
+
+/* Returns its length. `expires_s` is at most TOKEN_EXPIRY_MAX, the subject at most TOKEN_SUBJECT_MAX bytes long. */
 size_t token_make(const uint8_t key[TOKEN_KEY_SIZE], const char *subject, uint64_t expires_s, char out[TOKEN_SIZE]);
 
 /* Whether these bytes are a token for the subject that was made with the key and is good at `now_s`; *expires_s is when it ends. What can't be one costs no HMAC;

@@ -156,6 +156,8 @@ static void add_route(const struct exchange *exchange, struct logline *line)
 		if (exchange->shielded)
 			logline_add_text(line, exchange->color == COLOR_BLUE ? ",\"shielded\":true,\"shielded_from\":\"green\""
 									     : ",\"shielded\":true,\"shielded_from\":\"blue\"");
+		if (exchange->preview)
+			logline_add_text(line, ",\"preview\":true");
 	}
 	if (exchange->logged_backend) {
 		add_json(line, ",\"backend\":\"", span_of(exchange->logged_backend->name));

@@ -9,6 +9,7 @@
 #include "proxy/fields.h"
 #include "proxy/pool.h"
 #include "proxy/relay.h"
+#include "proxy/sticky.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
@@ -149,7 +150,10 @@ static void begin(struct exchange *exchange, const struct head *head, char *rest
 	exchange->first_byte_us = worker_now_us(exchange->worker);
 	learn_from(exchange, head);
 	struct fields_to_client with = decide(exchange);
+	char cookie[STICKY_FIELD_SIZE];
 	struct iovec written;
+	if (exchange->pins)
+		with.cookie = (struct span){cookie, sticky_write_field(exchange->service, exchange->number, cookie)};
 	write_head(exchange, head, &with, &written);
 	if (written.iov_len == 0)
 		exchange_fail(exchange, FAIL_answer_head_too_large);

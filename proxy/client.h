@@ -35,6 +35,7 @@ struct client {
 	char address[ENDPOINT_TEXT_SIZE]; /* of the peer, text */
 	struct endpoint peer, to;         /* who connected, and where to, as a PROXY protocol header has it: else `to` is ENDPOINT_NONE */
 	uint32_t quota_slot;
+	const char *preview; /* the service whose idle color its listener leads to; NULL: none */
 };
 
 static inline struct client *client_of(struct conn *conn)

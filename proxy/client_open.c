@@ -106,6 +106,7 @@ bool client_open(struct worker *worker, int fd, unsigned index, bool announced, 
 		return false;
 	}
 	client->listener = (uint8_t)index;
+	client->preview = listener_preview(worker, index);
 	client->announced = announced;
 	client->quota_slot = slot;
 	set_peer(client, &peer);

@@ -11,8 +11,10 @@
 #include "proxy/mirror.h"
 #include "proxy/origin.h"
 #include "proxy/pool.h"
+#include "proxy/preview.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
+#include "proxy/sticky.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
@@ -108,39 +110,90 @@ static uint64_t client_key(const struct exchange *exchange, const struct head *h
 	return endpoint_number(&origin);
 }
 
-/* From here on the exchange counts as in flight on its color. */
+static uint64_t now_s(struct worker *worker)
+{
+	return worker_wall_us(worker) / 1000000u;
+}
+
+static bool is_preview(const struct exchange *exchange, const struct head *head)
+{
+	const struct table_service *service = exchange->service;
+	if (exchange->client->preview)
+		return true;
+	return (service->preview_header.text || service->preview_cookie.text) &&
+	       preview_is_asked(service, &exchange->table->globals, head, now_s(exchange->worker));
+}
+
+static enum color choose_color(struct exchange *exchange, const struct head *head)
+{
+	struct table_service *service = exchange->service;
+	exchange->preview = is_preview(exchange, head);
+	if (exchange->preview)
+		return color_other(service->live);
+	uint64_t address = table_is_split(service) && service->sticky == TABLE_STICKY_ADDRESS ? client_key(exchange, head) : 0;
+	uint32_t *turn = &totals_lane(service->totals, exchange->worker->index, COLOR_BLUE)->split_turn;
+	struct sticky_choice choice = sticky_choose(service, head, address, turn);
+	exchange->pins = choice.pins;
+	exchange->number = choice.number;
+	return choice.color;
+}
+
+/* From here on the exchange counts as in flight on its color, or as one that it assists. */
 static void assign(struct exchange *exchange, const struct head *head, struct table_service *service)
 {
-	struct worker *worker = exchange->worker;
 	exchange->service = service;
 	exchange->totals = service->totals;
 	if (service->balance == TABLE_CLIENT_ADDRESS)
 		exchange->client_key = client_key(exchange, head);
-	uint32_t *turn = &totals_lane(service->totals, worker->index, COLOR_BLUE)->split_turn;
-	exchange->color = table_choose_color(service, turn, NULL, 0);
-	exchange->lane = totals_lane(service->totals, worker->index, exchange->color);
-	_Atomic uint32_t *inflight = &exchange->lane->inflight;
-	atomic_store_explicit(inflight, atomic_load_explicit(inflight, memory_order_relaxed) + 1, memory_order_relaxed);
-	exchange->counted = inflight;
+	if (service->asks || exchange->client->preview)
+		exchange->color = choose_color(exchange, head);
+	else
+		exchange->color = service->blue_split == 0 ? COLOR_GREEN : COLOR_BLUE;
+	exchange->lane = totals_lane(service->totals, exchange->worker->index, exchange->color);
+	_Atomic uint32_t *counted = exchange->preview ? &exchange->lane->assist : &exchange->lane->inflight;
+	atomic_store_explicit(counted, atomic_load_explicit(counted, memory_order_relaxed) + 1, memory_order_relaxed);
+	exchange->counted = counted;
 }
 
-static enum fail route(struct exchange *exchange, const struct head *head)
+static struct table_service *find_service(const struct exchange *exchange, const struct head *head)
 {
 	struct span host = head->authority.length > 0 ? head->authority : head_value(head, FIELD_host);
 	bool bare = head->path.length == 0 || head->path.at[0] == '?'; /* an absolute form's path may be empty */
-	struct table_service *service = table_find_service(exchange->table, host.at, host.length, bare ? "/" : head->path.at, bare ? 1 : head->path.length);
+	if (exchange->client->preview)
+		return table_find_named(exchange->table, exchange->client->preview);
+	return table_find_service(exchange->table, host.at, host.length, bare ? "/" : head->path.at, bare ? 1 : head->path.length);
+}
+
+/* Whether it is answered here: with the cookie that the link of a preview asks for. */
+static bool answer_link(struct exchange *exchange, const struct table_service *service, struct head *head)
+{
+	struct preview_link link;
+	if (!service->preview_cookie.text || !preview_read_link(service, &exchange->table->globals, head, now_s(exchange->worker), &link))
+		return false;
+	reply_to_link(exchange, service, &link, head);
+	return true;
+}
+
+/* ROUTE_ANSWERED: the exchange may have ended. */
+enum route { ROUTE_FOUND, ROUTE_NONE, ROUTE_ANSWERED };
+
+static enum route route(struct exchange *exchange, struct head *head)
+{
+	struct table_service *service = find_service(exchange, head);
 	if (!service) {
 		worker_count(&exchange->worker->counters.unrouted, 1);
-		return FAIL_no_service;
+		return ROUTE_NONE;
 	}
+	if (service->asks && answer_link(exchange, service, head))
+		return ROUTE_ANSWERED;
 	assign(exchange, head, service);
-	return FAIL_none;
+	return ROUTE_FOUND;
 }
 
 size_t exchange_begin(struct client *client, char *rest, size_t length)
 {
 	struct worker *worker = client->conn.worker;
-	const struct head *head = &worker->head;
+	struct head *head = &worker->head;
 	struct exchange *exchange = take_exchange(client);
 	if (!exchange) {
 		client_close(client, true);
@@ -154,8 +207,11 @@ size_t exchange_begin(struct client *client, char *rest, size_t length)
 	read_intentions(exchange, head);
 	bool ends_here = fields_must_answer(head);
 	enum fail fail = check_head(exchange, head);
-	if (fail == FAIL_none && !ends_here)
-		fail = route(exchange, head);
+	enum route routed = fail == FAIL_none && !ends_here ? route(exchange, head) : ROUTE_FOUND;
+	if (routed == ROUTE_ANSWERED)
+		return 0;
+	if (routed == ROUTE_NONE)
+		fail = FAIL_no_service;
 	if (head->method != METHOD_connect && !held_begin(exchange) && fail == FAIL_none)
 		fail = FAIL_request_head_too_large;
 	if (fail != FAIL_none) {
@@ -253,7 +309,7 @@ void exchange_attempt(struct exchange *exchange)
 	struct backend *backend = choose(exchange);
 	if (!backend) {
 		if (exchange->fail == FAIL_none)
-			exchange_fail(exchange, FAIL_no_backend);
+			exchange_fail(exchange, exchange->preview ? FAIL_no_preview_backend : FAIL_no_backend);
 		else
 			exchange_give_up(exchange, exchange->fail); /* counted when it happened */
 		return;

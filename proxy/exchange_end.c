@@ -91,6 +91,17 @@ static void count_assist(struct exchange *exchange)
 		totals_add(&of_failed->shielded_errors, 1);
 }
 
+/* Nothing that the color is judged by. */
+static void count_preview(struct exchange *exchange)
+{
+	struct totals_cell *cell = totals_cell(exchange->lane);
+	if (!cell)
+		return;
+	totals_add(&cell->previewed, 1);
+	if (is_failure(kind_of(exchange)) || exchange->status >= 500)
+		totals_add(&cell->preview_errors, 1);
+}
+
 static void count_down(struct exchange *exchange)
 {
 	if (exchange->counted)
@@ -109,6 +120,8 @@ static void end(struct exchange *exchange, bool keep_open, bool hang_up)
 		mirror_end(exchange);
 	if (exchange->shielded)
 		count_assist(exchange);
+	else if (exchange->preview)
+		count_preview(exchange);
 	else
 		count_end(exchange, false);
 	count_down(exchange);
@@ -162,7 +175,7 @@ void exchange_on_deadline(struct deadline *deadline)
 
 void exchange_count_cut(struct exchange *exchange)
 {
-	if (exchange->lane && !exchange->shielded)
+	if (exchange->lane && !exchange->shielded && !exchange->preview)
 		totals_add(&exchange->lane->cut, 1);
 }
 

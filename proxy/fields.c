@@ -372,6 +372,8 @@ size_t fields_write_answer(const struct head *head, const struct fields_to_clien
 	bool has_date = has(head, FIELD_date) && !(removal.ids & FIELD_BIT(FIELD_date));
 	if (with->date.length > 0 && head->status >= 200 && !has_date)
 		put_line(&out, "Date: ", with->date);
+	if (with->cookie.length > 0)
+		put_line(&out, "Set-Cookie: ", with->cookie);
 	put_answer_connection(&out, head, with);
 	put_via(&out, head);
 	return put_end(&out, to);

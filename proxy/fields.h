@@ -41,10 +41,11 @@ struct fields_to_client {
 	unsigned client_minor; /* 0: the client speaks HTTP/1.0, and gets no Trailer */
 	enum framing_kind
 		framing; /* how the body is sent on: for FRAMING_chunked to an HTTP/1.1 client Transfer-Encoding is written by us, Content-Length by the backend's line */
-	bool close;       /* write `Connection: close` */
-	bool keep_alive;  /* an HTTP/1.0 client asked for it and gets `Connection: keep-alive` */
-	bool upgrade;     /* a 101: Upgrade and `Connection: upgrade` pass */
-	struct span date; /* an HTTP-date for a final answer that has none (RFC 9110 section 6.6.1); length 0: none is added */
+	bool close;         /* write `Connection: close` */
+	bool keep_alive;    /* an HTTP/1.0 client asked for it and gets `Connection: keep-alive` */
+	bool upgrade;       /* a 101: Upgrade and `Connection: upgrade` pass */
+	struct span cookie; /* a value for one more Set-Cookie; length 0: none */
+	struct span date;   /* an HTTP-date for a final answer that has none (RFC 9110 section 6.6.1); length 0: none is added */
 };
 
 /* Writes the answer head for the client: always `HTTP/1.1 status reason`, hop-by-hop removed, `Via: 1.1 teal`, `date` where Date is missing. Transfer-Encoding is written afresh for

@@ -368,6 +368,19 @@ enum head_result head_parse_answer(const char *bytes, size_t length, size_t scan
 	return settle(&reader, read_answer(&reader, limits, head), full, fail);
 }
 
+struct span head_value_named(const struct head *head, const char *name, size_t length)
+{
+	enum field_id id = head_field_id(name, length);
+	if (id != FIELD_other)
+		return head_value(head, id);
+	for (unsigned i = head->first[FIELD_other]; i > 0 && i <= head->field_count; i++) {
+		const struct head_field *field = &head->fields[i - 1];
+		if (span_same((struct span){field->line, field->name_length}, (struct span){name, length}))
+			return (struct span){field->value, field->value_length};
+	}
+	return (struct span){NULL, 0};
+}
+
 bool head_has_token(const struct head *head, enum field_id id, const char *token)
 {
 	if (head->first[id] == 0)

@@ -112,6 +112,9 @@ static inline struct span head_value(const struct head *head, enum field_id id)
 	return (struct span){head->fields[index - 1].value, head->fields[index - 1].value_length};
 }
 
+/* The same for any name, in any case; it costs a look at every field where the name has no id. */
+struct span head_value_named(const struct head *head, const char *name, size_t length);
+
 /* True when any field with this id holds the token as a list member (case-insensitive). */
 bool head_has_token(const struct head *head, enum field_id id, const char *token);
 

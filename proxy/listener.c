@@ -22,6 +22,7 @@ struct listener {
 	int fd;
 	unsigned limit, open; /* connections; limit 0: none */
 	bool proxy_protocol;
+	const char *preview; /* the proxy's */
 };
 
 static bool set_options(int fd, const struct addr *addr, struct err *err)
@@ -140,6 +141,11 @@ static bool accept_one(struct listener *listener)
 	return true;
 }
 
+const char *listener_preview(const struct worker *worker, unsigned index)
+{
+	return index < worker->listener_count ? worker->listeners[index].preview : NULL;
+}
+
 void listener_on_client_close(struct worker *worker, unsigned index)
 {
 	if (index < worker->listener_count) /* they go before their last connections when the worker drains */
@@ -180,6 +186,7 @@ bool listener_add(struct worker *worker, int fd, const struct proxy_listen *list
 	listener->worker = worker;
 	listener->limit = listen->connections;
 	listener->proxy_protocol = listen->proxy_protocol;
+	listener->preview = listen->preview;
 	worker->listeners = all;
 	return true;
 }

@@ -15,11 +15,13 @@ struct worker;
  * share the port among workers (SO_REUSEPORT). */
 int listener_bind(const struct addr *addr, struct addr *bound, struct err *err);
 
-/* Control thread, before the worker starts: takes the socket over; then, once all are there, watches them. */
+/* Control thread, before the worker starts: takes the socket over (what `listen` points to must outlive the proxy); then, once all are there, watches them. */
 bool listener_add(struct worker *worker, int fd, const struct proxy_listen *listen, struct err *err);
 bool listener_start_all(struct worker *worker, struct err *err);
 /* Worker's thread (or after it ended): closes all, after accepting what is queued when asked. */
 void listener_close_all(struct worker *worker, bool accept_queued);
+/* The service whose idle color the worker's listener `index` leads to; NULL: none. Good for as long as the proxy. */
+const char *listener_preview(const struct worker *worker, unsigned index);
 /* A connection that was accepted from the worker's listener `index` has closed. */
 void listener_on_client_close(struct worker *worker, unsigned index);
 /* DEADLINE_accept: accept again. */

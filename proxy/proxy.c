@@ -24,6 +24,7 @@ struct proxy {
 	struct table *tables; /* all that are not free yet, newest first */
 	uint64_t generation;
 	struct addr *listens;
+	char **previews; /* of each of them: the name of its service, or NULL */
 	size_t listen_count;
 	struct quota *quota;
 	int progress_fd;
@@ -71,13 +72,16 @@ static bool bind_all(struct proxy *proxy, const struct proxy_options *options, s
 	int *fds = memory_array(proxy->worker_count, sizeof(*fds));
 	bool fine = true;
 	proxy->listens = memory_array(options->listen_count, sizeof(*proxy->listens));
+	proxy->previews = memory_array(options->listen_count, sizeof(*proxy->previews));
 	for (size_t i = 0; fine && i < options->listen_count; i++) {
-		fine = bind_address(proxy, &options->listens[i].address, &proxy->listens[i], fds, err);
+		struct proxy_listen listen = options->listens[i];
+		fine = bind_address(proxy, &listen.address, &proxy->listens[i], fds, err);
 		if (!fine)
 			break;
+		listen.preview = proxy->previews[i] = listen.preview ? memory_text(listen.preview) : NULL;
 		proxy->listen_count++;
 		for (unsigned w = 0; w < proxy->worker_count; w++) {
-			if (fine && !listener_add(&proxy->workers[w], fds[w], &options->listens[i], err))
+			if (fine && !listener_add(&proxy->workers[w], fds[w], &listen, err))
 				fine = false;
 		}
 	}
@@ -172,6 +176,9 @@ void proxy_stop(struct proxy *proxy)
 	if (proxy->progress_fd >= 0)
 		close(proxy->progress_fd);
 	quota_free(proxy->quota);
+	for (size_t i = 0; i < proxy->listen_count; i++)
+		free(proxy->previews[i]);
+	free(proxy->previews);
 	free(proxy->listens);
 	free(proxy->workers);
 	free(proxy);

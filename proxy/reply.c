@@ -1,11 +1,13 @@
 /* Answers of our own. Worker thread. */
 #include "proxy/reply.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/preview.h"
 #include "proxy/worker.h"
 
 struct wish {
@@ -160,4 +162,24 @@ void reply_as_recipient(struct exchange *exchange, const struct head *head)
 		trace ? "Content-Type: message/http\r\n" : "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE\r\n", parts[1].iov_len,
 		connection_of(exchange));
 	send_whole(exchange, parts, trace ? 2 : 1, parts[1].iov_len);
+}
+
+void reply_to_link(struct exchange *exchange, const struct table_service *service, const struct preview_link *link, struct head *head)
+{
+	struct worker *worker = exchange->worker;
+	char id[WORKER_ID_LENGTH], start[512], rest[1024];
+	size_t target = preview_write_target(link, worker->scratch, worker->scratch_size);
+	worker_make_id(worker, id);
+	exchange->status = 302;
+	exchange->close_client = must_close(exchange);
+	int start_length = snprintf(start, sizeof(start), "HTTP/1.1 302 Found\r\nDate: %s\r\nLocation: ", worker_date(worker).at);
+	int rest_length = snprintf(rest, sizeof(rest),
+		"\r\nSet-Cookie: %.256s=%.*s; Max-Age=%" PRIu64
+		"; Path=/; HttpOnly; SameSite=Lax\r\nCache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nContent-Length: 0\r\nX-Request-Id: %.*s\r\n%s\r\n",
+		service->preview_cookie.text, (int)link->token.length, link->token.at, link->left_s, (int)sizeof(id), id, connection_of(exchange));
+	head->path = (struct span){worker->scratch, target};
+	if (worker->access.ring)
+		access_begin(exchange, head, (struct span){id, sizeof(id)});
+	struct iovec parts[3] = {{start, (size_t)start_length}, {worker->scratch, target}, {rest, (size_t)rest_length}};
+	send_whole(exchange, parts, 3, 0);
 }

@@ -6,10 +6,14 @@
 
 struct exchange;
 struct head;
+struct preview_link;
+struct table_service;
 
 /* Answers for a failure and ends the exchange. */
 void reply_send(struct exchange *exchange, enum fail fail);
 /* Answers OPTIONS or TRACE with `Max-Forwards: 0` as its last recipient (RFC 9110 section 7.6.2); `head` lies in the worker's buffer. Ends the exchange as well. */
 void reply_as_recipient(struct exchange *exchange, const struct head *head);
+/* Answers the link of a preview with its cookie and a redirect to where it leads. Ends the exchange as well. The token is in the cookie alone: `head` gets the target without it, for the log. */
+void reply_to_link(struct exchange *exchange, const struct table_service *service, const struct preview_link *link, struct head *head);
 
 #endif

@@ -46,7 +46,7 @@ static bool expects(const struct exchange *exchange)
 
 static bool may_be_repeated(const struct exchange *exchange)
 {
-	bool untouched = !exchange->shielded && !exchange->answer_started && !exchange->upgrade;
+	bool untouched = !exchange->shielded && !exchange->preview && !exchange->answer_started && !exchange->upgrade;
 	if (!untouched || conn_has_backlog(&exchange->client->conn)) /* that has not even read the interim answers */
 		return false;
 	return exchange->held_whole && exchange->request.done && (EXCHANGE_SAFE_METHODS & 1u << exchange->method) && !expects(exchange);
