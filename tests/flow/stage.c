@@ -322,9 +322,12 @@ static struct table *make_table(struct stage *stage, enum color live)
 		spec.colors[color].closing = color == COLOR_BLUE ? stage->closing : (struct table_closing){0};
 		for (unsigned i = 0; i < stage->backend_count; i++) {
 			if (strcmp(stage->backends[i].color, color_name((enum color)color)) == 0)
-				members[color][spec.colors[color].count++] = (struct table_member){stage->backends[i].backend, HEALTH_UP};
+				members[color][spec.colors[color].count++] =
+					(struct table_member){stage->backends[i].backend, stage->down[color] ? HEALTH_DOWN : HEALTH_UP};
 		}
 	}
+	if (stage->dress)
+		stage->dress(&spec);
 	struct table_service *service = table_service_new(&spec);
 	struct table *table = table_new(&stage->globals, stage->index, &service, 1, stage->workers);
 	table_service_release(service);

@@ -42,6 +42,9 @@ struct stage {
 	struct table_closing closing;     /* of blue */
 	enum proxyproto_version announce; /* to the backends */
 	unsigned shield;                  /* of both colors: bits of enum table_shield */
+	bool down[COLOR_COUNT];           /* its backends failed their probes */
+	/* What a test has the service be besides, or instead; NULL: nothing. */
+	void (*dress)(struct table_service_spec *spec);
 	struct addr at;
 };
 
