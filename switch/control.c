@@ -16,6 +16,7 @@
 #include "switch/admin.h"
 #include "switch/daemon.h"
 #include "switch/descriptors.h"
+#include "switch/previewing.h"
 #include "switch/reload.h"
 #include "switch/rounds.h"
 #include "switch/service_truth.h"
@@ -123,6 +124,8 @@ static void make_services(struct control *control)
 		.arg = control,
 	};
 	control->tables = tables_new(control->loop, control->workers, control->descriptors);
+	previewing_take_key(conf->state, control->preview_key);
+	tables_set_preview_key(control->tables, control->preview_key);
 	control->services = memory_array(conf->service_count, sizeof(struct service *));
 	control->hosts = memory_array(conf->service_count, sizeof(struct service_host *));
 	for (size_t i = 0; i < conf->service_count; i++)
@@ -142,25 +145,52 @@ bool control_open_access(const struct conf *conf, enum proxy_access *access, str
 	return *writer != NULL || err_prefix(err, "access_log");
 }
 
+/* Those of the file, and behind them those of previews; `all` has room for every one. */
+static size_t list_listens(const struct conf *conf, struct proxy_listen *all)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < conf->listen_count; i++)
+		all[count++] = (struct proxy_listen){conf->listens[i].address, conf->listens[i].connections, conf->listens[i].proxy_protocol, NULL};
+	for (size_t i = 0; i < conf->service_count; i++)
+		if (conf->services[i].preview.listen)
+			all[count++] = (struct proxy_listen){.address = conf->services[i].preview.listen_address, .preview = conf->services[i].name};
+	return count;
+}
+
+static void log_previews(const struct control *control)
+{
+	char text[ADDR_TEXT_SIZE];
+	size_t count, at = control->conf->listen_count;
+	const struct addr *listens = proxy_listens(control->proxy, &count);
+	for (size_t i = 0; i < control->conf->service_count; i++) {
+		if (!control->conf->services[i].preview.listen)
+			continue;
+		addr_format(&listens[at++], text, sizeof(text));
+		log_info("listening on %s for previews of %s", text, control->conf->services[i].name);
+	}
+}
+
 static bool start_proxy(struct control *control, struct err *err)
 {
 	const struct conf *conf = control->conf;
-	struct proxy_listen *listens = memory_array(conf->listen_count, sizeof(*listens));
+	struct proxy_listen *listens = memory_array(conf->listen_count + conf->service_count, sizeof(*listens));
 	struct proxy_options options = {.workers = control->workers,
 		.listens = listens,
-		.listen_count = conf->listen_count,
+		.listen_count = list_listens(conf, listens),
 		.loop = control->loop,
 		.on_progress = on_proxy_progress,
 		.arg = control};
-	for (size_t i = 0; i < conf->listen_count; i++)
-		listens[i] = (struct proxy_listen){conf->listens[i].address, conf->listens[i].connections, conf->listens[i].proxy_protocol};
-	if (control_open_access(conf, &options.access, &control->access_writer, err)) {
+	if (options.listen_count > PROXY_LISTENS_MAX) {
+		err_set(err, "listen and preview.listen have %zu addresses in all, and %u are possible", options.listen_count, PROXY_LISTENS_MAX);
+	} else if (control_open_access(conf, &options.access, &control->access_writer, err)) {
 		options.access_writer = control->access_writer;
 		control->proxy = proxy_start(&options, tables_make(control->tables), err);
 	}
 	free(listens);
-	if (control->proxy)
+	if (control->proxy) {
 		tables_set_proxy(control->tables, control->proxy);
+		log_previews(control);
+	}
 	return control->proxy != NULL;
 }
 
@@ -374,7 +404,9 @@ bool control_is_busy(const struct control *control)
 
 const struct addr *control_listens(const struct control *control, size_t *count)
 {
-	return proxy_listens(control->proxy, count);
+	const struct addr *listens = proxy_listens(control->proxy, count);
+	*count = control->conf->listen_count; /* behind these are those of previews */
+	return listens;
 }
 
 const struct addr *control_admin_listen(const struct control *control)

@@ -11,6 +11,7 @@
 #include "base/fetch.h"
 #include "base/logwriter.h"
 #include "base/resolve.h"
+#include "base/token.h"
 #include "conf/conf.h"
 #include "probe/probe.h"
 #include "proxy/proxy.h"
@@ -52,6 +53,7 @@ struct control {
 	struct admin *admin;
 	struct event *signals[6];
 	struct event *tick, *pace, *news;
+	uint8_t preview_key[TOKEN_KEY_SIZE];
 	uint64_t started_at; /* wall clock */
 	bool draining;
 	uint64_t drain_deadline_ms; /* monotonic */

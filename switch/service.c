@@ -322,8 +322,22 @@ static unsigned shield_of(const struct service *service, enum color color)
 	       (shield->statuses & CONF_SHIELD_504 ? TABLE_SHIELD_504 : 0);
 }
 
+/* Of the deployment, so that it is not always the same keys that go first; the same after a restart. */
+static uint64_t seed_of(const struct service *service)
+{
+	const struct deployment *current = service->switcher ? switcher_current(service->switcher) : NULL;
+	const char *text = current ? current->id : service->name;
+	return text_hash(text, strlen(text), TEXT_HASH_SEED);
+}
+
 struct table_service *service_read_table(struct service *service)
 {
+	static const enum table_sticky stickies[] = {
+		[CONF_STICKY_NONE] = TABLE_STICKY_NONE,
+		[CONF_STICKY_COOKIE] = TABLE_STICKY_COOKIE,
+		[CONF_STICKY_HEADER] = TABLE_STICKY_HEADER,
+		[CONF_STICKY_ADDRESS] = TABLE_STICKY_ADDRESS,
+	};
 	static const enum table_balance balances[] = {
 		[CONF_LEAST_CONNECTIONS] = TABLE_LEAST_CONNECTIONS,
 		[CONF_ROUND_ROBIN] = TABLE_ROUND_ROBIN,
@@ -336,7 +350,11 @@ struct table_service *service_read_table(struct service *service)
 		.name = service->name,
 		.live = service->live,
 		.blue_split = service->live == COLOR_BLUE ? TABLE_SPLIT_WHOLE : 0,
-		.seed = text_hash(service->name, strlen(service->name), TEXT_HASH_SEED),
+		.seed = seed_of(service),
+		.sticky = stickies[service->conf->sticky.by],
+		.sticky_name = service->conf->sticky.name,
+		.preview_header = service->conf->preview.header,
+		.preview_cookie = service->conf->preview.cookie,
 		.balance = balances[service->conf->balance],
 		.replay_methods = replay_bits(service->conf),
 		.hold = service_read_hold(service),

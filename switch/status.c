@@ -192,7 +192,7 @@ static json_t *make_listens(const struct control *control)
 	size_t count;
 	char text[ADDR_TEXT_SIZE];
 	json_t *array = json_array();
-	const struct addr *listens = proxy_listens(control->proxy, &count);
+	const struct addr *listens = control_listens(control, &count);
 	for (size_t i = 0; i < count; i++) {
 		addr_format(&listens[i], text, sizeof(text));
 		json_array_append_new(array, json_string(text));

@@ -19,6 +19,7 @@ struct tables {
 	struct proxy *proxy;
 	uint64_t generation;
 	bool touched, draining;
+	uint8_t preview_key[TOKEN_KEY_SIZE];
 };
 
 static void on_turn_end(evutil_socket_t fd, short what, void *arg)
@@ -78,6 +79,11 @@ void tables_set_services(struct tables *tables, const struct conf *conf, struct 
 	tables_touch(tables);
 }
 
+void tables_set_preview_key(struct tables *tables, const uint8_t key[TOKEN_KEY_SIZE])
+{
+	memcpy(tables->preview_key, key, TOKEN_KEY_SIZE);
+}
+
 void tables_set_draining(struct tables *tables)
 {
 	tables->draining = true;
@@ -87,7 +93,7 @@ void tables_set_draining(struct tables *tables)
 static struct table_globals make_globals(const struct tables *tables)
 {
 	const struct conf *conf = tables->conf;
-	return (struct table_globals){
+	struct table_globals globals = {
 		.header_ms = conf->timeouts.header_ms,
 		.idle_ms = conf->timeouts.idle_ms,
 		.connect_ms = conf->timeouts.connect_ms,
@@ -104,6 +110,8 @@ static struct table_globals make_globals(const struct tables *tables)
 		.trusted = conf->trusted_proxies,
 		.trusted_count = conf->trusted_proxy_count,
 	};
+	memcpy(globals.preview_key, tables->preview_key, sizeof(globals.preview_key));
+	return globals;
 }
 
 struct table *tables_make(struct tables *tables)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/token.h"
 #include "conf/conf.h"
 #include "proxy/proxy.h"
 #include "switch/service.h"
@@ -20,6 +21,8 @@ void tables_free(struct tables *tables);
 
 /* The services to route to, in the order of the configuration, and what holds for all of them. Both are borrowed until the next call. */
 void tables_set_services(struct tables *tables, const struct conf *conf, struct service *const *services, size_t count);
+/* The key of the tokens of previews; copied. */
+void tables_set_preview_key(struct tables *tables, const uint8_t key[TOKEN_KEY_SIZE]);
 /* Answers carry `Connection: close` from the next table on. */
 void tables_set_draining(struct tables *tables);
 
