@@ -156,6 +156,16 @@ static void add_shielded(struct page *page, const char *name, const struct servi
 	add_of_color(page, name, service, color, (double)read_totals(service, color)->shielded);
 }
 
+static void add_previewed(struct page *page, const char *name, const struct service *service, enum color color)
+{
+	add_of_color(page, name, service, color, (double)read_totals(service, color)->previewed);
+}
+
+static void add_preview_errors(struct page *page, const char *name, const struct service *service, enum color color)
+{
+	add_of_color(page, name, service, color, (double)read_totals(service, color)->preview_errors);
+}
+
 static void add_unshielded(struct page *page, const char *name, const struct service *service, enum color color)
 {
 	add_of_color(page, name, service, color, (double)read_totals(service, color)->shielded_errors);
@@ -245,6 +255,8 @@ static void write_colors(const struct control *control, struct page *page)
 		{"teal_shielded_requests", "counter", "_total", "Requests that the color failed and that were sent once more on the other color.",
 			add_shielded},
 		{"teal_shielded_request_errors", "counter", "_total", "Of these: the other color did no better.", add_unshielded},
+		{"teal_preview_requests", "counter", "_total", "Previews, which no other number of the color's requests has.", add_previewed},
+		{"teal_preview_request_errors", "counter", "_total", "Of these: 5xx answers and failures to answer.", add_preview_errors},
 		{"teal_live", "gauge", "", "1 for the live color.", add_live},
 		{"teal_split_ratio", "gauge", "", "The color's share of the traffic.", add_live},
 		{"teal_backend_up", "gauge", "", "1 when the backend is up.", add_up},
