@@ -139,19 +139,25 @@ static void add_outcome(struct exchange *exchange, struct logline *line)
 	logline_add_text(line, ",\"bytes_out\":");
 	logline_add_number(line, exchange->bytes_out);
 	logline_add_text(line, ",\"duration_ms\":");
-	logline_add_ms(line, worker_now_us(exchange->worker) - exchange->start_us);
-	if (!exchange->first_byte_us)
-		return;
-	logline_add_text(line, ",\"first_byte_ms\":");
-	logline_add_ms(line, exchange->first_byte_us - exchange->start_us);
+	logline_add_ms(line, worker_now_us(exchange->worker) - exchange->start_us + exchange->waited_us);
+	if (exchange->first_byte_us) {
+		logline_add_text(line, ",\"first_byte_ms\":");
+		logline_add_ms(line, exchange->first_byte_us - exchange->start_us + exchange->waited_us);
+	}
+	if (exchange->waited_us > 0) {
+		logline_add_text(line, ",\"held_ms\":");
+		logline_add_ms(line, exchange->waited_us);
+	}
 }
 
 static void add_route(const struct exchange *exchange, struct logline *line)
 {
 	if (exchange->service) {
 		add_json(line, ",\"service\":\"", span_of(exchange->service->name));
-		logline_add_text(line, exchange->color == COLOR_BLUE ? "\",\"color\":\"blue" : "\",\"color\":\"green");
-		add_json(line, "\",\"version\":\"", span_of(exchange->service->colors[exchange->color].version));
+		if (exchange->lane) {
+			logline_add_text(line, exchange->color == COLOR_BLUE ? "\",\"color\":\"blue" : "\",\"color\":\"green");
+			add_json(line, "\",\"version\":\"", span_of(exchange->service->colors[exchange->color].version));
+		}
 		logline_add_text(line, "\"");
 		if (exchange->shielded)
 			logline_add_text(line, exchange->color == COLOR_BLUE ? ",\"shielded\":true,\"shielded_from\":\"green\""

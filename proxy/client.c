@@ -236,6 +236,8 @@ static void serve_exchange(struct client *client)
 		tunnel_run(exchange);
 	else if (!flush_answer(client))
 		return;
+	else if (exchange->step == EXCHANGE_WAITING)
+		hold_look_at_client(exchange);
 	else if (exchange->request.done)
 		look_for_reset(client);
 	else

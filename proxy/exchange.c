@@ -8,6 +8,7 @@
 #include "proxy/client.h"
 #include "proxy/fields.h"
 #include "proxy/held.h"
+#include "proxy/hold.h"
 #include "proxy/mirror.h"
 #include "proxy/origin.h"
 #include "proxy/pool.h"
@@ -174,6 +175,12 @@ static bool answer_link(struct exchange *exchange, const struct table_service *s
 	return true;
 }
 
+static bool must_wait(struct exchange *exchange, const struct head *head, struct table_service *service)
+{
+	exchange->service = service;
+	return hold_concerns(exchange->worker, service) && !is_preview(exchange, head);
+}
+
 /* ROUTE_ANSWERED: the exchange may have ended. */
 enum route { ROUTE_FOUND, ROUTE_NONE, ROUTE_ANSWERED };
 
@@ -186,7 +193,11 @@ static enum route route(struct exchange *exchange, struct head *head)
 	}
 	if (service->asks && answer_link(exchange, service, head))
 		return ROUTE_ANSWERED;
-	assign(exchange, head, service);
+	bool held = (service->hold.until_ms != 0) | (exchange->worker->holds != NULL);
+	if (held && must_wait(exchange, head, service))
+		exchange->step = EXCHANGE_WAITING;
+	else
+		assign(exchange, head, service);
 	return ROUTE_FOUND;
 }
 
@@ -222,12 +233,52 @@ size_t exchange_begin(struct client *client, char *rest, size_t length)
 		reply_as_recipient(exchange, head);
 		return 0;
 	}
-	if (exchange->service->mirror)
+	if (exchange->service->mirror && exchange->step != EXCHANGE_WAITING)
 		mirror_begin(exchange);
 	size_t used = relay_request(exchange, rest, length);
-	if (client->exchange == exchange && exchange->step == EXCHANGE_CHOOSING)
+	if (client->exchange != exchange)
+		return used;
+	if (exchange->step == EXCHANGE_CHOOSING)
 		exchange_attempt(exchange);
+	else if (exchange->step == EXCHANGE_WAITING)
+		hold_enter(exchange);
 	return used;
+}
+
+/* The head as it will be sent says all that the first one did. */
+static bool read_again(struct exchange *exchange, struct head *head)
+{
+	struct head_limits limits = {exchange->held_head, HEAD_FIELDS_MAX};
+	enum fail fail;
+	return head_parse_request(exchange->held, exchange->held_head, 0, &limits, head, &fail) == HEAD_DONE;
+}
+
+void exchange_go_on(struct exchange *exchange)
+{
+	struct head *head = &exchange->worker->head;
+	enum route routed = ROUTE_FOUND;
+	exchange->step = EXCHANGE_CHOOSING;
+	if (!read_again(exchange, head)) {
+		exchange_fail(exchange, FAIL_internal);
+		return;
+	}
+	if (exchange->service)
+		assign(exchange, head, exchange->service);
+	else
+		routed = route(exchange, head);
+	if (routed == ROUTE_ANSWERED)
+		return;
+	if (routed == ROUTE_NONE) {
+		exchange_fail(exchange, FAIL_no_service);
+		return;
+	}
+	if (exchange->step == EXCHANGE_WAITING) {
+		hold_enter(exchange);
+		return;
+	}
+	if (exchange->service->mirror)
+		mirror_begin(exchange);
+	exchange_attempt(exchange);
 }
 
 void exchange_begin_bad(struct client *client, enum fail fail)

@@ -14,6 +14,7 @@
 #include "proxy/deadline.h"
 #include "proxy/fail.h"
 #include "proxy/head.h"
+#include "proxy/hold.h"
 #include "proxy/table.h"
 #include "proxy/tunnel.h"
 #include "proxy/wait.h"
@@ -24,6 +25,7 @@ struct worker;
 
 enum exchange_step {
 	EXCHANGE_CHOOSING,   /* nothing is assigned yet */
+	EXCHANGE_WAITING,    /* the same, and nothing will be while its service is held */
 	EXCHANGE_CONNECTING, /* a new backend connection is on its way */
 	EXCHANGE_SENDING,    /* the request is going out; the answer's head may come at any time */
 	EXCHANGE_ANSWERING,  /* the answer's head went to the client */
@@ -84,7 +86,9 @@ struct exchange {
 	struct tunnel tunnel;
 	enum fail fail;
 
+	struct hold_place place; /* while it waits */
 	uint64_t start_us, first_byte_us, connect_by_ms;
+	uint64_t waited_us;    /* for its service: start_us is the end of that */
 	uint64_t sent_us;      /* when the request's body was complete, if that was not at once */
 	struct deadline total; /* of the whole exchange */
 	struct pace body_pace; /* of the client while its body is waited for: see wait.h */
@@ -99,6 +103,9 @@ struct exchange {
 size_t exchange_begin(struct client *client, char *rest, size_t length);
 /* Answers a request whose head could not be read. */
 void exchange_begin_bad(struct client *client, enum fail fail);
+
+/* From hold: it has waited. Its color and its backend are chosen now, by its table; without a service that is looked for anew. The exchange may have ended on return. */
+void exchange_go_on(struct exchange *exchange);
 
 /* From upstream: the connection stands; bytes, room or an end came. */
 void exchange_on_connected(struct exchange *exchange);

@@ -5,6 +5,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/held.h"
+#include "proxy/hold.h"
 #include "proxy/mirror.h"
 #include "proxy/pool.h"
 #include "proxy/reply.h"
@@ -63,7 +64,7 @@ static inline __attribute__((always_inline)) void count_end(struct exchange *exc
 	uint64_t now_us = worker_now_us(exchange->worker);
 	bool failed = is_failure(kind);
 	totals_add(&cell->ended, 1);
-	if (failed || (exchange->status >= 500 && exchange->fail != FAIL_internal))
+	if (failed || (exchange->status >= 500 && exchange->fail != FAIL_internal && exchange->fail != FAIL_hold_timeout))
 		totals_add(&cell->errors, 1);
 	if (failed) {
 		totals_add(&cell->kinds[kind], 1);
@@ -167,10 +168,19 @@ static bool took_its_time(const struct exchange *exchange)
 	return exchange->sent_us > 0 && exchange->sent_us - exchange->start_us > half_us;
 }
 
+/* Nor does it when its service was held for so long. */
+static bool was_held(const struct exchange *exchange)
+{
+	return exchange->step == EXCHANGE_WAITING || exchange->waited_us > exchange->table->globals.total_ms * 500u;
+}
+
 void exchange_on_deadline(struct deadline *deadline)
 {
 	struct exchange *exchange = (struct exchange *)((char *)deadline - offsetof(struct exchange, total));
-	exchange_fail(exchange, took_its_time(exchange) ? FAIL_client_timeout : FAIL_exchange_timeout);
+	if (was_held(exchange))
+		exchange_fail(exchange, FAIL_hold_timeout);
+	else
+		exchange_fail(exchange, took_its_time(exchange) ? FAIL_client_timeout : FAIL_exchange_timeout);
 }
 
 void exchange_count_cut(struct exchange *exchange)
@@ -311,6 +321,8 @@ void exchange_fail(struct exchange *exchange, enum fail fail)
 {
 	struct worker *worker = exchange->worker;
 	assert(exchange->step != EXCHANGE_ENDED);
+	if (exchange->place.queue)
+		hold_leave(exchange);
 	bool again = exchange->service && prepare_replay(exchange, fail);
 	worker_count(&worker->counters.fails[fail], 1);
 	blame_backend(exchange, fail);

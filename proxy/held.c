@@ -48,7 +48,7 @@ static bool grow(struct exchange *exchange, size_t size)
 /* The Host of a request in HTTP/1.0 that has none: HTTP/1.1 must have one, and this is where it goes. */
 static const char *own_host(const struct exchange *exchange)
 {
-	const struct table_color *color = exchange->service ? &exchange->service->colors[exchange->color] : NULL;
+	const struct table_color *color = exchange->lane ? &exchange->service->colors[exchange->color] : NULL;
 	if (!color || color->count == 0 || color->members[0].backend->addr.kind == ADDR_UNIX)
 		return "localhost";
 	return color->members[0].backend->name;

@@ -115,17 +115,19 @@ void reply_send(struct exchange *exchange, enum fail fail)
 {
 	struct worker *worker = exchange->worker;
 	const struct fail_row *row = fail_row(fail);
-	char id[129], body[1024];
+	char id[129], body[1024], later[32] = "";
 	const struct wish *wish = read_request(exchange, id);
 	const char *reason = reason_of(row->status);
 	bool bodiless = exchange->method == METHOD_head;
 	exchange->status = row->status;
 	exchange->close_client = must_close(exchange);
+	if (fail == FAIL_hold_full)
+		snprintf(later, sizeof(later), "Retry-After: %u\r\n", hold_read_retry_s(exchange));
 	int body_length = snprintf(body, sizeof(body), wish->format, row->status, reason, row->text, id);
 	int length = snprintf(worker->scratch, worker->scratch_size,
 		"HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nCache-Control: no-store\r\nProxy-Status: teal; error=%s; details=\"%s\"\r\n"
-		"X-Request-Id: %s\r\n%s\r\n%s",
-		row->status, reason, worker_date(worker).at, wish->type, body_length, row->proxy_status, row->text, id, connection_of(exchange),
+		"X-Request-Id: %s\r\n%s%s\r\n%s",
+		row->status, reason, worker_date(worker).at, wish->type, body_length, row->proxy_status, row->text, id, later, connection_of(exchange),
 		bodiless ? "" : body);
 	struct iovec all = {worker->scratch, (size_t)length};
 	send_whole(exchange, &all, 1, bodiless ? 0 : (size_t)body_length);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/hold.h"
 #include "proxy/listener.h"
 #include "proxy/orders.h"
 #include "proxy/pipe.h"
@@ -68,6 +69,10 @@ static void expire(struct worker *worker)
 		}
 		if (kind == DEADLINE_pool) {
 			pool_on_deadline(worker, deadline);
+			continue;
+		}
+		if (kind == DEADLINE_hold) {
+			hold_on_deadline(worker, deadline);
 			continue;
 		}
 		if (kind == DEADLINE_total) {
@@ -186,6 +191,11 @@ static void notify(int fd)
 	}
 }
 
+void worker_report(struct worker *worker)
+{
+	notify(worker->progress_fd);
+}
+
 void worker_report_empty(struct worker *worker)
 {
 	if (atomic_load_explicit(&worker->draining, memory_order_relaxed))
@@ -203,6 +213,8 @@ static void take_table(struct worker *worker)
 	fit_buffers(worker, &newest->globals);
 	pool_sweep(worker);
 	orders_obey(worker, previous);
+	if (worker->holds)
+		hold_obey(worker);
 	atomic_store_explicit(&worker->acknowledged, newest->generation, memory_order_release);
 	notify(worker->progress_fd);
 }
@@ -329,7 +341,7 @@ static void free_spares(struct worker *worker)
 
 void worker_fini(struct worker *worker)
 {
-	assert(!worker->running && !worker->clients);
+	assert(!worker->running && !worker->clients && !worker->holds);
 	listener_close_all(worker, false);
 	free_spares(worker);
 	if (worker->base) {

@@ -20,6 +20,7 @@
 
 struct client;
 struct exchange;
+struct hold_queue;
 struct listener;
 struct logring;
 struct pipe;
@@ -75,6 +76,7 @@ struct worker {
 	uint64_t pipes_again_ms; /* no new one before */
 
 	struct client *clients;     /* every open one */
+	struct hold_queue *holds;   /* requests that wait for their services */
 	struct backend_lane *lanes; /* those with connections */
 	struct listener *listeners;
 	unsigned listener_count;
@@ -134,6 +136,8 @@ void worker_queue(struct worker *worker, struct conn *conn);
 void worker_defer_free(struct worker *worker, struct conn *conn);
 void worker_arm(struct worker *worker, struct deadline *deadline, enum deadline_kind kind, uint64_t after_ms);
 
+/* Wakes the control thread: on_progress. */
+void worker_report(struct worker *worker);
 /* The last client is gone: the control thread wants to know while it drains. */
 void worker_report_empty(struct worker *worker);
 

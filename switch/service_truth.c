@@ -123,8 +123,8 @@ static json_t *hold_to_truth(const struct service *service)
 {
 	if (service->hold.by != SERVICE_HELD_BY_OPERATOR)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o}", "actor", wire_text(service->hold.actor), "at", wire_time(service->hold.at), "ends_at",
-		wire_time(service->hold.ends_at));
+	return json_pack(
+		"{s:o, s:o, s:o}", "actor", wire_text(service->hold.actor), "at", wire_time(service->hold.at), "ends_at", wire_time(service->hold.ends_at));
 }
 
 static json_t *deployment_or_null(const struct deployment *deployment)
