@@ -162,6 +162,9 @@ static void add_route(const struct exchange *exchange, struct logline *line)
 		if (exchange->shielded)
 			logline_add_text(line, exchange->color == COLOR_BLUE ? ",\"shielded\":true,\"shielded_from\":\"green\""
 									     : ",\"shielded\":true,\"shielded_from\":\"blue\"");
+		if (exchange->fallback)
+			logline_add_text(line, exchange->color == COLOR_BLUE ? ",\"fallback\":true,\"fallback_from\":\"green\""
+									     : ",\"fallback\":true,\"fallback_from\":\"blue\"");
 		if (exchange->preview)
 			logline_add_text(line, ",\"preview\":true");
 	}

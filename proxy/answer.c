@@ -124,7 +124,7 @@ static struct fields_to_client decide(struct exchange *exchange)
 
 static void pass(struct exchange *exchange, const struct iovec *head, char *rest, size_t length)
 {
-	if (exchange->status >= 500 && exchange_shield_answer(exchange, rest, length))
+	if (exchange->status >= 400 && exchange_withhold_answer(exchange, rest, length))
 		return;
 	exchange->step = EXCHANGE_ANSWERING;
 	exchange->answer_started = true;

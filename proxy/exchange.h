@@ -64,6 +64,7 @@ struct exchange {
 	bool sent_any;   /* a byte of the request was written on the present connection */
 	bool fresh_only; /* the next attempt takes no pooled connection */
 	bool shielded;   /* the other color failed it: see shield.h */
+	bool fallback;   /* the other color answered 404: see fallback.h */
 	bool preview;    /* it was asked for on the idle color, and is kept apart there: see preview.h */
 	bool pins;       /* the answer gives the client its number: see sticky.h */
 	uint16_t number;
@@ -113,9 +114,9 @@ void exchange_on_backend_ready(struct exchange *exchange);
 
 /* Something went wrong: another attempt, an error answer, or hanging up. The exchange may have ended on return. */
 void exchange_fail(struct exchange *exchange, enum fail fail);
-/* An answer's head is here, with these bytes behind it; its status, the time and how its body is framed are noted. True when the shield covers it: it is not passed on, the other color is
- * asked, and the exchange may have ended. */
-bool exchange_shield_answer(struct exchange *exchange, char *rest, size_t length);
+/* An answer's head is here, with these bytes behind it; its status (400 at least), the time and how its body is framed are noted. True when it is not passed on, because the shield or the
+ * fallback ask the other color, or because it is the other color's and no better; the exchange may have ended. */
+bool exchange_withhold_answer(struct exchange *exchange, char *rest, size_t length);
 /* Ends it by order: its time to drain is over, or the worker ends. */
 void exchange_cut(struct exchange *exchange);
 /* DEADLINE_total: its time is over. */
@@ -132,6 +133,12 @@ void exchange_attempt(struct exchange *exchange);
 void exchange_give_up(struct exchange *exchange, enum fail fail);
 void exchange_count_backend(struct exchange *exchange, uint32_t change);
 void exchange_give(struct exchange *exchange);
+
+/* It was given up by one color, and is no business of the other one that has it now. */
+static inline bool exchange_is_assist(const struct exchange *exchange)
+{
+	return exchange->shielded || exchange->fallback;
+}
 
 /* True while another attempt at the request is possible, so that its body bytes must be held. */
 bool exchange_may_replay(const struct exchange *exchange);

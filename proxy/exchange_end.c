@@ -1,9 +1,10 @@
-/* The end of an exchange: finished, failed, replayed, shielded or cut. Worker thread. The only place that decides what follows from a failure. */
+/* The end of an exchange: finished, failed, replayed, sent to the other color, or cut. Worker thread. The only place that decides what follows from a failure. */
 #include <assert.h>
 
 #include "proxy/access.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/fallback.h"
 #include "proxy/held.h"
 #include "proxy/hold.h"
 #include "proxy/mirror.h"
@@ -47,8 +48,8 @@ static enum fail_kind kind_of(const struct exchange *exchange)
 	return exchange->fail == FAIL_none ? FAIL_KIND_none : fail_row(exchange->fail)->kind;
 }
 
-/* Inline though it has two callers: one is on the way of every exchange. `shielded`: the client does not see it, and may still get an answer. */
-static inline __attribute__((always_inline)) void count_end(struct exchange *exchange, bool shielded)
+/* Inline though it has two callers: one is on the way of every exchange. `withheld`: the client does not see it, and may still get an answer. */
+static inline __attribute__((always_inline)) void count_end(struct exchange *exchange, bool withheld)
 {
 	enum fail_kind kind = kind_of(exchange);
 	struct totals_cell *cell = exchange->lane ? totals_cell(exchange->lane) : NULL;
@@ -68,7 +69,7 @@ static inline __attribute__((always_inline)) void count_end(struct exchange *exc
 		totals_add(&cell->errors, 1);
 	if (failed) {
 		totals_add(&cell->kinds[kind], 1);
-		totals_add(&cell->failed, shielded ? 0 : 1);
+		totals_add(&cell->failed, withheld ? 0 : 1);
 	}
 	if (exchange->status >= TOTALS_STATUS_LOW && exchange->status < TOTALS_STATUS_LOW + TOTALS_STATUS_COUNT)
 		totals_add(&cell->codes[exchange->status - TOTALS_STATUS_LOW], 1);
@@ -78,13 +79,15 @@ static inline __attribute__((always_inline)) void count_end(struct exchange *exc
 		histogram_add(&cell->first_byte, exchange->first_byte_us - exchange->start_us);
 }
 
-/* The answer counts neither for nor against the color that helped out; the one that failed is told whether it did any good. */
+/* The answer counts neither for nor against the color that helped out; one that failed is told whether it did any good. */
 static void count_assist(struct exchange *exchange)
 {
 	struct totals_cell *cell = totals_cell(exchange->lane);
 	struct totals_cell *of_failed = totals_cell(totals_lane(exchange->totals, exchange->worker->index, color_other(exchange->color)));
 	if (cell)
 		totals_add(&cell->bytes_out, exchange->bytes_out);
+	if (exchange->fallback)
+		return;
 	bool failed = is_failure(kind_of(exchange));
 	if (of_failed && failed)
 		totals_add(&of_failed->failed, 1);
@@ -119,7 +122,7 @@ static void end(struct exchange *exchange, bool keep_open, bool hang_up)
 		access_end(exchange);
 	if (exchange->copy)
 		mirror_end(exchange);
-	if (exchange->shielded)
+	if (exchange_is_assist(exchange))
 		count_assist(exchange);
 	else if (exchange->preview)
 		count_preview(exchange);
@@ -185,7 +188,7 @@ void exchange_on_deadline(struct deadline *deadline)
 
 void exchange_count_cut(struct exchange *exchange)
 {
-	if (exchange->lane && !exchange->shielded && !exchange->preview)
+	if (exchange->lane && !exchange_is_assist(exchange) && !exchange->preview)
 		totals_add(&exchange->lane->cut, 1);
 }
 
@@ -225,7 +228,7 @@ static bool prepare_replay(struct exchange *exchange, enum fail fail)
 		}
 		return true;
 	}
-	if (!exchange_may_replay(exchange) || (exchange->shielded && !reused)) /* a stale connection is no attempt of the other color's */
+	if (!exchange_may_replay(exchange) || (exchange_is_assist(exchange) && !reused)) /* a stale connection is no attempt of the other color's */
 		return false;
 	exchange->retried = true;
 	exchange->fresh_only = true;
@@ -241,16 +244,7 @@ static void attempt_again(struct exchange *exchange)
 	exchange_attempt(exchange);
 }
 
-/* ---- the shield ---- */
-
-/* The color has failed: that counts as if the client had seen it. */
-static void count_shielded(struct exchange *exchange)
-{
-	struct totals_cell *cell = totals_cell(exchange->lane);
-	count_end(exchange, true);
-	if (cell)
-		totals_add(&cell->shielded, 1);
-}
+/* ---- the other color ---- */
 
 /* The other color takes it, as one more that it assists. It is counted there first: whoever sees it in flight no longer finds it here. */
 static void change_color(struct exchange *exchange)
@@ -263,12 +257,16 @@ static void change_color(struct exchange *exchange)
 	exchange->counted = assist;
 }
 
-/* Everything that is known of the attempts so far is of the color that failed, but for the time that went by. */
-static void shield(struct exchange *exchange)
+/* Everything that is known of the attempts so far is of the color that had it, for which it counts as if the client had seen its end, but for the time that went by. */
+static void ask_other_color(struct exchange *exchange, bool fallback)
 {
-	count_shielded(exchange);
+	struct totals_cell *cell = totals_cell(exchange->lane);
+	count_end(exchange, true);
+	if (cell)
+		totals_add(fallback ? &cell->fallbacks : &cell->shielded, 1);
 	change_color(exchange);
-	exchange->shielded = true;
+	exchange->fallback = fallback;
+	exchange->shielded = !fallback;
 	exchange->tried_count = 0;
 	exchange->retried = exchange->fresh_only = exchange->heard = false;
 	exchange->connect_by_ms = exchange->first_byte_us = 0;
@@ -278,14 +276,24 @@ static void shield(struct exchange *exchange)
 }
 
 /* The answer goes nowhere. What is still to come of it is not waited for: the connection is closed then. */
-bool exchange_shield_answer(struct exchange *exchange, char *rest, size_t length)
+static void discard_answer(struct exchange *exchange, char *rest, size_t length)
 {
 	size_t used, kept;
-	if (!shield_covers_answer(exchange, exchange->status))
-		return false;
 	bool whole = body_pass(&exchange->answer, rest, length, &used, &kept) && exchange->answer.done && used == length;
 	drop_upstream(exchange, whole);
-	shield(exchange);
+}
+
+bool exchange_withhold_answer(struct exchange *exchange, char *rest, size_t length)
+{
+	bool missing = exchange->status == 404, no_better = exchange->fallback && !missing;
+	bool fallback = missing && fallback_covers(exchange);
+	if (!no_better && !fallback && !shield_covers_answer(exchange, exchange->status))
+		return false;
+	discard_answer(exchange, rest, length);
+	if (no_better)
+		exchange_fail(exchange, FAIL_fallback_failed);
+	else
+		ask_other_color(exchange, fallback);
 	return true;
 }
 
@@ -305,11 +313,11 @@ void exchange_give_up(struct exchange *exchange, enum fail fail)
 	exchange->fail = fail;
 	if (shield_covers_failure(exchange, fail)) {
 		exchange->status = fail_row(fail)->status;
-		shield(exchange);
+		ask_other_color(exchange, false);
 		return;
 	}
 	if (!is_abort(fail) && !exchange->answer_started) {
-		reply_send(exchange, fail);
+		reply_send(exchange, exchange->fallback ? FAIL_fallback_failed : fail);
 		return;
 	}
 	if (exchange->status == 0)

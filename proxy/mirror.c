@@ -262,7 +262,7 @@ void mirror_add(struct exchange *exchange, const char *bytes, size_t length)
 void mirror_end(struct exchange *exchange)
 {
 	struct mirror_place *place = exchange->copy;
-	bool whole = place->status > 0 && exchange->answer.done && exchange->fail == FAIL_none && !exchange->shielded;
+	bool whole = place->status > 0 && exchange->answer.done && exchange->fail == FAIL_none && !exchange_is_assist(exchange);
 	if (!whole || exchange->color != exchange->service->mirror->live) {
 		forget(exchange, &lane_of(exchange)->failed);
 		return;

@@ -1,9 +1,8 @@
 /* Whether the shield covers a failure. Worker thread. */
 #include "proxy/shield.h"
 
-#include "proxy/client.h"
+#include "proxy/assist.h"
 #include "proxy/exchange.h"
-#include "proxy/worker.h"
 
 static unsigned bit_of_status(unsigned status)
 {
@@ -24,40 +23,14 @@ static unsigned bit_of_status(unsigned status)
 /* The exchange's own table says that it may be; the newest one whether the other color is still there for it: after a bake it may be stopped at any time, but not while it is live. */
 static bool is_still_on(const struct exchange *exchange)
 {
-	const struct table *newest = exchange->worker->table;
-	if (newest == exchange->table)
-		return true;
-	for (size_t i = 0; i < newest->service_count; i++) {
-		const struct table_service *service = newest->services[i];
-		if (service->totals == exchange->totals)
-			return service->live != exchange->color || service->colors[exchange->color].shield != 0;
-	}
-	return false;
-}
-
-/* Seldom asked, so that nothing is noted of it when a request begins. */
-static bool expects(const struct exchange *exchange)
-{
-	struct head head;
-	struct head_limits limits = {exchange->held_head, HEAD_FIELDS_MAX};
-	enum fail fail;
-	return head_parse_request(exchange->held, exchange->held_head, 0, &limits, &head, &fail) != HEAD_DONE || head.first[FIELD_expect] != 0;
-}
-
-static bool may_be_repeated(const struct exchange *exchange)
-{
-	bool untouched = !exchange->shielded && !exchange->preview && !exchange->answer_started && !exchange->upgrade;
-	if (!untouched || conn_has_backlog(&exchange->client->conn)) /* that has not even read the interim answers */
-		return false;
-	return exchange->held_whole && exchange->request.done && (EXCHANGE_SAFE_METHODS & 1u << exchange->method) && !expects(exchange);
+	const struct table_service *service = assist_newest(exchange);
+	return service && (service == exchange->service || service->live != exchange->color || service->colors[exchange->color].shield != 0);
 }
 
 static bool covers(const struct exchange *exchange, unsigned bit)
 {
 	const struct table_service *service = exchange->service;
-	struct worker *worker = exchange->worker;
-	return service && (service->colors[exchange->color].shield & bit) && may_be_repeated(exchange) && is_still_on(exchange) &&
-	       table_has_fit_backend(service, color_other(exchange->color), worker->index, worker_now_ms(worker));
+	return service && (service->colors[exchange->color].shield & bit) && is_still_on(exchange) && assist_is_possible(exchange);
 }
 
 bool shield_covers_failure(const struct exchange *exchange, enum fail fail)

@@ -1,7 +1,6 @@
 /* The shield: which requests that one color failed are sent once more on the other, before a byte of an answer went to the client. Worker thread; looks, and changes nothing.
  *
- * GET, HEAD, OPTIONS and TRACE alone (safe: RFC 9110 section 9.2.1), held as a whole, without Upgrade and Expect; once, when the color has failed for good, and only to a color with a
- * backend that is up. Interim answers that went by do not count: they promise nothing of the final one (RFC 9110 section 15.2). What follows is exchange_end's business. */
+ * Those that assist.h allows, when the color has failed for good. What follows is exchange_end's business. */
 #ifndef TEAL_PROXY_SHIELD_H
 #define TEAL_PROXY_SHIELD_H
 

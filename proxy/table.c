@@ -72,12 +72,16 @@ struct table_service *table_service_new(const struct table_service_spec *spec)
 	service->hold = spec->hold;
 	service->totals = spec->totals;
 	totals_hold(service->totals);
+	service->fallback = spec->fallback;
+	if (service->fallback)
+		table_index_hold(service->fallback);
 	service->mirror = spec->mirror;
 	if (service->mirror)
 		mirror_hold(service->mirror);
 	for (unsigned i = 0; i < COLOR_COUNT; i++) {
 		init_color(&service->colors[i], spec->colors[i].version, spec->colors[i].members, spec->colors[i].count);
 		service->colors[i].announce = spec->colors[i].announce;
+		service->colors[i].fallback = spec->colors[i].fallback;
 		service->colors[i].shield = spec->colors[i].shield;
 		service->colors[i].cut_requests_before = spec->colors[i].cut_requests_before;
 		service->colors[i].cut_tunnels_before = spec->colors[i].cut_tunnels_before;
@@ -100,6 +104,8 @@ void table_service_release(struct table_service *service)
 	for (unsigned i = 0; i < COLOR_COUNT; i++)
 		fini_color(&service->colors[i]);
 	totals_release(service->totals);
+	if (service->fallback)
+		table_index_release(service->fallback);
 	if (service->mirror)
 		mirror_release(service->mirror);
 	free(service->sticky_name.text);

@@ -38,6 +38,7 @@ struct table_name {
 };
 
 struct mirror;
+struct table_index;
 
 struct table_member {
 	struct backend *backend;
@@ -64,6 +65,7 @@ struct table_color {
 	uint64_t *seeds;                                  /* of each of them: a hash of its name */
 	unsigned count, up;                               /* of members; of ready */
 	enum proxyproto_version announce;                 /* the PROXY protocol header in front of each connection to it */
+	bool fallback;                                    /* while the other color is wanted: its 404s are tried there, where the service has paths for that */
 	unsigned shield;                                  /* bits of enum table_shield: of its failures, those that the other color makes good */
 	uint64_t cut_requests_before, cut_tunnels_before; /* exchanges of an older generation are ended: their time to drain is over; 0: none */
 	struct table_closing closing;
@@ -84,7 +86,8 @@ struct table_service {
 	struct table_hold hold;
 	struct table_color colors[COLOR_COUNT];
 	struct totals *totals;
-	struct mirror *mirror; /* requests are copied into it: see proxy/mirror.h; NULL: none */
+	struct table_index *fallback; /* finds the paths whose 404s are tried on the other color: see proxy/fallback.h; NULL: there are none */
+	struct mirror *mirror;        /* requests are copied into it: see proxy/mirror.h; NULL: none */
 };
 
 /* What a service is made of. Everything is copied, references are taken. */
@@ -104,12 +107,14 @@ struct table_service_spec {
 		const struct table_member *members;
 		unsigned count;
 		enum proxyproto_version announce;
+		bool fallback;
 		unsigned shield;
 		uint64_t cut_requests_before, cut_tunnels_before;
 		struct table_closing closing;
 	} colors[COLOR_COUNT];
 	struct totals *totals;
-	struct mirror *mirror; /* NULL: none */
+	struct table_index *fallback; /* NULL: none */
+	struct mirror *mirror;        /* NULL: none */
 };
 struct table_service *table_service_new(const struct table_service_spec *spec);
 void table_service_hold(struct table_service *service);

@@ -85,6 +85,7 @@ static void add_cell(struct totals_sum *sum, const struct totals_cell *cell)
 	sum->replayed += read_counter(&cell->replayed);
 	sum->shielded += read_counter(&cell->shielded);
 	sum->shielded_errors += read_counter(&cell->shielded_errors);
+	sum->fallbacks += read_counter(&cell->fallbacks);
 	sum->previewed += read_counter(&cell->previewed);
 	sum->preview_errors += read_counter(&cell->preview_errors);
 	sum->bytes_in += read_counter(&cell->bytes_in);

@@ -29,13 +29,14 @@ struct totals_cell {
 	_Atomic uint64_t codes[TOTALS_STATUS_COUNT]; /* by status as the client saw it, or would have seen it without the shield */
 	_Atomic uint64_t shielded;                   /* of the errors: sent once more on the other color */
 	_Atomic uint64_t shielded_errors;            /* of these: the other color did no better */
+	_Atomic uint64_t fallbacks;                  /* 404s that were tried on the other color */
 	_Atomic uint64_t previewed, preview_errors;  /* previews, which are in none of the others; those that failed or were answered with 5xx */
 	_Atomic uint64_t kinds[FAIL_KIND_COUNT];     /* of the errors: failures to answer by kind, as if there were no shield; none and abort stay 0 */
 	void *memory;                                /* to be freed */
 };
 
 struct totals_lane {
-	_Alignas(64) _Atomic uint32_t inflight; /* exchanges first assigned to the color, until the shield takes them over, and tunnels */
+	_Alignas(64) _Atomic uint32_t inflight; /* exchanges first assigned to the color, until the other color takes them over, and tunnels */
 	_Atomic uint32_t assist;                /* exchanges helped out for the other color, and previews */
 	_Atomic uint64_t cut;                   /* of those in flight: ended by order in the middle of what they did */
 	_Atomic(struct totals_cell *) cell;     /* NULL before the first request */
@@ -77,7 +78,7 @@ struct totals_cell *totals_cell(struct totals_lane *lane);
 
 /* Plain numbers, summed over the workers. */
 struct totals_sum {
-	uint64_t ended, errors, failed, aborted, replayed, shielded, shielded_errors, previewed, preview_errors, bytes_in, bytes_out;
+	uint64_t ended, errors, failed, aborted, replayed, shielded, shielded_errors, fallbacks, previewed, preview_errors, bytes_in, bytes_out;
 	uint64_t codes[TOTALS_STATUS_COUNT], kinds[FAIL_KIND_COUNT]; /* the aborted are FAIL_KIND_abort's, too */
 	struct histogram_counts duration, first_byte;
 };
