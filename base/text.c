@@ -153,16 +153,22 @@ bool text_parse_size(const char *text, uint64_t *bytes)
 	return multiply_exactly(digits, 1, unit ? unit->size : 1, bytes);
 }
 
-bool text_parse_share(const char *text, double *share)
+bool text_parse_ratio(const char *text, double *ratio)
 {
 	uint64_t digits, scale;
 	const char *end = read_decimal(text, &digits, &scale);
 	if (!end || (*end != '\0' && strcmp(end, "%") != 0))
 		return false;
-	double value = (double)digits / (double)scale / (*end == '%' ? 100.0 : 1.0);
-	if (value > 1)
+	*ratio = (double)digits / (double)scale / (*end == '%' ? 100.0 : 1.0);
+	return true;
+}
+
+bool text_parse_share(const char *text, double *share)
+{
+	double ratio;
+	if (!text_parse_ratio(text, &ratio) || ratio > 1)
 		return false;
-	*share = value;
+	*share = ratio;
 	return true;
 }
 

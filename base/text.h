@@ -27,6 +27,8 @@ bool text_parse_duration(const char *text, uint64_t *ms);
 bool text_parse_size(const char *text, uint64_t *bytes);
 /* `1%`, `0.5%`, `100%`, or a number from 0 to 1; *share is from 0 to 1. */
 bool text_parse_share(const char *text, double *share);
+/* The same without an upper end: `150%`, `1.5`. */
+bool text_parse_ratio(const char *text, double *ratio);
 /* Decimal digits only. */
 bool text_parse_unsigned(const char *text, uint64_t *value);
 

@@ -6,9 +6,12 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "conf/accord.h"
 #include "conf/keys.h"
 #include "conf/overlap.h"
 #include "conf/value.h"
+
+#define PREVIEWS_MAX 128u
 
 /* The node at a path of two keys, or NULL. */
 static const struct node *find_below(const struct node *root, const char *map, const char *key)
@@ -87,6 +90,41 @@ static void check_listeners(const struct node *root, const struct conf *conf, st
 		struct err err;
 		if (!check_listener(conf, index++, &err))
 			fault_add(faults, address->line, address->column, "listen: %s", err.text);
+	}
+}
+
+/* The first address in use with which the preview of this service collides, or NULL. */
+static const char *find_taken(const struct conf *conf, size_t index)
+{
+	const struct addr *address = &conf->services[index].preview.listen_address;
+	for (size_t i = 0; i < conf->listen_count; i++)
+		if (conf->listens[i].text && collide(address, &conf->listens[i].address))
+			return conf->listens[i].text;
+	if (conf->admin.listen && collide(address, &conf->admin.listen_address))
+		return conf->admin.listen;
+	for (size_t i = 0; i < index; i++)
+		if (conf->services[i].preview.listen && collide(address, &conf->services[i].preview.listen_address))
+			return conf->services[i].preview.listen;
+	return NULL;
+}
+
+static void check_previews(const struct conf *conf, const struct node *const *services, struct fault_list *faults)
+{
+	unsigned count = 0;
+	for (size_t i = 0; i < conf->service_count; i++) {
+		const struct node *listen = conf->services[i].preview.listen ? find_below(services[i], "preview", "listen") : NULL;
+		if (!listen)
+			continue;
+		/* Which also keeps the comparison of each with each short. */
+		if (++count > PREVIEWS_MAX) {
+			fault_add(faults, listen->line, listen->column, "services.%.64s.preview.listen: a file may have %u of these, and this is one more",
+				services[i]->key, PREVIEWS_MAX);
+			return;
+		}
+		const char *taken = find_taken(conf, i);
+		if (taken)
+			fault_add(faults, listen->line, listen->column, "services.%.64s.preview.listen: %.100s is taken by %.100s: take another port",
+				services[i]->key, conf->services[i].preview.listen, taken);
 	}
 }
 
@@ -195,10 +233,12 @@ void check_tree(const struct node *root, const struct conf *conf, struct fault_l
 	check_admin(root, conf, faults);
 	check_access_log(root, conf, faults);
 	check_listeners(root, conf, faults);
+	check_previews(conf, services, faults);
 	check_reachable(root, conf, services, faults);
 	for (size_t i = 0; i < conf->service_count; i++) {
 		check_probe(services[i], faults);
 		check_dry_run(services[i], &conf->services[i].rollback, faults);
+		accord_check(services[i], &conf->services[i], faults);
 	}
 	overlap_check(conf, services, faults);
 	free(services);

@@ -165,13 +165,18 @@ static void fini_color(struct conf_color *color)
 	free(color->version);
 }
 
+static void free_headers(struct conf_header *headers, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(headers[i].name);
+		free(headers[i].value);
+	}
+	free(headers);
+}
+
 static void fini_probe(struct conf_probe *probe)
 {
-	for (size_t i = 0; i < probe->header_count; i++) {
-		free(probe->headers[i].name);
-		free(probe->headers[i].value);
-	}
-	free(probe->headers);
+	free_headers(probe->headers, probe->header_count);
 	free(probe->statuses);
 	free(probe->path);
 	free(probe->host);
@@ -186,6 +191,72 @@ static void fini_rollback(struct conf_rollback *rollback)
 	free(rollback->prometheus.query);
 }
 
+static void fini_hooks(struct conf_hooks *hooks)
+{
+	for (size_t i = 0; i < hooks->count; i++) {
+		struct conf_hook *hook = &hooks->list[i];
+		for (size_t word = 0; hook->run && hook->run[word]; word++)
+			free(hook->run[word]);
+		free(hook->run);
+		free(hook->url);
+		free(hook->secret_file);
+	}
+	free(hooks->list);
+}
+
+static void fini_smoke(struct conf_smoke *smoke)
+{
+	free(smoke->method);
+	free(smoke->path);
+	free(smoke->host);
+	free(smoke->body);
+	free_headers(smoke->send, smoke->send_count);
+	free(smoke->statuses);
+	free(smoke->expect_body);
+	free_headers(smoke->expect, smoke->expect_count);
+}
+
+static void fini_gates(struct conf_gates *gates)
+{
+	for (size_t i = 0; i < gates->freeze_count; i++) {
+		struct conf_freeze *freeze = &gates->freezes[i];
+		free(freeze->from_date);
+		free(freeze->to_date);
+		free(freeze->zone);
+		free(freeze->reason);
+	}
+	free(gates->freezes);
+	for (size_t i = 0; i < gates->smoke_count; i++)
+		fini_smoke(&gates->smokes[i]);
+	free(gates->smokes);
+}
+
+static void free_notify(struct conf_notify *notify, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(notify[i].url);
+		free(notify[i].secret_file);
+	}
+	free(notify);
+}
+
+/* What is around a switch. */
+static void fini_around(struct conf_service *service)
+{
+	fini_gates(&service->gates);
+	for (size_t i = 0; i < CONF_MOMENT_COUNT; i++)
+		fini_hooks(&service->hooks[i]);
+	free_notify(service->notify, service->notify_count);
+	free(service->preview.header);
+	free(service->preview.cookie);
+	free(service->preview.listen);
+	free(service->steps.shares);
+	free(service->sticky.name);
+	free_texts(service->rehearsal.fields, service->rehearsal.field_count);
+	free_texts(service->rehearsal.ignore, service->rehearsal.ignore_count);
+	free_texts(service->fallback_paths, service->fallback_path_count);
+}
+
 static void fini_service(struct conf_service *service)
 {
 	free(service->name);
@@ -196,6 +267,7 @@ static void fini_service(struct conf_service *service)
 	fini_color(&service->colors[COLOR_GREEN]);
 	fini_probe(&service->probe);
 	fini_rollback(&service->rollback);
+	fini_around(service);
 }
 
 void conf_free(struct conf *conf)

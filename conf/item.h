@@ -8,7 +8,7 @@
 #include "conf/conf.h"
 #include "conf/keys.h"
 
-/* Adds to the list of the key's type in `object`, which is struct conf or conf_service. False and a sentence that does not say where. */
+/* Adds to the list of the key's type in `object`, which is struct conf, conf_service or an element of a list of maps. False and a sentence that does not say where. */
 bool item_add(const struct key *key, const char *text, void *object, struct err *err);
 
 /* Empties the list, for one that is written takes the place of the default. */
@@ -16,7 +16,7 @@ void item_clear(const struct key *key, void *object);
 /* Makes the list its default, which must fit. */
 void item_set_default(const struct key *key, void *object);
 
-/* Adds a header field to what a probe expects. */
-bool item_add_header(struct conf_probe *probe, const char *name, const char *value, struct err *err);
+/* Adds a header field to the map of the key in `object`. */
+bool item_add_header(const struct key *key, const char *name, const char *value, void *object, struct err *err);
 
 #endif

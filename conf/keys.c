@@ -1,11 +1,7 @@
 /* The table of all keys. Any thread; constant. Reads no file and gives no verdict on a value. */
 #include "conf/keys.h"
 
-#include <assert.h>
-#include <string.h>
-
 #include "base/pattern.h"
-#include "base/text.h"
 #include "conf/conf.h"
 
 #define SECOND 1000u
@@ -13,6 +9,11 @@
 #define HOUR (60u * MINUTE)
 #define DAY (24u * HOUR)
 #define CONNECTIONS_MAX 10000000u
+#define HOOKS_MAX 32u
+#define ARGUMENTS_MAX 256u
+#define PERCENT 100u /* of a share, in hundredths of a percent */
+#define RUN_SAMPLE "{run: [/usr/local/bin/backup, --all]}"
+#define RUN_MISSING "say what to do, with run or with url, as in run: [/usr/local/bin/backup, --all]"
 
 static const char *const color_words[] = {"blue", "green", NULL};
 static const char *const format_words[] = {"off", "json", "combined", NULL};
@@ -22,6 +23,11 @@ static const char *const preface_words[] = {"off", "v1", "v2", NULL};
 static const char *const scheme_words[] = {"http", "https", NULL};
 static const char *const inconclusive_words[] = {"promote", "rollback", NULL};
 static const char *const worker_words[] = {"auto", NULL};
+static const char *const off_words[] = {"off", NULL};
+static const char *const manual_words[] = {"manual", NULL};
+static const char *const sticky_words[] = {"none", "cookie", "header", "address", NULL};
+static const char *const notify_words[] = {"json", "slack", NULL};
+static const char *const smoke_words[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", NULL};
 static const char *const via_words[] = {"proxy", "route53", NULL};
 static const char *const shield_words[] = {"off", "bake", "always", NULL};
 static const char *const status_words[] = {"500", "502", "503", "504", NULL};
@@ -49,7 +55,8 @@ static const struct key keys[] = {
 	{"trusted_proxies", KEY_BLOCKS, .most = 256,
 		.text = "Address blocks of the proxies in front of teal. Only their `Forwarded`, `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` are believed and kept."},
 
-	{"listen", KEY_LISTENERS, .most = 64, .text = "Where requests come in. At least one listener is needed."},
+	{"listen", KEY_MAPS, offsetof(struct conf, listens), .count_at = offsetof(struct conf, listen_count), .size = sizeof(struct conf_listen),
+		.sample = "{address: 0.0.0.0:80}", .most = 64, .text = "Where requests come in. At least one listener is needed."},
 	{"listen[].address", KEY_ADDRESS, .missing = "write where to listen, as in address: 0.0.0.0:80",
 		.text = "`ADDRESS:PORT`, `[IPv6]:PORT`, `unix:/PATH`, or `*:PORT` for every IPv4 and IPv6 address."},
 	{"listen[].proxy_protocol", KEY_EITHER, offsetof(struct conf_listen, proxy_protocol), "off", .words = switch_words,
@@ -96,9 +103,11 @@ static const struct key keys[] = {
 		.text = "The services, by name. A name has letters, digits, `.`, `_` and `-`, at most 63 of them, and is neither `blue` nor `green`."},
 	{"services.*", KEY_MAP, .text = "One service."},
 	{"services.*.via", KEY_WORD, KEY_NOWHERE, "proxy", .words = via_words, .built_words = 1, .text = "How traffic is switched: in the path."},
-	{"services.*.hosts", KEY_HOSTS, .most = 256, .shown = "every host",
+	{"services.*.hosts", KEY_HOSTS, offsetof(struct conf_service, hosts), .count_at = offsetof(struct conf_service, host_count), .most = 256,
+		.shown = "every host",
 		.text = "The hosts whose requests this service takes, without port. `*.example.com` stands for one or more labels in front; an exact host wins over it."},
-	{"services.*.paths", KEY_PATHS, .most = 256, .shown = "every path",
+	{"services.*.paths", KEY_PATHS, offsetof(struct conf_service, paths), .count_at = offsetof(struct conf_service, path_count), .most = 256,
+		.shown = "every path",
 		.text = "The path prefixes that this service takes. `/shop` takes `/shop` and `/shop/cart`, not `/shopping`; the longest prefix wins."},
 	{"services.*.live", KEY_WORD, offsetof(struct conf_service, live), "blue", .words = color_words,
 		.text = "The live color at the very first start. From then on the state directory knows."},
@@ -119,19 +128,17 @@ static const struct key keys[] = {
 		.text = "How a backend of the color is chosen. `client_address` sends a client to the same backend for as long as that is up; when a backend goes away, only "
 			"its own clients move."},
 	{"services.*.replay", KEY_MAP, .text = "Which requests may be sent a second time."},
-	{"services.*.replay.methods", KEY_METHODS, .most = 8, .shown = "none",
+	{"services.*.replay.methods", KEY_METHODS, offsetof(struct conf_service, replay_methods),
+		.count_at = offsetof(struct conf_service, replay_method_count), .most = 8, .shown = "none",
 		.text = "Methods that the application may safely get twice, besides GET, HEAD, OPTIONS and TRACE: of POST, PUT, PATCH and DELETE. A request that broke off before "
 			"a byte of the answer came is then repeated once."},
-	{"services.*.sticky", KEY_LATER, .text = "Keeps a client on one color while traffic is split."},
-	{"services.*.sticky.by", KEY_LATER, .text = "What a client is known by."},
-	{"services.*.sticky.name", KEY_LATER, .text = "The name of the cookie or header."},
 
 	{"services.*.probe", KEY_MAP, .text = "The health check of every backend, of both colors, for as long as they are configured."},
-	{"services.*.probe.path", KEY_PROBE_PATH, .most = 2048, .shown = "none: the probe is a TCP connect",
+	{"services.*.probe.path", KEY_TARGET, offsetof(struct conf_service, probe.path), .most = 2048, .shown = "none: the probe is a TCP connect",
 		.text = "The path (and query) that is requested with GET."},
 	{"services.*.probe.scheme", KEY_EITHER, offsetof(struct conf_service, probe.https), "http", .words = scheme_words,
 		.text = "`https` probes with TLS, without checking the certificate. Needs `path`."},
-	{"services.*.probe.host", KEY_PROBE_HOST, offsetof(struct conf_service, probe.host),
+	{"services.*.probe.host", KEY_AUTHORITY, offsetof(struct conf_service, probe.host),
 		.shown = "the first of `hosts` without `*`, else the backend's address (`localhost` for a unix socket)",
 		.text = "The Host field of the probe. Needs `path`."},
 	{"services.*.probe.interval", KEY_DURATION, offsetof(struct conf_service, probe.interval_ms), "1s", .least = 10, .most = HOUR,
@@ -143,18 +150,68 @@ static const struct key keys[] = {
 	{"services.*.probe.fall", KEY_COUNT, offsetof(struct conf_service, probe.fall), "2", .least = 1, .most = 100,
 		.text = "Failed probes in a row until a backend that was up is down."},
 	{"services.*.probe.expect", KEY_MAP, .text = "What a good answer is. Needs `path`; all of it must hold."},
-	{"services.*.probe.expect.status", KEY_STATUSES, .most = 32, .fallback = "200-299", .text = "A status, a range such as `200-299`, or a list of them."},
+	{"services.*.probe.expect.status", KEY_STATUSES, offsetof(struct conf_service, probe.statuses),
+		.count_at = offsetof(struct conf_service, probe.status_count), .least = 1, .most = 32, .fallback = "200-299",
+		.text = "A status, a range such as `200-299`, or a list of them."},
 	{"services.*.probe.expect.body", KEY_TEXT, offsetof(struct conf_service, probe.body), .least = 1, .most = 4096, .shown = "any",
 		.text = "A text that the body must contain. `{version}` stands for the color's version."},
-	{"services.*.probe.expect.header", KEY_HEADERS, .most = 32, .shown = "any",
+	{"services.*.probe.expect.header", KEY_HEADERS, offsetof(struct conf_service, probe.headers),
+		.count_at = offsetof(struct conf_service, probe.header_count), .most = 32, .shown = "any",
 		.text = "Header fields that the answer must have, as `Name: value`. `{version}` stands for the color's version."},
 
 	{"services.*.gates", KEY_MAP, .text = "What must hold before a switch."},
 	{"services.*.gates.healthy", KEY_SHARE, offsetof(struct conf_service, gates.healthy), "100%",
 		.text = "The share of the color's backends that must be up; `0%` switches the gate off."},
-	{"services.*.gates.hooks", KEY_LATER, .text = "Commands that must succeed."},
-	{"services.*.gates.hooks[].run", KEY_LATER, .text = "The command and its arguments."},
-	{"services.*.gates.hooks[].timeout", KEY_LATER, .text = "How long it may take."},
+	{"services.*.gates.hooks", KEY_HOOKS, offsetof(struct conf_service, hooks[CONF_BEFORE_SWITCH].list),
+		.count_at = offsetof(struct conf_service, hooks[CONF_BEFORE_SWITCH].count), .size = sizeof(struct conf_hook), .sample = RUN_SAMPLE,
+		.most = HOOKS_MAX, .text = "What is run before a switch, one after another; the first that fails refuses the switch."},
+	{"services.*.gates.hooks[].run", KEY_COMMAND, offsetof(struct conf_hook, run), .least = 1, .most = ARGUMENTS_MAX, .missing = RUN_MISSING,
+		.instead = "url",
+		.text = "The program, as an absolute path, and its arguments. It is executed as it is written, without a shell. A hook that is a list is short for `{run: LIST}`."},
+	{"services.*.gates.hooks[].url", KEY_POST_URL, offsetof(struct conf_hook, url), .instead = "run",
+		.text = "The `http` or `https` URL that is asked with POST instead. It may have a query, and is treated as a secret."},
+	{"services.*.gates.hooks[].secret_file", KEY_ABSOLUTE_FILE, offsetof(struct conf_hook, secret_file),
+		.text = "The file that holds the key with which a request to `url` is signed (HMAC-SHA256); without it, it is not signed."},
+	{"services.*.gates.hooks[].timeout", KEY_DURATION, offsetof(struct conf_hook, timeout_ms), "60s", .least = 1, .most = DAY,
+		.text = "How long it may take."},
+	{"services.*.gates.approval", KEY_DURATION, offsetof(struct conf_service, gates.approval_ms), "off", .words = off_words, .least = 1 * SECOND,
+		.most = DAY, .text = "Whether a switch waits for `teal approve`, and how long; when that time has passed, it is refused."},
+	{"services.*.gates.freeze", KEY_MAPS, offsetof(struct conf_service, gates.freezes), .count_at = offsetof(struct conf_service, gates.freeze_count),
+		.size = sizeof(struct conf_freeze), .sample = "{from: Fri 16:00, to: Mon 08:00, zone: Europe/Berlin}", .most = 64,
+		.text = "Times in which no switch begins."},
+	{"services.*.gates.freeze[].from", KEY_FREEZE, offsetof(struct conf_freeze, from), .missing = "say when it begins, as in from: Fri 16:00",
+		.text = "When it begins: a time of each week, such as `Fri 16:00`, or a date, such as `2026-12-23T18:00`. `from` and `to` are alike."},
+	{"services.*.gates.freeze[].to", KEY_FREEZE, offsetof(struct conf_freeze, to), .missing = "say when it ends, as in to: Mon 08:00",
+		.text = "When it ends. Of a week's times it may be the earlier one: the freeze then goes on over Sunday night."},
+	{"services.*.gates.freeze[].zone", KEY_ZONE, offsetof(struct conf_freeze, zone), .most = 64,
+		.missing = "name the time zone of from and to, as in zone: Europe/Berlin or zone: UTC",
+		.text = "The time zone by whose clocks it holds, summer time included."},
+	{"services.*.gates.freeze[].reason", KEY_TEXT, offsetof(struct conf_freeze, reason), .least = 1, .most = 200,
+		.text = "What is told whoever is refused."},
+	{"services.*.gates.smoke", KEY_MAPS, offsetof(struct conf_service, gates.smokes), .count_at = offsetof(struct conf_service, gates.smoke_count),
+		.size = sizeof(struct conf_smoke), .sample = "{path: /checkout}", .most = 64,
+		.text = "Requests that are sent to the idle color before the flip, one after another. An answer that is not as expected refuses the switch."},
+	{"services.*.gates.smoke[].method", KEY_METHOD, offsetof(struct conf_smoke, method), "GET", .words = smoke_words, .text = "The method."},
+	{"services.*.gates.smoke[].path", KEY_TARGET, offsetof(struct conf_smoke, path), .most = 2048,
+		.missing = "write what to ask for, as in path: /checkout", .text = "The path (and query)."},
+	{"services.*.gates.smoke[].host", KEY_AUTHORITY, offsetof(struct conf_smoke, host),
+		.shown = "the first of `hosts` without `*`, else the backend's address (`localhost` for a unix socket)", .text = "The Host field."},
+	{"services.*.gates.smoke[].headers", KEY_SENT_HEADERS, offsetof(struct conf_smoke, send), .count_at = offsetof(struct conf_smoke, send_count),
+		.most = 32, .text = "Further header fields of the request, as `Name: value`."},
+	{"services.*.gates.smoke[].body", KEY_BODY, offsetof(struct conf_smoke, body), .most = 65536,
+		.text = "The body of the request. Needs a method such as POST; its type is for `headers` to say."},
+	{"services.*.gates.smoke[].expect", KEY_MAP, .text = "What must come back; all of it must hold."},
+	{"services.*.gates.smoke[].expect.status", KEY_STATUSES, offsetof(struct conf_smoke, statuses), .count_at = offsetof(struct conf_smoke, status_count),
+		.least = 1, .most = 32, .fallback = "200-299", .text = "A status, a range such as `200-299`, or a list of them. Redirects are not followed."},
+	{"services.*.gates.smoke[].expect.body", KEY_TEXT, offsetof(struct conf_smoke, expect_body), .least = 1, .most = 4096, .shown = "any",
+		.text = "A text that the body must contain. `{version}` stands for the version that is to go live."},
+	{"services.*.gates.smoke[].expect.header", KEY_HEADERS, offsetof(struct conf_smoke, expect), .count_at = offsetof(struct conf_smoke, expect_count),
+		.most = 32, .shown = "any", .text = "Header fields that the answer must have, as `Name: value`. `{version}` as above."},
+	{"services.*.gates.smoke[].timeout", KEY_DURATION, offsetof(struct conf_smoke, timeout_ms), "5s", .least = 1, .most = MINUTE,
+		.text = "For the whole request."},
+	{"services.*.gates.rehearsal", KEY_DURATION, offsetof(struct conf_service, gates.rehearsal_ms), "off", .words = off_words, .least = 1 * SECOND,
+		.most = 30 * DAY,
+		.text = "Whether the version that is to go live must have passed a rehearsal (`teal rehearse`), and how long ago that may be."},
 	{"services.*.bake", KEY_DURATION, offsetof(struct conf_service, bake_ms), "5m", .most = 7 * DAY,
 		.text = "The time after a switch in which the rollback criteria are armed."},
 	{"services.*.rollback", KEY_MAP, .text = "What sends a new color back by itself during the bake."},
@@ -212,15 +269,100 @@ static const struct key keys[] = {
 		.text = "For requests; those that are left are cut and counted."},
 	{"services.*.drain.tunnels", KEY_DURATION, offsetof(struct conf_service, drain_tunnels_ms), "10m", .most = 7 * DAY,
 		.text = "Over so long its tunnels, such as WebSockets, are closed one by one, spread evenly; `0` is all at once."},
-	{"services.*.hold", KEY_LATER, .text = "How long and how many new requests may be queued while a service is held."},
-	{"services.*.preview", KEY_LATER, .text = "A way to the idle color for those who ask for it."},
-	{"services.*.preview.header", KEY_LATER, .text = "The header field that asks for it."},
-	{"services.*.preview.listen", KEY_LATER, .text = "An address that always leads to it."},
-	{"services.*.hooks", KEY_LATER, .text = "Commands that are run when something happened."},
-	{"services.*.hooks.switched", KEY_LATER, .text = "After a switch."},
-	{"services.*.hooks.rolled_back", KEY_LATER, .text = "After a rollback."},
-	{"services.*.notify", KEY_LATER, .text = "Who is told of it over HTTP."},
-	{"services.*.notify[].url", KEY_LATER, .text = "Where to."},
+	{"services.*.steps", KEY_MAP, .text = "How traffic is moved by a switch that names no steps itself."},
+	{"services.*.steps.shares", KEY_STEPS, offsetof(struct conf_service, steps.shares), .count_at = offsetof(struct conf_service, steps.count), .least = 1,
+		.most = 100, .missing = "list the new color's shares in percent, as in shares: [5, 25, 100]", .shown = "all at once",
+		.text = "The shares of the new color, one after another, in percent with at most two decimals, as in `[5, 25, 100]`. They rise, and the last is 100. The rollback "
+			"criteria are armed from the first one on."},
+	{"services.*.steps.pause", KEY_DURATION, offsetof(struct conf_service, steps.pause_ms), "30s", .words = manual_words, .least = 1, .most = 7 * DAY,
+		.text = "The time from one share to the next; with `manual` each is kept until `teal promote`."},
+	{"services.*.sticky", KEY_MAP, .text = "Keeps a client on one color for as long as traffic is split, and that color is healthy."},
+	{"services.*.sticky.by", KEY_WORD, offsetof(struct conf_service, sticky.by), "none", .words = sticky_words,
+		.text = "What a client is known by: a cookie that teal sets, a header field that it sends, or its address."},
+	{"services.*.sticky.name", KEY_TOKEN, offsetof(struct conf_service, sticky.name), "teal_pin", .shown = "`teal_pin` for a cookie; required for a header",
+		.most = 64, .text = "The name of the cookie or the field."},
+	{"services.*.hold", KEY_MAP,
+		.text = "What becomes of new requests while the service is held, by `teal hold` or an exclusive switch: they wait in order. Beyond any of these bounds "
+			"they are answered 503."},
+	{"services.*.hold.requests", KEY_COUNT, offsetof(struct conf_service, hold.requests), "1000", .least = 1, .most = 1000000,
+		.text = "How many may wait."},
+	{"services.*.hold.bytes", KEY_SIZE, offsetof(struct conf_service, hold.bytes), "64MiB", .least = 64u << 10, .most = 1ull << 40,
+		.text = "How much memory those that wait may take together."},
+	{"services.*.hold.max", KEY_DURATION, offsetof(struct conf_service, hold.max_ms), "10s", .least = 1, .most = MINUTE,
+		.text = "How long the service may be held; then it is released."},
+	{"services.*.hold.release", KEY_COUNT, offsetof(struct conf_service, hold.release), "1000", .least = 1, .most = 1000000,
+		.text = "How many requests a second are let go when the hold ends."},
+	{"services.*.preview", KEY_MAP, .shown = "none", .text = "Ways to the idle color for those who ask for it."},
+	{"services.*.preview.header", KEY_FIELD, offsetof(struct conf_service, preview.header), .most = 64,
+		.text = "The header field that asks for it, with the value `1` or `true`. Whoever can send requests can send it."},
+	{"services.*.preview.cookie", KEY_TOKEN, offsetof(struct conf_service, preview.cookie), .most = 64,
+		.text = "The cookie that asks for it, with a token that `teal preview` signs."},
+	{"services.*.preview.listen", KEY_PREVIEW_ADDRESS, offsetof(struct conf_service, preview),
+		.text = "An address that always leads to it, written as for `listen`."},
+	{"services.*.preview.expires", KEY_DURATION, offsetof(struct conf_service, preview.expires_ms), "1h", .least = 1 * SECOND, .most = 30 * DAY,
+		.text = "How long a token is good, where `teal preview` does not say it. Needs `cookie`."},
+	{"services.*.rehearsal", KEY_MAP,
+		.text = "How `teal rehearse` copies live requests to the idle color and compares the answers, where it is not told otherwise."},
+	{"services.*.rehearsal.share", KEY_SHARE, offsetof(struct conf_service, rehearsal.share), "10%", .least = 1,
+		.text = "The share of the GET and HEAD requests that is copied."},
+	{"services.*.rehearsal.for", KEY_DURATION, offsetof(struct conf_service, rehearsal.for_ms), "2m", .least = 1 * SECOND, .most = DAY,
+		.text = "How long."},
+	{"services.*.rehearsal.concurrency", KEY_COUNT, offsetof(struct conf_service, rehearsal.concurrency), "8", .least = 1, .most = 1000,
+		.text = "How many copies may be under way; what comes when there are as many is not copied."},
+	{"services.*.rehearsal.bytes", KEY_SIZE, offsetof(struct conf_service, rehearsal.bytes), "16MiB", .least = 64u << 10, .most = 1ull << 32,
+		.text = "How much memory copies and answers may take together."},
+	{"services.*.rehearsal.fields", KEY_FIELDS, offsetof(struct conf_service, rehearsal.fields),
+		.count_at = offsetof(struct conf_service, rehearsal.field_count), .most = 64, .shown = "none",
+		.text = "Header fields of the answers that are compared, besides the status, the Content-Type and the body."},
+	{"services.*.rehearsal.ignore", KEY_POINTERS, offsetof(struct conf_service, rehearsal.ignore),
+		.count_at = offsetof(struct conf_service, rehearsal.ignore_count), .most = 256, .shown = "none",
+		.text = "Places in JSON bodies that are not compared, as JSON Pointers (RFC 6901) such as `/items/0/id`; `*` stands for any one name or index."},
+	{"services.*.rehearsal.differences", KEY_SHARE, offsetof(struct conf_service, rehearsal.differences), "0%",
+		.text = "The share of the compared answers that may differ."},
+	{"services.*.rehearsal.slower", KEY_SHARE, offsetof(struct conf_service, rehearsal.slower), "50%", .most = 1000 * PERCENT,
+		.text = "How much longer the new color's p99 may be: `50%` is half as long again."},
+	{"services.*.fallback", KEY_PATHS, offsetof(struct conf_service, fallback_paths), .count_at = offsetof(struct conf_service, fallback_path_count),
+		.most = 256, .shown = "none",
+		.text = "Path prefixes of files that a page needs, such as `/assets`. What one color answers with 404 to a GET or HEAD of them is asked of the other color, so that "
+			"pages of either release find their files around a switch."},
+	{"services.*.hooks", KEY_MAP, .text = "What is run when something has happened. It can't refuse any more; one that fails is repeated, and told."},
+	{"services.*.hooks.switched", KEY_HOOKS, offsetof(struct conf_service, hooks[CONF_SWITCHED].list),
+		.count_at = offsetof(struct conf_service, hooks[CONF_SWITCHED].count), .size = sizeof(struct conf_hook), .sample = RUN_SAMPLE,
+		.most = HOOKS_MAX, .text = "After the flip; with steps, after the first."},
+	{"services.*.hooks.switched[].run", KEY_COMMAND, offsetof(struct conf_hook, run), .least = 1, .most = ARGUMENTS_MAX, .missing = RUN_MISSING,
+		.instead = "url", .text = "As for `gates.hooks`."},
+	{"services.*.hooks.switched[].url", KEY_POST_URL, offsetof(struct conf_hook, url), .instead = "run", .text = "As for `gates.hooks`."},
+	{"services.*.hooks.switched[].secret_file", KEY_ABSOLUTE_FILE, offsetof(struct conf_hook, secret_file), .text = "As for `gates.hooks`."},
+	{"services.*.hooks.switched[].timeout", KEY_DURATION, offsetof(struct conf_hook, timeout_ms), "60s", .least = 1, .most = DAY,
+		.text = "As for `gates.hooks`."},
+	{"services.*.hooks.promoted", KEY_HOOKS, offsetof(struct conf_service, hooks[CONF_PROMOTED].list),
+		.count_at = offsetof(struct conf_service, hooks[CONF_PROMOTED].count), .size = sizeof(struct conf_hook), .sample = RUN_SAMPLE,
+		.most = HOOKS_MAX, .text = "After the bake, when the new color is there to stay."},
+	{"services.*.hooks.promoted[].run", KEY_COMMAND, offsetof(struct conf_hook, run), .least = 1, .most = ARGUMENTS_MAX, .missing = RUN_MISSING,
+		.instead = "url", .text = "As for `gates.hooks`."},
+	{"services.*.hooks.promoted[].url", KEY_POST_URL, offsetof(struct conf_hook, url), .instead = "run", .text = "As for `gates.hooks`."},
+	{"services.*.hooks.promoted[].secret_file", KEY_ABSOLUTE_FILE, offsetof(struct conf_hook, secret_file), .text = "As for `gates.hooks`."},
+	{"services.*.hooks.promoted[].timeout", KEY_DURATION, offsetof(struct conf_hook, timeout_ms), "60s", .least = 1, .most = DAY,
+		.text = "As for `gates.hooks`."},
+	{"services.*.hooks.rolled_back", KEY_HOOKS, offsetof(struct conf_service, hooks[CONF_ROLLED_BACK].list),
+		.count_at = offsetof(struct conf_service, hooks[CONF_ROLLED_BACK].count), .size = sizeof(struct conf_hook), .sample = RUN_SAMPLE,
+		.most = HOOKS_MAX, .text = "After a rollback, whoever asked for it."},
+	{"services.*.hooks.rolled_back[].run", KEY_COMMAND, offsetof(struct conf_hook, run), .least = 1, .most = ARGUMENTS_MAX, .missing = RUN_MISSING,
+		.instead = "url", .text = "As for `gates.hooks`."},
+	{"services.*.hooks.rolled_back[].url", KEY_POST_URL, offsetof(struct conf_hook, url), .instead = "run", .text = "As for `gates.hooks`."},
+	{"services.*.hooks.rolled_back[].secret_file", KEY_ABSOLUTE_FILE, offsetof(struct conf_hook, secret_file), .text = "As for `gates.hooks`."},
+	{"services.*.hooks.rolled_back[].timeout", KEY_DURATION, offsetof(struct conf_hook, timeout_ms), "60s", .least = 1, .most = DAY,
+		.text = "As for `gates.hooks`."},
+	{"services.*.notify", KEY_MAPS, offsetof(struct conf_service, notify), .count_at = offsetof(struct conf_service, notify_count),
+		.size = sizeof(struct conf_notify), .sample = "{url: https://chat.example/hook, format: slack}", .most = 16,
+		.text = "Who is told of the beginning, the flip and the outcome of every deployment, by POST."},
+	{"services.*.notify[].url", KEY_POST_URL, offsetof(struct conf_notify, url), .missing = "say whom to tell, as in url: https://chat.example/hook",
+		.text = "The `http` or `https` URL. It is treated as a secret."},
+	{"services.*.notify[].format", KEY_WORD, offsetof(struct conf_notify, format), "json", .words = notify_words,
+		.text = "What is sent: all of it as JSON, or a line of text as Slack's incoming webhooks take it."},
+	{"services.*.notify[].secret_file", KEY_ABSOLUTE_FILE, offsetof(struct conf_notify, secret_file), .text = "As for `gates.hooks`."},
+	{"services.*.notify[].timeout", KEY_DURATION, offsetof(struct conf_notify, timeout_ms), "10s", .least = 1, .most = 5 * MINUTE,
+		.text = "How long one attempt may take."},
 	{"services.*.route53", KEY_LATER, .text = "Switching by Route 53 records, out of the path."},
 	{"services.*.route53.zone", KEY_LATER, .text = "The hosted zone."},
 	{"services.*.route53.name", KEY_LATER, .text = "The name of the record."},
@@ -237,53 +379,4 @@ const struct key *key_table(size_t *count)
 {
 	*count = sizeof(keys) / sizeof(*keys);
 	return keys;
-}
-
-const struct key *key_find(const char *path)
-{
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
-		if (strcmp(keys[i].path, path) == 0)
-			return &keys[i];
-	return NULL;
-}
-
-const char *key_guess(const char *text, const char *const *words)
-{
-	size_t length = strlen(text);
-	const char *nearest = text_nearest(text, words), *longer = NULL;
-	for (size_t i = 0; !nearest && length > 0 && words[i]; i++) {
-		if (strncmp(words[i], text, length) != 0 || words[i][length] != '_')
-			continue;
-		if (longer)
-			return NULL;
-		longer = words[i];
-	}
-	return nearest ? nearest : longer;
-}
-
-const char *key_child(const struct key *key, const char *parent)
-{
-	size_t length = strlen(parent);
-	if (strncmp(key->path, parent, length) != 0)
-		return NULL;
-	const char *rest = key->path + length;
-	if (length > 0) {
-		if (*rest != '.')
-			return NULL;
-		rest++;
-	}
-	return strpbrk(rest, ".[") || *rest == '\0' ? NULL : rest;
-}
-
-void key_list_children(const char *parent, const char *names[KEY_CHILDREN_MAX + 1])
-{
-	size_t count = 0;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		const char *name = key_child(&keys[i], parent);
-		if (!name)
-			continue;
-		assert(count < KEY_CHILDREN_MAX);
-		names[count++] = name;
-	}
-	names[count] = NULL;
 }

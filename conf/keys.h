@@ -14,16 +14,17 @@ enum key_type {
 	KEY_MAP_OR_OFF,  /* or the bare word off */
 	KEY_MAP_OR_WHEN, /* or the bare value of its key `when` */
 	KEY_SERVICES,    /* a map of name to service */
-	KEY_LISTENERS,   /* a list of maps */
 	/* one scalar */
 	KEY_TEXT,
 	KEY_FILE,
-	KEY_LOG_FILE, /* absolute; a path or a glob */
+	KEY_LOG_FILE,      /* absolute; a path or a glob */
+	KEY_ABSOLUTE_FILE, /* absolute */
 	KEY_PATTERN,
-	KEY_URL,    /* of a server, as base/url has it */
-	KEY_SOCKET, /* a file's name that fits a unix socket */
-	KEY_WORD,   /* an enum, in the order of the words */
-	KEY_EITHER, /* one of two words, stored as bool */
+	KEY_URL,      /* of a server, as base/url has it */
+	KEY_POST_URL, /* the whole of one, which may be a secret */
+	KEY_SOCKET,   /* a file's name that fits a unix socket */
+	KEY_WORD,     /* an enum, in the order of the words */
+	KEY_EITHER,   /* one of two words, stored as bool */
 	KEY_COUNT,
 	KEY_DURATION,
 	KEY_SIZE,
@@ -32,8 +33,15 @@ enum key_type {
 	KEY_BELOW,
 	KEY_ADDRESS,       /* of a listener */
 	KEY_ADMIN_ADDRESS, /* of the admin API */
-	KEY_PROBE_PATH,
-	KEY_PROBE_HOST,
+	KEY_PREVIEW_ADDRESS,
+	KEY_TARGET, /* path and query of a request */
+	KEY_AUTHORITY,
+	KEY_METHOD,
+	KEY_BODY,   /* any text */
+	KEY_TOKEN,  /* the name of a cookie or a field */
+	KEY_FIELD,  /* of a field that is not teal's own to send */
+	KEY_FREEZE, /* the beginning or the end of a conf_freeze */
+	KEY_ZONE,
 	/* lists of scalars; what is written takes the place of the default */
 	KEY_HOSTS,
 	KEY_PATHS,
@@ -42,9 +50,17 @@ enum key_type {
 	KEY_BLOCKS,
 	KEY_STATUSES, /* or one scalar */
 	KEY_WORDS,    /* bits of an unsigned, in the order of the words */
+	KEY_COMMAND,  /* a program and its arguments; the array ends with NULL and has no count */
+	KEY_STEPS,    /* rising shares in percent, stored in hundredths of one */
+	KEY_FIELDS,   /* names of header fields */
+	KEY_POINTERS, /* places in a JSON body */
+	/* lists of maps, each an element of an array */
+	KEY_MAPS,
+	KEY_HOOKS, /* an element may be the list that its key `run` takes */
 	/* a map of name to text */
 	KEY_HEADERS,
-	KEY_LATER, /* reserved: its shape is not read */
+	KEY_SENT_HEADERS, /* of a request that teal sends */
+	KEY_LATER,        /* reserved: its shape is not read */
 };
 
 #define KEY_NOWHERE SIZE_MAX
@@ -52,14 +68,17 @@ enum key_type {
 struct key {
 	const char *path; /* dotted; `*` is the name of a service, `[]` each element of a list */
 	enum key_type type;
-	size_t at;                /* offset in struct conf, conf_service or conf_listen, by the path; KEY_NOWHERE: only checked */
+	size_t at;                /* offset in struct conf, in conf_service or in an element of a list of maps, by the path; KEY_NOWHERE: only checked */
 	const char *fallback;     /* the default as it would be written, elements of a list with ", " between them; NULL: none */
 	const char *shown;        /* what the manual says of a default that is not in the table */
-	const char *const *words; /* of KEY_WORD, KEY_WORDS, KEY_EITHER; of KEY_COUNT the one word that stands for 0 */
+	const char *const *words; /* of KEY_WORD, KEY_WORDS, KEY_EITHER; of KEY_COUNT and KEY_DURATION the one word that stands for 0 */
 	size_t built_words;       /* how many of them this version knows; 0: all */
-	uint64_t least, most;     /* value, length of a text in bytes, elements of a list */
+	uint64_t least, most;     /* value, length of a text in bytes, elements of a list; of KEY_SHARE in hundredths of a percent, a most of 0 being 100 % */
 	const char *missing;      /* the key is required; what to do when it is missing */
 	const char *instead;      /* the key beside it of which there may be only one or the other; it stands in for one that is required */
+	size_t count_at;          /* of an array at `at`: offset of its length */
+	size_t size;              /* of a list of maps: of an element, which is all 0 to begin with */
+	const char *sample;       /* of a list of maps: an element as it would be written */
 	const char *text;         /* a sentence or two for the manual */
 };
 

@@ -133,7 +133,16 @@ static const struct section sections[] = {
 	{"One service", "services.*.", "services.*.", "Keys below `services.NAME`."},
 	{"Probes", "services.*.probe", "services.*.",
 		"Keys below `services.NAME`. Both colors are probed for as long as they are configured, so that the way back is known to be open. Redirects are not followed."},
-	{"Gates", "services.*.gates", "services.*.", "Keys below `services.NAME`. They are checked before a switch; `teal plan` shows them."},
+	{"Gates", "services.*.gates", "services.*.",
+		"Keys below `services.NAME`. They are checked before a switch; `teal plan` shows them. Of a hook there is either `run` or `url`. What a hook is told is in "
+		"[operations.md](operations.md)."},
+	{"Hooks and notifications", "services.*.hooks", "services.*.", "Keys below `services.NAME`. They are told of what has happened, and can't refuse it."},
+	{"", "services.*.notify", "services.*.", ""},
+	{"Steps", "services.*.steps", "services.*.", "Keys below `services.NAME`."},
+	{"", "services.*.sticky", "services.*.", ""},
+	{"Preview", "services.*.preview", "services.*.", "Keys below `services.NAME`. `teal preview` prints what leads to the idle color."},
+	{"Rehearsal", "services.*.rehearsal", "services.*.", "Keys below `services.NAME`."},
+	{"Hold", "services.*.hold", "services.*.", "Keys below `services.NAME`."},
 	{"Rollback", "services.*.rollback", "services.*.",
 		"Keys below `services.NAME`. They are armed from the flip until the end of the bake. Without the key `rollback`, three failed rounds of probes in a row send a color back, "
 		"and nothing else does; with it, they still do unless `unhealthy_probes` says otherwise, and every other criterion is the operator's to choose. One that holds is enough, unless the old color was just as bad."},
@@ -162,7 +171,17 @@ static void write_range(struct text *out, const struct key *key)
 	void (*format)(uint64_t, char[TEXT_UNIT_SIZE]) = key->type == KEY_SIZE ? text_format_size : text_format_duration;
 	format(key->least, least);
 	format(key->most, most);
+	if (key->words)
+		text_addf(out, "`%s`, or ", key->words[0]);
 	text_addf(out, "%s, %s to %s", key->type == KEY_SIZE ? "size" : "duration", least, most);
+}
+
+static void write_share(struct text *out, const struct key *key)
+{
+	char least[TEXT_UNIT_SIZE], most[TEXT_UNIT_SIZE];
+	text_format_share((double)key->least / 10000, least);
+	text_format_share(key->most ? (double)key->most / 10000 : 1, most);
+	text_addf(out, "share, %s to %s", least, most);
 }
 
 static void write_count(struct text *out, const struct key *key)
@@ -179,26 +198,38 @@ static const char *type_text(enum key_type type)
 		[KEY_MAP] = "mapping",
 		[KEY_MAP_OR_OFF] = "`off` or a mapping",
 		[KEY_SERVICES] = "mapping of name to service",
-		[KEY_LISTENERS] = "list of mappings",
 		[KEY_FILE] = "path",
+		[KEY_ABSOLUTE_FILE] = "absolute path",
 		[KEY_LOG_FILE] = "absolute path or glob",
 		[KEY_PATTERN] = "regular expression",
 		[KEY_URL] = "URL of a server",
+		[KEY_POST_URL] = "URL",
 		[KEY_ABOVE] = "number",
 		[KEY_BELOW] = "number",
 		[KEY_SOCKET] = "path",
-		[KEY_SHARE] = "share, 0% to 100%",
 		[KEY_ADDRESS] = "address",
 		[KEY_ADMIN_ADDRESS] = "address",
-		[KEY_PROBE_PATH] = "path of a URL",
-		[KEY_PROBE_HOST] = "host, with or without port",
+		[KEY_PREVIEW_ADDRESS] = "address",
+		[KEY_TARGET] = "path of a URL",
+		[KEY_AUTHORITY] = "host, with or without port",
+		[KEY_TOKEN] = "name",
+		[KEY_FIELD] = "name of a header field",
+		[KEY_FREEZE] = "time of the week or date",
+		[KEY_ZONE] = "time zone",
 		[KEY_HOSTS] = "list of hosts",
 		[KEY_PATHS] = "list of paths",
 		[KEY_BACKENDS] = "list of addresses",
 		[KEY_METHODS] = "list of methods",
 		[KEY_BLOCKS] = "list of address blocks",
 		[KEY_STATUSES] = "status, range or list",
+		[KEY_COMMAND] = "list of a program and its arguments",
+		[KEY_STEPS] = "list of percentages",
+		[KEY_FIELDS] = "list of names of header fields",
+		[KEY_POINTERS] = "list of JSON Pointers",
+		[KEY_MAPS] = "list of mappings",
+		[KEY_HOOKS] = "list of mappings, or of lists for `run`",
 		[KEY_HEADERS] = "mapping of name to text",
+		[KEY_SENT_HEADERS] = "mapping of name to text",
 		[KEY_LATER] = "",
 	};
 	return texts[type];
@@ -209,6 +240,7 @@ static void write_type(struct text *out, const struct key *key)
 	switch (key->type) {
 	case KEY_WORD:
 	case KEY_EITHER:
+	case KEY_METHOD:
 		write_words(out, key, " or ");
 		break;
 	case KEY_MAP_OR_WHEN:
@@ -225,7 +257,11 @@ static void write_type(struct text *out, const struct key *key)
 	case KEY_SIZE:
 		write_range(out, key);
 		break;
+	case KEY_SHARE:
+		write_share(out, key);
+		break;
 	case KEY_TEXT:
+	case KEY_BODY:
 		text_addf(out, "text of at most %llu bytes", (unsigned long long)key->most);
 		break;
 	default:
@@ -265,7 +301,10 @@ static void write_section(struct text *out, const struct section *section)
 {
 	size_t count;
 	const struct key *keys = key_table(&count);
-	text_addf(out, "\n## %s\n\n%s%s| key | takes | default | meaning |\n|---|---|---|---|\n", section->title, section->text, *section->text ? "\n\n" : "");
+	/* One without a title goes on with the table before it. */
+	if (*section->title)
+		text_addf(out, "\n## %s\n\n%s%s| key | takes | default | meaning |\n|---|---|---|---|\n", section->title, section->text,
+			*section->text ? "\n\n" : "");
 	for (size_t i = 0; i < count; i++)
 		if (keys[i].type != KEY_LATER && section_of(&keys[i]) == section)
 			write_row(out, section, &keys[i]);

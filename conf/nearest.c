@@ -35,11 +35,11 @@ static const struct key *find_elsewhere(const char *pattern, const char *name)
 static void write_path(const struct key *key, const char *pattern, const char *shown, char *out, size_t size)
 {
 	static const char service[] = "services.*";
-	size_t length = sizeof(service) - 1;
+	size_t length = sizeof(service) - 1, brackets = strchr(pattern, '[') ? 2 : 0; /* which are not shown */
 	if (is_below(key, pattern))
 		snprintf(out, size, "%s", key->path + strlen(pattern) + 1);
 	else if (strncmp(pattern, service, length) == 0)
-		snprintf(out, size, "%.*s%s", (int)(strlen(shown) + length - strlen(pattern)), shown, key->path + length);
+		snprintf(out, size, "%.*s%s", (int)(strlen(shown) + length + brackets - strlen(pattern)), shown, key->path + length);
 	else
 		snprintf(out, size, "%s", key->path);
 }

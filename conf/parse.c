@@ -21,12 +21,13 @@
 struct place {
 	const char *pattern; /* the key's path in the table, "" at the root */
 	const char *shown;   /* the same with the service's name, for sentences */
-	void *object;        /* struct conf, conf_service or conf_listen */
+	void *object;        /* struct conf, conf_service or an element of a list of maps */
 	struct conf *conf;
 	struct fault_list *faults;
 };
 
 static void walk_map(const struct place *place, const struct node *map);
+static void read_node(const struct key *key, const struct place *place, const struct node *node);
 
 static void join(char *out, size_t size, const char *parent, const char *name)
 {
@@ -100,8 +101,8 @@ static void read_list(const struct key *key, const struct place *place, const st
 		expect(place, node, "a list, as in [A, B]");
 		return;
 	}
-	if (key->type == KEY_STATUSES && node->count == 0)
-		expect(place, node, "at least one status");
+	if (node->count < key->least)
+		expect(place, node, "at least one element");
 	if (!fits(key, place, node))
 		return;
 	item_clear(key, place->object);
@@ -111,7 +112,6 @@ static void read_list(const struct key *key, const struct place *place, const st
 
 static void read_headers(const struct key *key, const struct place *place, const struct node *node)
 {
-	struct conf_service *service = place->object;
 	if (node->kind != NODE_MAP) {
 		expect(place, node, "a mapping of header fields to their values");
 		return;
@@ -122,7 +122,7 @@ static void read_headers(const struct key *key, const struct place *place, const
 		struct err err;
 		if (child->kind != NODE_TEXT || node_is_null(child))
 			expect(place, child, "a text for each header field");
-		else if (!item_add_header(&service->probe, child->key, child->text, &err))
+		else if (!item_add_header(key, child->key, child->text, place->object, &err))
 			fault_add(place->faults, child->key_line, child->key_column, "%s: %s", place->shown, err.text);
 	}
 }
@@ -170,25 +170,63 @@ static void read_services(const struct place *place, const struct node *node)
 	}
 }
 
-static void read_listeners(const struct key *key, const struct place *parent, const struct node *node)
+/* A map that is written as the value of its key `name`. */
+static void read_short(const struct place *map, const char *name, const struct node *node)
 {
-	struct conf *conf = parent->conf;
-	struct place place = {"listen[]", "listen", NULL, conf, parent->faults};
+	char pattern[PATTERN_SIZE];
+	struct place place = *map;
+	join(pattern, sizeof(pattern), map->pattern, name);
+	place.pattern = pattern;
+	read_node(key_find(pattern), &place, node);
+}
+
+static bool is_element(const struct key *key, const struct node *node)
+{
+	return node->kind == NODE_MAP || (key->type == KEY_HOOKS && node->kind == NODE_LIST);
+}
+
+static void read_element(const struct place *place, const struct node *node)
+{
+	parse_defaults(place->pattern, place->object);
+	if (node->kind == NODE_MAP)
+		walk_map(place, node);
+	else
+		read_short(place, "run", node);
+}
+
+/* The array of a list of maps, with room for as many elements as there may be; `*count` is where they are counted. */
+static char *new_array(const struct key *key, void *object, size_t length, size_t **count)
+{
+	char *elements = memory_array(length, key->size);
+	/* Copied, as the array's own type is not known here. */
+	memcpy((char *)object + key->at, &elements, sizeof(elements));
+	*count = (size_t *)(void *)((char *)object + key->count_at);
+	return elements;
+}
+
+static void read_maps(const struct key *key, const struct place *parent, const struct node *node)
+{
+	char pattern[PATTERN_SIZE], expected[SHOWN_SIZE];
+	struct place place = *parent;
+	size_t *count;
+	snprintf(pattern, sizeof(pattern), "%s[]", parent->pattern);
+	place.pattern = pattern;
 	if (node->kind != NODE_LIST) {
-		expect(parent, node, "a list of listeners, as in [{address: 0.0.0.0:80}]");
+		snprintf(expected, sizeof(expected), "a list, as in [%s]", key->sample);
+		expect(parent, node, expected);
 		return;
 	}
 	if (!fits(key, parent, node))
 		return;
-	conf->listens = memory_array(node->count, sizeof(*conf->listens));
+	snprintf(expected, sizeof(expected), "a mapping for each element, as in %s", key->sample);
+	char *elements = new_array(key, parent->object, node->count, &count);
 	for (const struct node *child = node->first; child; child = child->next) {
-		if (child->kind != NODE_MAP) {
-			expect(&place, child, "a mapping for each listener, as in {address: 0.0.0.0:80}");
+		if (!is_element(key, child)) {
+			expect(&place, child, expected);
 			continue;
 		}
-		place.object = &conf->listens[conf->listen_count++];
-		parse_defaults(place.pattern, place.object);
-		walk_map(&place, child);
+		place.object = elements + (*count)++ * key->size;
+		read_element(&place, child);
 	}
 }
 
@@ -203,10 +241,8 @@ static void read_map(const struct key *key, const struct place *place, const str
 
 static void read_map_or_when(const struct place *place, const struct node *node)
 {
-	char when[PATTERN_SIZE];
-	join(when, sizeof(when), place->pattern, "when");
 	if (node->kind == NODE_TEXT)
-		read_scalar(key_find(when), place, node);
+		read_short(place, "when", node);
 	else if (node->kind == NODE_MAP)
 		walk_map(place, node);
 	else
@@ -226,8 +262,9 @@ static void read_node(const struct key *key, const struct place *place, const st
 	case KEY_SERVICES:
 		read_services(place, node);
 		break;
-	case KEY_LISTENERS:
-		read_listeners(key, place, node);
+	case KEY_MAPS:
+	case KEY_HOOKS:
+		read_maps(key, place, node);
 		break;
 	case KEY_HOSTS:
 	case KEY_PATHS:
@@ -236,9 +273,14 @@ static void read_node(const struct key *key, const struct place *place, const st
 	case KEY_BLOCKS:
 	case KEY_STATUSES:
 	case KEY_WORDS:
+	case KEY_COMMAND:
+	case KEY_STEPS:
+	case KEY_FIELDS:
+	case KEY_POINTERS:
 		read_list(key, place, node);
 		break;
 	case KEY_HEADERS:
+	case KEY_SENT_HEADERS:
 		read_headers(key, place, node);
 		break;
 	default:

@@ -2,95 +2,26 @@
 #include "conf/value.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/memory.h"
-#include "base/pattern.h"
 #include "base/text.h"
-#include "base/url.h"
-#include "conf/hostname.h"
+#include "conf/calendar.h"
+#include "conf/texts.h"
 
 /* How much of a wrong value is quoted. */
 #define FOUND "'%.64s'"
+#define HUNDREDTHS 10000.0 /* of a percent, in the whole */
 
 _Static_assert(sizeof(enum color) == sizeof(unsigned), "words are stored as unsigned");
 
 static void *place(const struct key *key, void *object)
 {
 	return key->at == KEY_NOWHERE ? NULL : (char *)object + key->at;
-}
-
-static void replace_text(char **slot, const char *text)
-{
-	free(*slot);
-	*slot = memory_text(text);
-}
-
-static bool has_control(const char *text)
-{
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			return true;
-	return false;
-}
-
-static bool read_text(const struct key *key, const char *text, void *object, struct err *err)
-{
-	size_t length = strlen(text);
-	if (length < key->least)
-		return err_set(err, "expected a text, found an empty one");
-	if (length > key->most)
-		return err_set(err, "expected at most %llu bytes, found %zu", (unsigned long long)key->most, length);
-	if (strchr(text, '\n'))
-		return err_set(err, "expected a text without line breaks, found " FOUND ": begin it with >- and YAML joins its lines", text);
-	if (has_control(text))
-		return err_set(err, "expected a text without control characters, found " FOUND, text);
-	replace_text(place(key, object), text);
-	return true;
-}
-
-static bool read_pattern(const struct key *key, const char *text, void *object, struct err *err)
-{
-	if (has_control(text) && !strchr(text, '\n'))
-		return err_set(err,
-			"expected a pattern without control characters, found " FOUND
-			": in double quotes YAML makes one of \\b or \\t itself, so use single quotes",
-			text);
-	return pattern_check(text, err) && read_text(key, text, object, err);
-}
-
-static bool read_file(const struct key *key, const char *text, void *object, struct err *err)
-{
-	if (text[0] == '\0' || has_control(text))
-		return err_set(err, "expected the name of a file, found " FOUND, text);
-	replace_text(place(key, object), text);
-	return true;
-}
-
-static bool read_log_file(const struct key *key, const char *text, void *object, struct err *err)
-{
-	size_t length = strlen(text);
-	if (length > key->most)
-		return err_set(err, "expected a path of at most %llu bytes, found %zu", (unsigned long long)key->most, length);
-	if (text[0] != '/' && text[0] != '\0')
-		return err_set(err, "expected an absolute path, found " FOUND ": write it from / on, as in /var/log/app.log", text);
-	if (length > 0 && text[length - 1] == '/')
-		return err_set(err, "expected the name of a file, found the folder " FOUND ": write %.64s*.log for every log in it", text, text);
-	return read_file(key, text, object, err);
-}
-
-static bool read_socket(const struct key *key, const char *text, void *object, struct err *err)
-{
-	struct addr addr;
-	size_t most = sizeof(addr.to.un.sun_path) - 1;
-	if (strlen(text) > most)
-		return err_set(err, "expected a path of at most %zu bytes, which is all that a unix socket may have, found %zu", most, strlen(text));
-	return read_file(key, text, object, err);
 }
 
 /* Lists the first `count` words as `a`, `a or b`, `a, b or c`. */
@@ -172,20 +103,25 @@ static bool read_count(const struct key *key, const char *text, void *object, st
 	return true;
 }
 
+static bool refuse_duration(const struct key *key, const char *text, bool parsed, struct err *err)
+{
+	const char *word = key->words ? key->words[0] : "", *otherwise = key->words ? " or " : "";
+	char least[TEXT_UNIT_SIZE], most[TEXT_UNIT_SIZE];
+	if (!parsed && is_number(text))
+		return err_set(err, "expected %s%sa duration with its unit, found " FOUND ": write %.16ss or %.16sms", word, otherwise, text, text, text);
+	if (!parsed)
+		return err_set(err, "expected %s%sa duration such as 500ms, 1s, 5m or 1h, found " FOUND, word, otherwise, text);
+	text_format_duration(key->least, least);
+	text_format_duration(key->most, most);
+	return err_set(err, "expected %s%sa duration from %s to %s, found " FOUND, word, otherwise, least, most, text);
+}
+
 static bool read_duration(const struct key *key, const char *text, void *object, struct err *err)
 {
-	uint64_t ms;
-	char least[TEXT_UNIT_SIZE], most[TEXT_UNIT_SIZE];
-	if (!text_parse_duration(text, &ms)) {
-		if (is_number(text))
-			return err_set(err, "expected a duration with its unit, found " FOUND ": write %.16ss or %.16sms", text, text, text);
-		return err_set(err, "expected a duration such as 500ms, 1s, 5m or 1h, found " FOUND, text);
-	}
-	if (ms < key->least || ms > key->most) {
-		text_format_duration(key->least, least);
-		text_format_duration(key->most, most);
-		return err_set(err, "expected a duration from %s to %s, found " FOUND, least, most, text);
-	}
+	uint64_t ms = 0;
+	bool is_word = key->words && strcmp(text, key->words[0]) == 0, parsed = is_word || text_parse_duration(text, &ms);
+	if (!is_word && (!parsed || ms < key->least || ms > key->most))
+		return refuse_duration(key, text, parsed, err);
 	*(uint64_t *)place(key, object) = ms;
 	return true;
 }
@@ -207,9 +143,13 @@ static bool read_size(const struct key *key, const char *text, void *object, str
 
 static bool read_share(const struct key *key, const char *text, void *object, struct err *err)
 {
-	double share;
-	if (!text_parse_share(text, &share))
-		return err_set(err, "expected a share such as 1%% or 0.01, from 0%% to 100%%, found " FOUND, text);
+	double share, least = (double)key->least / HUNDREDTHS, most = key->most ? (double)key->most / HUNDREDTHS : 1;
+	char low[TEXT_UNIT_SIZE], high[TEXT_UNIT_SIZE];
+	if (!text_parse_ratio(text, &share) || share < least || share > most) {
+		text_format_share(least, low);
+		text_format_share(most, high);
+		return err_set(err, "expected a share such as 1%% or 0.01, from %s to %s, found " FOUND, low, high, text);
+	}
 	*(double *)place(key, object) = share;
 	return true;
 }
@@ -238,7 +178,29 @@ static bool read_listen(struct conf_listen *listen, const char *text, struct err
 {
 	if (!addr_parse_listen(text, &listen->address, err))
 		return false;
-	replace_text(&listen->text, text);
+	texts_replace(&listen->text, text);
+	return true;
+}
+
+static bool read_preview_address(struct conf_preview *preview, const char *text, struct err *err)
+{
+	if (!addr_parse_listen(text, &preview->listen_address, err))
+		return false;
+	texts_replace(&preview->listen, text);
+	return true;
+}
+
+/* A time of the week or a date, of which the key is the beginning or the end. */
+static bool read_freeze(const struct key *key, const char *text, struct conf_freeze *freeze, struct err *err)
+{
+	unsigned minute = 0;
+	bool dated = calendar_is_date(text), is_from = key->at == offsetof(struct conf_freeze, from);
+	if (!dated && !calendar_parse_week(text, &minute))
+		return err_set(err, "expected a time of the week such as Fri 16:00 or a date such as 2026-12-23T18:00, found " FOUND, text);
+	*(is_from ? &freeze->from : &freeze->to) = minute;
+	if (dated)
+		texts_replace(is_from ? &freeze->from_date : &freeze->to_date, text);
+	freeze->dated |= dated;
 	return true;
 }
 
@@ -248,60 +210,14 @@ static bool read_admin_address(struct conf *conf, const char *text, struct err *
 		return false;
 	if (conf->admin.listen_address.kind == ADDR_UNIX)
 		return err_set(err, "expected an IP address with a port, found " FOUND ": a unix socket belongs in admin.socket", text);
-	replace_text(&conf->admin.listen, text);
-	return true;
-}
-
-/* Printable ASCII without space, as a request target needs it. */
-static bool is_path(const char *text, size_t most)
-{
-	if (text[0] != '/' || strlen(text) > most)
-		return false;
-	for (; *text != '\0'; text++)
-		if (!isgraph((unsigned char)*text) || *text == '#')
-			return false;
-	return true;
-}
-
-static bool read_probe_path(const struct key *key, struct conf_service *service, const char *text, struct err *err)
-{
-	if (!is_path(text, key->most))
-		return err_set(err, "expected a path that begins with / and has no spaces, such as /health, found " FOUND, text);
-	replace_text(&service->probe.path, text);
-	return true;
-}
-
-static bool read_probe_host(const struct key *key, const char *text, void *object, struct err *err)
-{
-	if (!hostname_is_authority(text))
-		return err_set(err, "expected a host such as shop.example.com, with or without a port, found " FOUND, text);
-	replace_text(place(key, object), text);
-	return true;
-}
-
-static bool read_url(const struct key *key, const char *text, void *object, struct err *err)
-{
-	if (!url_check(text, err))
-		return false;
-	replace_text(place(key, object), text);
+	texts_replace(&conf->admin.listen, text);
 	return true;
 }
 
 bool value_read(const struct key *key, const char *text, void *object, struct err *err)
 {
+	void *at = place(key, object);
 	switch (key->type) {
-	case KEY_TEXT:
-		return read_text(key, text, object, err);
-	case KEY_FILE:
-		return read_file(key, text, object, err);
-	case KEY_LOG_FILE:
-		return read_log_file(key, text, object, err);
-	case KEY_PATTERN:
-		return read_pattern(key, text, object, err);
-	case KEY_URL:
-		return read_url(key, text, object, err);
-	case KEY_SOCKET:
-		return read_socket(key, text, object, err);
 	case KEY_WORD:
 	case KEY_EITHER:
 		return read_word(key, text, object, err);
@@ -320,12 +236,11 @@ bool value_read(const struct key *key, const char *text, void *object, struct er
 		return read_listen(object, text, err);
 	case KEY_ADMIN_ADDRESS:
 		return read_admin_address(object, text, err);
-	case KEY_PROBE_PATH:
-		return read_probe_path(key, object, text, err);
-	case KEY_PROBE_HOST:
-		return read_probe_host(key, text, object, err);
+	case KEY_PREVIEW_ADDRESS:
+		return read_preview_address(at, text, err);
+	case KEY_FREEZE:
+		return read_freeze(key, text, object, err);
 	default:
-		assert(false); /* no key of one scalar */
-		return false;
+		return texts_read(key, text, object, err);
 	}
 }

@@ -149,10 +149,10 @@ static const struct fault_case cases[] = {
 		"3:31: timeouts.idle: expected a duration such as 500ms, 1s, 5m or 1h, found '-1s'\n"},
 	{"no listener", "listen: []\n" SERVICES, "1:9: listen is empty, so nothing can reach service 'shop': add a listener, as in {address: 0.0.0.0:80}\n"},
 	{"no listen", SERVICES, "1:1: listen is missing, so nothing can reach service 'shop': add listen: [{address: 0.0.0.0:80}]\n"},
-	{"a listener that is a word", "listen: :80\n" SERVICES, "1:9: listen: expected a list of listeners, as in [{address: 0.0.0.0:80}], found ':80'\n"},
+	{"a listener that is a word", "listen: :80\n" SERVICES, "1:9: listen: expected a list, as in [{address: 0.0.0.0:80}], found ':80'\n"},
 	{"listeners that are words", "listen: [':80', ':81']\n" SERVICES,
-		"1:10: listen: expected a mapping for each listener, as in {address: 0.0.0.0:80}, found ':80'\n"
-		"1:17: listen: expected a mapping for each listener, as in {address: 0.0.0.0:80}, found ':81'\n"},
+		"1:10: listen: expected a mapping for each element, as in {address: 0.0.0.0:80}, found ':80'\n"
+		"1:17: listen: expected a mapping for each element, as in {address: 0.0.0.0:80}, found ':81'\n"},
 	{"a listener without an address", "listen: [{}]\n" SERVICES, "1:10: listen.address is missing: write where to listen, as in address: 0.0.0.0:80\n"},
 	{"a listener by name", "listen: [{address: 'localhost:80'}]\n" SERVICES,
 		"1:20: listen.address: 'localhost:80' is a name, and listening needs an address: as in 127.0.0.1:80, [::1]:80 or *:80\n"},
@@ -307,7 +307,7 @@ static const struct fault_case cases[] = {
 		"6:127: services.shop.probe.expect.header: expected a text for each header field, found an empty list\n"
 		"6:134: services.shop.probe.expect.header: expected a text for each header field, found nothing\n"},
 	{"no status", SHOP "    probe: {path: /, expect: {status: []}}\n",
-		"6:39: services.shop.probe.expect.status: expected at least one status, found an empty list\n"},
+		"6:39: services.shop.probe.expect.status: expected at least one element, found an empty list\n"},
 	{"a header field twice", SHOP "    probe: {path: /, expect: {header: {X: a, x: b}}}\n",
 		"6:46: services.shop.probe.expect.header: header field 'x' is listed twice: keep one\n"},
 	{"a share over one",
@@ -320,24 +320,12 @@ static const struct fault_case cases[] = {
 		"6:34: services.shop.rollback.unhealthy_probes: expected a whole number from 0 to 1000, found 'two'\n"
 		"6:53: services.shop.rollback.inconclusive: expected promote or rollback, found 'promoted': did you mean promote?\n"},
 	{"gates as a word", SHOP "    gates: healthy\n", "6:12: services.shop.gates: expected a mapping, found 'healthy'\n"},
-	{"hooks of gates", SHOP "    gates: {hooks: [{run: [a]}]}\n", "6:13: services.shop.gates.hooks is not supported by this version of teal\n"},
 	{"route53",
 		SHOP "    via: route53\n"
 		     "    route53: {zone: Z}\n",
 		"6:10: services.shop.via: route53 is not supported by this version of teal\n"
 		"7:5: services.shop.route53 is not supported by this version of teal\n"},
 	{"a misspelt via", SHOP "    via: proxi\n", "6:10: services.shop.via: expected proxy, found 'proxi': did you mean proxy?\n"},
-	{"keys of later",
-		SHOP "    sticky: {by: cookie}\n"
-		     "    preview: {header: X}\n"
-		     "    hooks: {}\n"
-		     "    notify: []\n"
-		     "    hold: {}\n",
-		"6:5: services.shop.sticky is not supported by this version of teal\n"
-		"7:5: services.shop.preview is not supported by this version of teal\n"
-		"8:5: services.shop.hooks is not supported by this version of teal\n"
-		"9:5: services.shop.notify is not supported by this version of teal\n"
-		"10:5: services.shop.hold is not supported by this version of teal\n"},
 	{"route53 without a listener",
 		"services:\n"
 		"  api: {via: route53, blue: {}, green: {}}\n",
