@@ -156,6 +156,11 @@ static void add_shielded(struct page *page, const char *name, const struct servi
 	add_of_color(page, name, service, color, (double)read_totals(service, color)->shielded);
 }
 
+static void add_fallbacks(struct page *page, const char *name, const struct service *service, enum color color)
+{
+	add_of_color(page, name, service, color, (double)read_totals(service, color)->fallbacks);
+}
+
 static void add_previewed(struct page *page, const char *name, const struct service *service, enum color color)
 {
 	add_of_color(page, name, service, color, (double)read_totals(service, color)->previewed);
@@ -255,6 +260,8 @@ static void write_colors(const struct control *control, struct page *page)
 		{"teal_shielded_requests", "counter", "_total", "Requests that the color failed and that were sent once more on the other color.",
 			add_shielded},
 		{"teal_shielded_request_errors", "counter", "_total", "Of these: the other color did no better.", add_unshielded},
+		{"teal_fallback_requests", "counter", "_total", "Requests that the color answered with 404 and that were tried on the other color.",
+			add_fallbacks},
 		{"teal_preview_requests", "counter", "_total", "Previews, which no other number of the color's requests has.", add_previewed},
 		{"teal_preview_request_errors", "counter", "_total", "Of these: 5xx answers and failures to answer.", add_preview_errors},
 		{"teal_live", "gauge", "", "1 for the live color.", add_live},

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "proxy/head.h"
 #include "switch/differ.h"
+#include "switch/service_assist.h"
 #include "switch/service_truth.h"
 #include "switch/wire.h"
 
@@ -307,21 +308,6 @@ static enum proxyproto_version announce_of(enum conf_proxy_protocol written)
 	return PROXYPROTO_NONE;
 }
 
-/* Up during a bake, for the color that is on trial; or always. Off on the way back. */
-static unsigned shield_of(const struct service *service, enum color color)
-{
-	const struct conf_shield *shield = &service->conf->shield;
-	const struct deployment *current = service->switcher ? switcher_current(service->switcher) : NULL;
-	bool running = current && current->outcome == OUTCOME_RUNNING && current->step != STEP_BACK;
-	bool baking = running && deployment_has_flipped(current) && current->to == color;
-	bool up = shield->when == CONF_SHIELD_ALWAYS || (shield->when == CONF_SHIELD_BAKE && baking);
-	if (!up || color != service->live || service_find_quarantine(service, color_other(color)))
-		return 0;
-	return TABLE_SHIELD_FAILURES | (shield->statuses & CONF_SHIELD_500 ? TABLE_SHIELD_500 : 0) |
-	       (shield->statuses & CONF_SHIELD_502 ? TABLE_SHIELD_502 : 0) | (shield->statuses & CONF_SHIELD_503 ? TABLE_SHIELD_503 : 0) |
-	       (shield->statuses & CONF_SHIELD_504 ? TABLE_SHIELD_504 : 0);
-}
-
 /* Of the deployment, so that it is not always the same keys that go first; the same after a restart. */
 static uint64_t seed_of(const struct service *service)
 {
@@ -359,6 +345,7 @@ struct table_service *service_read_table(struct service *service)
 		.replay_methods = replay_bits(service->conf),
 		.hold = service_read_hold(service),
 		.totals = service->totals,
+		.fallback = service_read_fallback_paths(service),
 	};
 	for (unsigned color = 0; color < COLOR_COUNT; color++) {
 		const struct service_color *half = &service->colors[color];
@@ -366,12 +353,15 @@ struct table_service *service_read_table(struct service *service)
 		spec.colors[color].members = members[color];
 		spec.colors[color].version = half->now.version;
 		spec.colors[color].announce = announce_of(service->conf->colors[color].proxy_protocol);
-		spec.colors[color].shield = shield_of(service, (enum color)color);
+		spec.colors[color].fallback = service_falls_back(service, (enum color)color);
+		spec.colors[color].shield = service_read_shield(service, (enum color)color);
 		spec.colors[color].closing = half->closing;
 		spec.colors[color].cut_requests_before = half->cut_requests_before;
 		spec.colors[color].cut_tunnels_before = half->cut_tunnels_before;
 	}
 	service->table = table_service_new(&spec);
+	if (spec.fallback)
+		table_index_release(spec.fallback);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		free(members[color]);
 	return service->table;

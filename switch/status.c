@@ -67,6 +67,7 @@ static void add_traffic(json_t *object, const struct service *service, enum colo
 	json_object_set_new(object, "aborted", wire_count(sum.aborted));
 	json_object_set_new(object, "replayed", wire_count(sum.replayed));
 	json_object_set_new(object, "shielded", wire_count(sum.shielded));
+	json_object_set_new(object, "fallbacks", wire_count(sum.fallbacks));
 }
 
 static json_t *make_latency(const struct measures *measures, enum totals_time time, uint64_t now)
