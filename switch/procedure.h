@@ -23,9 +23,9 @@
 
 #include "conf/conf.h"
 #include "switch/deployment.h"
+#include "switch/herald.h"
 #include "switch/smoke.h"
 
-struct courier;
 struct fetch;
 struct hook_tools;
 struct procedure;
@@ -40,7 +40,7 @@ struct procedure_tools {
 	size_t (*list_backends)(void *arg, enum color color, struct smoke_backend *into, size_t max);
 	/* rehearsal_passed: of a rehearsal of this version that ended at most `within_ms` before `wall_ms`. The sentence is set either way. */
 	bool (*check_rehearsal)(void *arg, const char *version, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size);
-	/* An event of the deployment that was begun with: gate_started, gate_passed, gate_failed, gate_forced, approval_asked, approved, rejected. `more` is the callee's. */
+	/* An event of the deployment that was begun with: gate_started, gate_passed, gate_forced, approval_asked, approved, rejected. `more` is the callee's. */
 	void (*emit)(void *arg, const char *event, json_t *more, const char *text);
 	/* Something came that procedure_run can go on with. Called from the loop; it must not call back into the procedure, but see to a round behind this turn. */
 	void (*on_news)(void *arg);
@@ -53,7 +53,7 @@ enum procedure_state { PROCEDURE_PENDING, PROCEDURE_PASSED, PROCEDURE_REFUSED };
 struct procedure_refusal {
 	const char *gate; /* static: "freeze", "rehearsal", "smoke", "approval", "hook"; good for a deployment's cause */
 	int exit_code;    /* 3; 6 where an approval did not come in time */
-	char detail[512];
+	char detail[1024];
 };
 
 /* The time of a round. */
@@ -81,7 +81,7 @@ const struct procedure_refusal *procedure_refusal(const struct procedure *proced
 void procedure_cancel(struct procedure *procedure);
 
 /* The gates that are configured and were begun, in the form of gates_to_json, to be appended to it: [{"name", "passed", "waits", "detail", "ms"}], where not passed
- * but overridden "forced": true; smoke: "results"; hook: "hook", "output", "output_cut"; approval: "asked_at", "expires_at", "answered_at", "actor", "uid", "reason". */
+ * but overridden "forced": true; smoke: "results"; hook (a row for each): "hook", "output", "output_cut"; approval: "asked_at", "expires_at", "answered_at", "actor", "uid", "reason". */
 json_t *procedure_to_json(const struct procedure *procedure);
 /* For `plan`, without doing anything: the same rows, freeze and rehearsal as they are now, the others with "planned": true and what would be done. False and the
  * refusal when one of them would refuse now. `gates` (an array) gets the rows. */
@@ -102,18 +102,8 @@ bool procedure_reject(struct procedure *procedure, const char *deployment, const
 
 /* ---- telling ---- */
 
-enum procedure_moment {
-	PROCEDURE_STARTED,
-	PROCEDURE_SWITCHED,    /* hooks.switched: in force on every worker */
-	PROCEDURE_PROMOTED,    /* hooks.promoted */
-	PROCEDURE_ROLLED_BACK, /* hooks.rolled_back */
-	PROCEDURE_REFUSED_END,
-	PROCEDURE_ABORTED,
-	PROCEDURE_FAILED,
-};
-
 /* Runs the hooks of the moment, if it has any, and tells everybody in `notify`; returns at once and never fails a deployment. Nothing of the deployment is
- * borrowed. That an approval is waited for is told by the procedure itself. */
-void procedure_tell(struct procedure *procedure, enum procedure_moment moment, const struct deployment *deployment, uint64_t wall_ms);
+ * borrowed. HERALD_APPROVAL is told by the procedure itself. */
+void procedure_tell(struct procedure *procedure, enum herald_moment moment, const struct deployment *deployment, uint64_t wall_ms);
 
 #endif

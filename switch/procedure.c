@@ -1,0 +1,318 @@
+/* The procedure around a switch. Control thread. Drives the gates of switch/procedure_parts one after another; knows no step of a deployment. */
+#include "switch/procedure.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "switch/procedure_parts.h"
+#include "switch/switcher.h"
+#include "switch/wire.h"
+
+struct procedure *procedure_new(const struct procedure_tools *tools, const struct conf_service *conf)
+{
+	struct procedure *procedure = memory_new(sizeof(*procedure));
+	procedure->tools = *tools;
+	procedure_parts_reset(procedure);
+	procedure_set_conf(procedure, conf);
+	return procedure;
+}
+
+void procedure_free(struct procedure *procedure)
+{
+	if (!procedure)
+		return;
+	procedure_parts_reset(procedure);
+	json_decref(procedure->hook_rows);
+	freeze_free(procedure->freeze);
+	free(procedure);
+}
+
+void procedure_set_conf(struct procedure *procedure, const struct conf_service *conf)
+{
+	procedure->conf = conf;
+	freeze_free(procedure->freeze);
+	procedure->freeze = freeze_new(conf->gates.freezes, conf->gates.freeze_count);
+}
+
+/* ---- before the flip ---- */
+
+void procedure_begin(struct procedure *procedure, const struct deployment *deployment, const struct procedure_now *now)
+{
+	(void)now;
+	procedure_parts_reset(procedure);
+	procedure->deployment = deployment;
+	procedure->part = PROCEDURE_FREEZE;
+	procedure->state = PROCEDURE_PENDING;
+}
+
+static void begin_part(struct procedure *procedure, struct procedure_row *row, const struct procedure_now *now)
+{
+	char text[512];
+	const struct procedure_kind *kind = &procedure_kinds[procedure->part];
+	*row = (struct procedure_row){.begun = true, .began_ms = now->mono_ms, .began_at = now->wall_ms, .exit_code = 3};
+	if (kind->takes_time) {
+		kind->describe(procedure, procedure->deployment->to, text, sizeof(text));
+		procedure_emit(procedure, procedure->part, "gate_started", NULL, text);
+	}
+	if (kind->begin)
+		kind->begin(procedure, now);
+}
+
+static void refuse(struct procedure *procedure, const struct procedure_row *row)
+{
+	struct procedure_refusal *refusal = &procedure->refusal;
+	refusal->gate = procedure_kinds[procedure->part].name;
+	refusal->exit_code = row->exit_code;
+	snprintf(refusal->detail, sizeof(refusal->detail), "%s", row->detail);
+	procedure->state = PROCEDURE_REFUSED;
+	procedure->deployment = NULL;
+}
+
+static void settle(struct procedure *procedure, struct procedure_row *row, const struct procedure_now *now)
+{
+	row->ended = true;
+	row->ms = now->mono_ms - row->began_ms;
+	row->forced = !row->passed && procedure->deployment->force;
+	if (row->forced)
+		procedure_emit(procedure, procedure->part, "gate_forced", NULL, row->detail);
+	else if (!row->passed)
+		refuse(procedure, row);
+	else if (procedure_kinds[procedure->part].takes_time)
+		procedure_emit(procedure, procedure->part, "gate_passed", json_pack("{s:o}", "ms", wire_count(row->ms)), row->detail);
+}
+
+/* False when the present gate has to be waited for. */
+static bool pass_part(struct procedure *procedure, const struct procedure_now *now)
+{
+	struct procedure_row *row = &procedure->rows[procedure->part];
+	const struct procedure_kind *kind = &procedure_kinds[procedure->part];
+	if (!row->begun && !kind->is_wanted(procedure))
+		return true;
+	if (!row->begun)
+		begin_part(procedure, row, now);
+	if (!kind->look(procedure, now, row))
+		return false;
+	settle(procedure, row, now);
+	return true;
+}
+
+enum procedure_state procedure_run(struct procedure *procedure, const struct procedure_now *now)
+{
+	while (procedure->state == PROCEDURE_PENDING) {
+		assert(procedure->deployment);
+		if (!pass_part(procedure, now))
+			break;
+		if (procedure->state == PROCEDURE_PENDING && ++procedure->part == PROCEDURE_PART_COUNT) {
+			procedure->state = PROCEDURE_PASSED;
+			procedure->deployment = NULL;
+		}
+	}
+	return procedure->state;
+}
+
+const struct procedure_refusal *procedure_refusal(const struct procedure *procedure)
+{
+	assert(procedure->state == PROCEDURE_REFUSED);
+	return &procedure->refusal;
+}
+
+static void note_stopped_hook(struct procedure *procedure)
+{
+	size_t place, count;
+	uint64_t since_ms;
+	char detail[320];
+	const char *name = hook_present(procedure->hook, &place, &count, &since_ms);
+	snprintf(detail, sizeof(detail), "%.256s was stopped before it had ended", name);
+	json_array_append_new(procedure->hook_rows, json_pack("{s:s, s:b, s:b, s:o, s:o, s:n}", "name", "hook", "passed", false, "waits", false, "detail",
+							    wire_text(detail), "hook", wire_text(name), "output"));
+}
+
+void procedure_cancel(struct procedure *procedure)
+{
+	if (!procedure->deployment)
+		return;
+	struct procedure_row *row = &procedure->rows[procedure->part];
+	if (procedure->hook)
+		note_stopped_hook(procedure);
+	if (procedure->smoke && !procedure->smoke_results)
+		procedure->smoke_results = smoke_to_json(procedure->smoke);
+	procedure_parts_stop(procedure);
+	snprintf(row->detail, sizeof(row->detail), "stopped before it had ended");
+	row->ended = true;
+	procedure->deployment = NULL;
+}
+
+/* ---- what is told of it ---- */
+
+static json_t *make_row(const struct procedure *procedure, enum procedure_part part)
+{
+	const struct procedure_row *row = &procedure->rows[part];
+	char detail[1024];
+	snprintf(detail, sizeof(detail), "%s", row->detail);
+	if (!row->ended && part != PROCEDURE_APPROVAL)
+		procedure_kinds[part].describe(procedure, procedure->deployment->to, detail, sizeof(detail));
+	json_t *json = json_pack("{s:s, s:b, s:b, s:o, s:o}", "name", procedure_kinds[part].name, "passed", row->passed, "waits", !row->ended, "detail",
+		wire_text(detail), "ms", row->ended ? wire_count(row->ms) : json_null());
+	if (row->forced)
+		json_object_set_new(json, "forced", json_true());
+	if (part == PROCEDURE_SMOKE && procedure->smoke_results)
+		json_object_set(json, "results", procedure->smoke_results);
+	if (part == PROCEDURE_APPROVAL && procedure->approval.asked_at)
+		approval_add_json(&procedure->approval, json);
+	return json;
+}
+
+/* A row for each hook that ended, and one for that which is under way. */
+static void add_hooks(const struct procedure *procedure, json_t *rows)
+{
+	size_t i;
+	json_t *row;
+	json_array_foreach(procedure->hook_rows, i, row) json_array_append(rows, row);
+	if (procedure->hook)
+		json_array_append_new(rows, make_row(procedure, PROCEDURE_HOOKS));
+}
+
+json_t *procedure_to_json(const struct procedure *procedure)
+{
+	json_t *rows = json_array();
+	for (unsigned part = 0; part < PROCEDURE_PART_COUNT; part++) {
+		const struct procedure_row *row = &procedure->rows[part];
+		if (!row->begun || (procedure_kinds[part].hidden && row->passed))
+			continue;
+		if (part == PROCEDURE_HOOKS)
+			add_hooks(procedure, rows);
+		else
+			json_array_append_new(rows, make_row(procedure, (enum procedure_part)part));
+	}
+	return rows;
+}
+
+/* The gates that are known at once are looked at on a deployment that does not exist. */
+static void foresee_part(struct procedure *procedure, enum procedure_part part, const struct procedure_now *now)
+{
+	struct procedure_row *row = &procedure->rows[part];
+	const struct procedure_kind *kind = &procedure_kinds[part];
+	if (kind->hidden || !kind->is_wanted(procedure))
+		return;
+	*row = (struct procedure_row){.begun = true, .exit_code = 3};
+	if (part == PROCEDURE_FREEZE || part == PROCEDURE_REHEARSAL) {
+		row->ended = kind->look(procedure, now, row);
+		row->forced = !row->passed && procedure->deployment->force;
+	} else {
+		kind->describe(procedure, procedure->deployment->to, row->detail, sizeof(row->detail));
+	}
+}
+
+static void add_foreseen(const struct procedure *procedure, enum procedure_part part, json_t *gates)
+{
+	const struct procedure_row *row = &procedure->rows[part];
+	if (!row->begun)
+		return;
+	json_t *json =
+		json_pack("{s:s, s:b, s:b, s:o}", "name", procedure_kinds[part].name, "passed", row->passed, "waits", false, "detail", wire_text(row->detail));
+	if (row->forced)
+		json_object_set_new(json, "forced", json_true());
+	if (!row->ended)
+		json_object_set_new(json, "planned", json_true());
+	json_array_append_new(gates, json);
+}
+
+bool procedure_foresee(const struct procedure *procedure, enum color to, const struct release *release, bool force, uint64_t wall_ms, json_t *gates,
+	struct procedure_refusal *refusal)
+{
+	bool passes = true;
+	struct deployment imagined = {.to = to, .to_release = *release, .force = force};
+	struct procedure_now now = {.wall_ms = wall_ms};
+	struct procedure trial = {.tools = procedure->tools, .conf = procedure->conf, .freeze = procedure->freeze, .deployment = &imagined};
+	for (unsigned part = 0; part < PROCEDURE_PART_COUNT; part++) {
+		const struct procedure_row *row = &trial.rows[part];
+		foresee_part(&trial, (enum procedure_part)part, &now);
+		add_foreseen(&trial, (enum procedure_part)part, gates);
+		if (!row->ended || row->passed || row->forced || !passes)
+			continue;
+		passes = false;
+		*refusal = (struct procedure_refusal){.gate = procedure_kinds[part].name, .exit_code = row->exit_code};
+		snprintf(refusal->detail, sizeof(refusal->detail), "%s", row->detail);
+	}
+	return passes;
+}
+
+static bool waits_for(const struct procedure *procedure, enum procedure_part part)
+{
+	return procedure->deployment && procedure->part == part && procedure->rows[part].begun && !procedure->rows[part].ended;
+}
+
+json_t *procedure_waiting_to_json(const struct procedure *procedure)
+{
+	if (!procedure->deployment || !waits_for(procedure, procedure->part))
+		return json_null();
+	const struct procedure_row *row = &procedure->rows[procedure->part];
+	json_t *gate = make_row(procedure, procedure->part);
+	json_t *waiting = json_pack("{s:s, s:O, s:o, s:o}", "gate", procedure_kinds[procedure->part].name, "detail", json_object_get(gate, "detail"), "since",
+		wire_time(row->began_at), "expires_at", procedure->part == PROCEDURE_APPROVAL ? wire_time(procedure->approval.expires_at) : json_null());
+	json_decref(gate);
+	return waiting;
+}
+
+/* ---- approval ---- */
+
+static bool refuse_answer(struct switcher_refusal *refusal, const char *code, const struct deployment *deployment, const char *sentence)
+{
+	*refusal = (struct switcher_refusal){.code = code};
+	snprintf(refusal->detail, sizeof(refusal->detail), "%s", sentence);
+	if (deployment)
+		snprintf(refusal->deployment, sizeof(refusal->deployment), "%s", deployment->id);
+	return false;
+}
+
+static bool waits_for_answer(const struct procedure *procedure, const char *wanted, bool approve, struct switcher_refusal *refusal)
+{
+	char sentence[512];
+	const struct deployment *deployment = procedure->deployment;
+	if (!waits_for(procedure, PROCEDURE_APPROVAL) || procedure->approval.answered) {
+		snprintf(sentence, sizeof(sentence), "no deployment of service %s waits for an approval", procedure->conf->name);
+		return refuse_answer(refusal, approve ? "nothing_to_approve" : "nothing_to_reject", NULL, sentence);
+	}
+	if (wanted && strcmp(wanted, deployment->id) != 0) {
+		snprintf(sentence, sizeof(sentence), "deployment %.64s does not wait for an approval; %s does", wanted, deployment->id);
+		return refuse_answer(refusal, "other_deployment", deployment, sentence);
+	}
+	return true;
+}
+
+static bool answer(struct procedure *procedure, bool approve, const char *wanted, const struct actor *actor, const char *reason, uint64_t wall_ms, char id[32],
+	struct switcher_refusal *refusal)
+{
+	char text[512];
+	if (!waits_for_answer(procedure, wanted, approve, refusal))
+		return false;
+	memcpy(id, procedure->deployment->id, sizeof(procedure->deployment->id));
+	approval_answer(&procedure->approval, approve, actor, reason, wall_ms);
+	approval_describe(&procedure->approval, approve ? APPROVAL_GIVEN : APPROVAL_REJECTED, procedure->conf->name, text, sizeof(text));
+	json_t *more = json_object();
+	approval_add_json(&procedure->approval, more);
+	procedure_emit(procedure, PROCEDURE_APPROVAL, approve ? "approved" : "rejected", more, text);
+	return true;
+}
+
+bool procedure_approve(struct procedure *procedure, const char *deployment, const struct actor *actor, const char *reason, uint64_t wall_ms, char id[32],
+	struct switcher_refusal *refusal)
+{
+	return answer(procedure, true, deployment, actor, reason, wall_ms, id, refusal);
+}
+
+bool procedure_reject(struct procedure *procedure, const char *deployment, const struct actor *actor, const char *reason, uint64_t wall_ms, char id[32],
+	struct switcher_refusal *refusal)
+{
+	return answer(procedure, false, deployment, actor, reason, wall_ms, id, refusal);
+}
+
+/* ---- telling ---- */
+
+void procedure_tell(struct procedure *procedure, enum herald_moment moment, const struct deployment *deployment, uint64_t wall_ms)
+{
+	herald_tell(procedure->tools.courier, procedure->conf, moment, deployment, wall_ms);
+}

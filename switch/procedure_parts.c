@@ -1,0 +1,310 @@
+/* The gates of a procedure. Control thread. Each says how it went; that it may be overridden and what a refusal means is switch/procedure's. */
+#include "switch/procedure_parts.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "switch/hook.h"
+#include "switch/wire.h"
+
+/* Of all the output of a deployment's hooks; more would make its document too long. */
+#define OUTPUT_KEPT ((size_t)64 * 1024)
+
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+void procedure_emit(struct procedure *procedure, enum procedure_part part, const char *event, json_t *more, const char *text)
+{
+	char line[1280];
+	if (!more)
+		more = json_object();
+	json_object_set_new(more, "gate", json_string(procedure_kinds[part].name));
+	snprintf(line, sizeof(line), "%s: %s: %s", procedure->conf->name, procedure_kinds[part].name, text);
+	procedure->tools.emit(procedure->tools.arg, event, more, line);
+}
+
+/* ---- freeze ---- */
+
+static bool wants_freeze(const struct procedure *procedure)
+{
+	return procedure->conf->gates.freeze_count > 0;
+}
+
+static bool look_freeze(struct procedure *procedure, const struct procedure_now *now, struct procedure_row *row)
+{
+	uint64_t ends_ms;
+	row->passed = !freeze_holds(procedure->freeze, now->wall_ms, row->detail, sizeof(row->detail), &ends_ms);
+	return true;
+}
+
+/* Who overrode a freeze before need not be told of it again. */
+static bool wants_still_no_freeze(const struct procedure *procedure)
+{
+	return wants_freeze(procedure) && !procedure->rows[PROCEDURE_FREEZE].forced;
+}
+
+static void describe_freeze(const struct procedure *procedure, enum color to, char *out, size_t size)
+{
+	(void)to;
+	snprintf(out, size, "looks at %zu freeze%s", procedure->conf->gates.freeze_count, plural(procedure->conf->gates.freeze_count));
+}
+
+/* ---- rehearsal ---- */
+
+static bool wants_rehearsal(const struct procedure *procedure)
+{
+	return procedure->conf->gates.rehearsal_ms > 0;
+}
+
+static bool look_rehearsal(struct procedure *procedure, const struct procedure_now *now, struct procedure_row *row)
+{
+	const char *version = procedure->deployment->to_release.version;
+	row->passed = procedure->tools.check_rehearsal(
+		procedure->tools.arg, version ? version : "", now->wall_ms, procedure->conf->gates.rehearsal_ms, row->detail, sizeof(row->detail));
+	return true;
+}
+
+static void describe_rehearsal(const struct procedure *procedure, enum color to, char *out, size_t size)
+{
+	char within[TEXT_UNIT_SIZE];
+	text_format_duration(procedure->conf->gates.rehearsal_ms, within);
+	snprintf(out, size, "looks for a rehearsal that %s passed in the last %s", color_name(to), within);
+}
+
+/* ---- smoke ---- */
+
+static bool wants_smoke(const struct procedure *procedure)
+{
+	return procedure->conf->gates.smoke_count > 0;
+}
+
+/* What clients send: the service's first host that is no wildcard. */
+static const char *usual_host(const struct conf_service *conf)
+{
+	for (size_t i = 0; i < conf->host_count; i++)
+		if (strncmp(conf->hosts[i], "*.", 2) != 0)
+			return conf->hosts[i];
+	return NULL;
+}
+
+static void on_smoke_end(void *arg)
+{
+	struct procedure *procedure = arg;
+	procedure->smoke_over = true;
+	procedure->tools.on_news(procedure->tools.arg);
+}
+
+static void begin_smoke(struct procedure *procedure, const struct procedure_now *now)
+{
+	(void)now;
+	const struct conf_service *conf = procedure->conf;
+	enum color to = procedure->deployment->to;
+	size_t count = procedure->tools.list_backends(procedure->tools.arg, to, NULL, 0);
+	if (count == 0)
+		return;
+	struct smoke_backend *backends = memory_array(count, sizeof(*backends));
+	procedure->tools.list_backends(procedure->tools.arg, to, backends, count);
+	const struct smoke_plan plan = {
+		.requests = conf->gates.smokes,
+		.request_count = conf->gates.smoke_count,
+		.backends = backends,
+		.backend_count = count,
+		.host = usual_host(conf),
+		.version = procedure->deployment->to_release.version,
+		.color = to,
+	};
+	procedure->smoke = smoke_start(procedure->tools.fetch, &plan, on_smoke_end, procedure);
+	free(backends);
+}
+
+static bool look_smoke(struct procedure *procedure, const struct procedure_now *now, struct procedure_row *row)
+{
+	(void)now;
+	if (!procedure->smoke) {
+		snprintf(row->detail, sizeof(row->detail), "%s has no backends", color_name(procedure->deployment->to));
+		return true;
+	}
+	if (!procedure->smoke_over)
+		return false;
+	row->passed = smoke_passed(procedure->smoke);
+	snprintf(row->detail, sizeof(row->detail), "%s", smoke_detail(procedure->smoke));
+	procedure->smoke_results = smoke_to_json(procedure->smoke);
+	smoke_free(procedure->smoke);
+	procedure->smoke = NULL;
+	return true;
+}
+
+static void describe_smoke(const struct procedure *procedure, enum color to, char *out, size_t size)
+{
+	size_t requests = procedure->conf->gates.smoke_count, backends = procedure->tools.list_backends(procedure->tools.arg, to, NULL, 0);
+	snprintf(out, size, "%zu request%s to %zu backend%s of %s", requests, plural(requests), backends, plural(backends), color_name(to));
+}
+
+/* ---- approval ---- */
+
+static bool wants_approval(const struct procedure *procedure)
+{
+	return procedure->conf->gates.approval_ms > 0;
+}
+
+static void begin_approval(struct procedure *procedure, const struct procedure_now *now)
+{
+	char text[512];
+	if (procedure->deployment->force)
+		return;
+	approval_ask(&procedure->approval, procedure->conf->gates.approval_ms, now->mono_ms, now->wall_ms);
+	approval_describe(&procedure->approval, APPROVAL_PENDING, procedure->conf->name, text, sizeof(text));
+	json_t *more = json_object();
+	approval_add_json(&procedure->approval, more);
+	procedure_emit(procedure, PROCEDURE_APPROVAL, "approval_asked", more, text);
+	herald_tell(procedure->tools.courier, procedure->conf, HERALD_APPROVAL, procedure->deployment, now->wall_ms);
+}
+
+static bool look_approval(struct procedure *procedure, const struct procedure_now *now, struct procedure_row *row)
+{
+	if (!procedure->approval.asked_at) {
+		snprintf(row->detail, sizeof(row->detail), "nobody was asked for an approval");
+		return true;
+	}
+	enum approval_state state = approval_look(&procedure->approval, now->mono_ms);
+	approval_describe(&procedure->approval, state, procedure->conf->name, row->detail, sizeof(row->detail));
+	row->passed = state == APPROVAL_GIVEN;
+	row->exit_code = state == APPROVAL_EXPIRED ? 6 : 3;
+	return state != APPROVAL_PENDING;
+}
+
+static void describe_approval(const struct procedure *procedure, enum color to, char *out, size_t size)
+{
+	char patience[TEXT_UNIT_SIZE];
+	(void)to;
+	text_format_duration(procedure->conf->gates.approval_ms, patience);
+	snprintf(out, size, "waits at most %s for somebody's approval: teal approve %s", patience, procedure->conf->name);
+}
+
+/* ---- hooks ---- */
+
+static const struct conf_hooks *hooks_of(const struct procedure *procedure)
+{
+	return &procedure->conf->hooks[CONF_BEFORE_SWITCH];
+}
+
+static bool wants_hooks(const struct procedure *procedure)
+{
+	return hooks_of(procedure)->count > 0;
+}
+
+static json_t *make_hook_row(struct procedure *procedure, const struct hook_result *result)
+{
+	size_t length = strlen(result->output);
+	bool fits = length <= procedure->output_left;
+	json_t *row = json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "name", procedure_kinds[PROCEDURE_HOOKS].name, "passed", result->passed, "waits", false,
+		"detail", wire_text(result->sentence), "ms", wire_count(result->ms), "hook", wire_text(result->name), "output",
+		fits ? wire_text(result->output) : json_null());
+	if (fits)
+		procedure->output_left -= length;
+	else
+		json_object_set_new(row, "output_cut", json_true());
+	return row;
+}
+
+static void on_hook_ended(void *arg, bool passed, const struct hook_result *results, size_t count)
+{
+	struct procedure *procedure = arg;
+	assert(count == 1);
+	procedure->hook = NULL;
+	procedure->hook_over = true;
+	procedure->hook_passed = passed;
+	free(procedure->hook_sentence);
+	procedure->hook_sentence = memory_text(results[0].sentence);
+	json_array_append_new(procedure->hook_rows, make_hook_row(procedure, &results[0]));
+	procedure->tools.on_news(procedure->tools.arg);
+}
+
+/* One at a time, so that --force can go on behind one that refuses. */
+static void begin_hooks(struct procedure *procedure, const struct procedure_now *now)
+{
+	const struct conf_hooks one = {.list = &hooks_of(procedure)->list[procedure->hook_at], .count = 1};
+	struct hook_facts facts = herald_describe(procedure->deployment, "before_switch", NULL, now->wall_ms);
+	procedure->hook_over = false;
+	procedure->hook_began_ms = now->mono_ms;
+	procedure->hook = hook_start(procedure->tools.hooks, &one, &facts, on_hook_ended, procedure);
+}
+
+static void force_hook(struct procedure *procedure)
+{
+	json_object_set_new(json_array_get(procedure->hook_rows, json_array_size(procedure->hook_rows) - 1), "forced", json_true());
+	procedure_emit(procedure, PROCEDURE_HOOKS, "gate_forced", NULL, procedure->hook_sentence);
+}
+
+static bool look_hooks(struct procedure *procedure, const struct procedure_now *now, struct procedure_row *row)
+{
+	if (!procedure->hook_over)
+		return false;
+	if (!procedure->hook_passed && !procedure->deployment->force) {
+		snprintf(row->detail, sizeof(row->detail), "%s", procedure->hook_sentence);
+		return true;
+	}
+	if (!procedure->hook_passed)
+		force_hook(procedure);
+	if (++procedure->hook_at < hooks_of(procedure)->count) {
+		begin_hooks(procedure, now);
+		return false;
+	}
+	row->passed = true;
+	snprintf(row->detail, sizeof(row->detail), "%zu hook%s ended", procedure->hook_at, plural(procedure->hook_at));
+	return true;
+}
+
+static void describe_hooks(const struct procedure *procedure, enum color to, char *out, size_t size)
+{
+	size_t place, count;
+	uint64_t since_ms;
+	(void)to;
+	if (procedure->hook)
+		snprintf(out, size, "%.256s is under way (%zu of %zu)", hook_present(procedure->hook, &place, &count, &since_ms), procedure->hook_at + 1,
+			hooks_of(procedure)->count);
+	else
+		snprintf(out, size, "%zu hook%s", hooks_of(procedure)->count, plural(hooks_of(procedure)->count));
+}
+
+/* ---- all of them ---- */
+
+const struct procedure_kind procedure_kinds[PROCEDURE_PART_COUNT] = {
+	[PROCEDURE_FREEZE] = {"freeze", false, false, wants_freeze, NULL, look_freeze, describe_freeze},
+	[PROCEDURE_REHEARSAL] = {"rehearsal", false, false, wants_rehearsal, NULL, look_rehearsal, describe_rehearsal},
+	[PROCEDURE_SMOKE] = {"smoke", true, false, wants_smoke, begin_smoke, look_smoke, describe_smoke},
+	[PROCEDURE_APPROVAL] = {"approval", false, false, wants_approval, begin_approval, look_approval, describe_approval},
+	[PROCEDURE_HOOKS] = {"hook", true, false, wants_hooks, begin_hooks, look_hooks, describe_hooks},
+	[PROCEDURE_STILL_NO_FREEZE] = {"freeze", false, true, wants_still_no_freeze, NULL, look_freeze, describe_freeze},
+};
+
+void procedure_parts_stop(struct procedure *procedure)
+{
+	smoke_free(procedure->smoke);
+	procedure->smoke = NULL;
+	if (procedure->hook)
+		hook_cancel(procedure->hook);
+	procedure->hook = NULL;
+}
+
+void procedure_parts_reset(struct procedure *procedure)
+{
+	procedure_parts_stop(procedure);
+	memset(procedure->rows, 0, sizeof(procedure->rows));
+	json_decref(procedure->smoke_results);
+	json_decref(procedure->hook_rows);
+	free(procedure->hook_sentence);
+	procedure->hook_sentence = NULL;
+	procedure->smoke_results = NULL;
+	procedure->hook_rows = json_array();
+	procedure->smoke_over = procedure->hook_over = false;
+	procedure->approval = (struct approval){0};
+	procedure->hook_at = 0;
+	procedure->output_left = OUTPUT_KEPT;
+}
