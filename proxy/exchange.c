@@ -234,7 +234,7 @@ size_t exchange_begin(struct client *client, char *rest, size_t length)
 		return 0;
 	}
 	if (exchange->service->mirror && exchange->step != EXCHANGE_WAITING)
-		mirror_begin(exchange);
+		mirror_add(exchange);
 	size_t used = relay_request(exchange, rest, length);
 	if (client->exchange != exchange)
 		return used;
@@ -277,7 +277,7 @@ void exchange_go_on(struct exchange *exchange)
 		return;
 	}
 	if (exchange->service->mirror)
-		mirror_begin(exchange);
+		mirror_add(exchange);
 	exchange_attempt(exchange);
 }
 

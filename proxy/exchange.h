@@ -96,7 +96,6 @@ struct exchange {
 	struct wait_room client_room, backend_room;
 	uint64_t bytes_in, bytes_out;
 	struct access_note note;
-	struct mirror_place *copy; /* it is copied for a rehearsal: see mirror.h */
 	unsigned replays;
 };
 

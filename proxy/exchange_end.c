@@ -7,7 +7,6 @@
 #include "proxy/fallback.h"
 #include "proxy/held.h"
 #include "proxy/hold.h"
-#include "proxy/mirror.h"
 #include "proxy/pool.h"
 #include "proxy/reply.h"
 #include "proxy/shield.h"
@@ -120,8 +119,6 @@ static void end(struct exchange *exchange, bool keep_open, bool hang_up)
 	deadline_disarm(&exchange->total);
 	if (exchange->worker->access.ring || exchange->note.bytes)
 		access_end(exchange);
-	if (exchange->copy)
-		mirror_end(exchange);
 	if (exchange_is_assist(exchange))
 		count_assist(exchange);
 	else if (exchange->preview)

@@ -7,7 +7,6 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/held.h"
-#include "proxy/mirror.h"
 #include "proxy/upstream.h"
 #include "proxy/wait.h"
 #include "proxy/worker.h"
@@ -209,8 +208,6 @@ static bool form_body(struct exchange *exchange, char *bytes, size_t length, str
 		if (!body_pass(&exchange->answer, bytes, length, &used, &data))
 			return false;
 	}
-	if (exchange->copy)
-		mirror_add(exchange, bytes, data);
 	if (exchange->form == EXCHANGE_WRAP_IN_CHUNKS)
 		add_chunk(parts, bytes, data);
 	else
