@@ -5,53 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
-bool differ_same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static bool same_texts(char *const *a, size_t a_count, char *const *b, size_t b_count)
-{
-	if (a_count != b_count)
-		return false;
-	for (size_t i = 0; i < a_count; i++)
-		if (strcmp(a[i], b[i]) != 0)
-			return false;
-	return true;
-}
-
-static bool same_headers(const struct conf_probe *a, const struct conf_probe *b)
-{
-	if (a->header_count != b->header_count)
-		return false;
-	for (size_t i = 0; i < a->header_count; i++)
-		if (strcmp(a->headers[i].name, b->headers[i].name) != 0 || strcmp(a->headers[i].value, b->headers[i].value) != 0)
-			return false;
-	return true;
-}
-
-static bool same_statuses(const struct conf_probe *a, const struct conf_probe *b)
-{
-	if (a->status_count != b->status_count)
-		return false;
-	for (size_t i = 0; i < a->status_count; i++)
-		if (a->statuses[i].low != b->statuses[i].low || a->statuses[i].high != b->statuses[i].high)
-			return false;
-	return true;
-}
+#include "switch/alike.h"
 
 bool differ_same_probe(const struct conf_probe *a, const struct conf_probe *b)
 {
-	if (!differ_same_text(a->path, b->path) || !differ_same_text(a->host, b->host) || !differ_same_text(a->body, b->body) || a->https != b->https)
+	if (!alike_text(a->path, b->path) || !alike_text(a->host, b->host) || !alike_text(a->body, b->body) || a->https != b->https)
 		return false;
 	if (a->interval_ms != b->interval_ms || a->timeout_ms != b->timeout_ms || a->rise != b->rise || a->fall != b->fall)
 		return false;
-	return same_statuses(a, b) && same_headers(a, b);
+	return alike_statuses(a->statuses, a->status_count, b->statuses, b->status_count) &&
+	       alike_headers(a->headers, a->header_count, b->headers, b->header_count);
 }
 
 bool differ_same_color(const struct conf_color *a, const struct conf_color *b)
 {
-	if (!differ_same_text(a->version, b->version) || a->backend_count != b->backend_count)
+	if (!alike_text(a->version, b->version) || a->backend_count != b->backend_count)
 		return false;
 	for (size_t i = 0; i < a->backend_count; i++)
 		if (strcmp(a->backends[i].text, b->backends[i].text) != 0)
@@ -61,7 +29,7 @@ bool differ_same_color(const struct conf_color *a, const struct conf_color *b)
 
 bool differ_same_access(const struct conf *a, const struct conf *b)
 {
-	return differ_same_text(a->access_log.path, b->access_log.path) && a->access_log.format == b->access_log.format;
+	return alike_text(a->access_log.path, b->access_log.path) && a->access_log.format == b->access_log.format;
 }
 
 /* ---- read only at the start ---- */
@@ -81,22 +49,35 @@ static bool same_listens(const struct conf *a, const struct conf *b)
 	return true;
 }
 
+/* Listeners of previews that `other` has elsewhere or, when they are not `shared`, no service for. Those of a service that both have are told from one side. */
+static void list_previews(const struct conf *conf, const struct conf *other, bool shared, json_t *keys)
+{
+	for (size_t i = 0; i < conf->service_count; i++) {
+		const struct conf_service *service = &conf->services[i], *twin = conf_find_service(other, service->name);
+		bool differs = twin ? shared && !alike_text(service->preview.listen, twin->preview.listen) : service->preview.listen != NULL;
+		if (differs)
+			json_array_append_new(keys, json_sprintf("services.%s.preview.listen", service->name));
+	}
+}
+
 void differ_list_fixed(const struct conf *a, const struct conf *b, json_t *keys)
 {
 	const struct {
 		const char *key;
 		bool same;
 	} fixed[] = {
-		{"admin.socket", differ_same_text(a->admin.socket, b->admin.socket)},
-		{"admin.listen", differ_same_text(a->admin.listen, b->admin.listen)},
-		{"admin.token_file", differ_same_text(a->admin.token_file, b->admin.token_file)},
-		{"state", differ_same_text(a->state, b->state)},
+		{"admin.socket", alike_text(a->admin.socket, b->admin.socket)},
+		{"admin.listen", alike_text(a->admin.listen, b->admin.listen)},
+		{"admin.token_file", alike_text(a->admin.token_file, b->admin.token_file)},
+		{"state", alike_text(a->state, b->state)},
 		{"workers", a->workers == b->workers},
 		{"listen", same_listens(a, b)},
 	};
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (!fixed[i].same)
 			json_array_append_new(keys, json_string(fixed[i].key));
+	list_previews(a, b, true, keys);
+	list_previews(b, a, false, keys);
 }
 
 /* ---- everything else ---- */
@@ -114,18 +95,18 @@ static void say(json_t *sentences, const char *format, ...)
 
 static bool same_routes(const struct conf_service *a, const struct conf_service *b)
 {
-	return same_texts(a->hosts, a->host_count, b->hosts, b->host_count) && same_texts(a->paths, a->path_count, b->paths, b->path_count);
+	return alike_texts(a->hosts, a->host_count, b->hosts, b->host_count) && alike_texts(a->paths, a->path_count, b->paths, b->path_count);
 }
 
 static bool same_log(const struct conf_log *a, const struct conf_log *b)
 {
-	return differ_same_text(a->file, b->file) && differ_same_text(a->pattern, b->pattern) && a->matches == b->matches && a->within_ms == b->within_ms;
+	return alike_text(a->file, b->file) && alike_text(a->pattern, b->pattern) && a->matches == b->matches && a->within_ms == b->within_ms;
 }
 
 static bool same_prometheus(const struct conf_prometheus *a, const struct conf_prometheus *b)
 {
-	return differ_same_text(a->url, b->url) && differ_same_text(a->query, b->query) && a->below == b->below && a->bound == b->bound &&
-	       a->every_ms == b->every_ms && a->timeout_ms == b->timeout_ms;
+	return alike_text(a->url, b->url) && alike_text(a->query, b->query) && a->below == b->below && a->bound == b->bound && a->every_ms == b->every_ms &&
+	       a->timeout_ms == b->timeout_ms;
 }
 
 static bool same_rollback(const struct conf_rollback *a, const struct conf_rollback *b)
@@ -137,8 +118,8 @@ static bool same_rollback(const struct conf_rollback *a, const struct conf_rollb
 
 static bool same_limits(const struct conf_service *a, const struct conf_service *b)
 {
-	return a->bake_ms == b->bake_ms && a->gates.healthy == b->gates.healthy && same_rollback(&a->rollback, &b->rollback) &&
-	       a->drain_requests_ms == b->drain_requests_ms && a->drain_tunnels_ms == b->drain_tunnels_ms;
+	return a->bake_ms == b->bake_ms && alike_gates(a, b) && same_rollback(&a->rollback, &b->rollback) && a->drain_requests_ms == b->drain_requests_ms &&
+	       a->drain_tunnels_ms == b->drain_tunnels_ms;
 }
 
 static void list_service(const struct conf_service *a, const struct conf_service *b, json_t *sentences)
@@ -155,10 +136,22 @@ static void list_service(const struct conf_service *a, const struct conf_service
 		say(sentences, "service %s: another probe", b->name);
 	if (!same_limits(a, b))
 		say(sentences, "service %s: other gates, bake, rollback or drain", b->name);
-	if (a->balance != b->balance || !same_texts(a->replay_methods, a->replay_method_count, b->replay_methods, b->replay_method_count))
+	if (a->balance != b->balance || !alike_texts(a->replay_methods, a->replay_method_count, b->replay_methods, b->replay_method_count))
 		say(sentences, "service %s: another balance or replay", b->name);
 	if (a->shield.when != b->shield.when || a->shield.statuses != b->shield.statuses)
 		say(sentences, "service %s: another shield", b->name);
+	if (!alike_hooks(a, b) || !alike_notify(a, b))
+		say(sentences, "service %s: other hooks or notifications", b->name);
+	if (!alike_preview(&a->preview, &b->preview))
+		say(sentences, "service %s: another preview", b->name);
+	if (!alike_steps(&a->steps, &b->steps) || !alike_sticky(&a->sticky, &b->sticky))
+		say(sentences, "service %s: other steps or another sticky", b->name);
+	if (!alike_hold(&a->hold, &b->hold))
+		say(sentences, "service %s: another hold", b->name);
+	if (!alike_rehearsal(&a->rehearsal, &b->rehearsal))
+		say(sentences, "service %s: another rehearsal", b->name);
+	if (!alike_texts(a->fallback_paths, a->fallback_path_count, b->fallback_paths, b->fallback_path_count))
+		say(sentences, "service %s: other fallback paths", b->name);
 	if (a->failover != b->failover)
 		say(sentences, "service %s: failover is %s", b->name, b->failover ? "on" : "off");
 }

@@ -7,8 +7,6 @@
 
 #include "conf/conf.h"
 
-/* NULL equals NULL only. */
-bool differ_same_text(const char *a, const char *b);
 bool differ_same_probe(const struct conf_probe *a, const struct conf_probe *b);
 /* The version and the backends of a color. */
 bool differ_same_color(const struct conf_color *a, const struct conf_color *b);

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "proxy/head.h"
+#include "switch/alike.h"
 #include "switch/differ.h"
 #include "switch/service_assist.h"
 #include "switch/service_truth.h"
@@ -183,7 +184,7 @@ static bool same_checks(const struct conf_service *a, const struct conf_service 
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		if (a->colors[color].proxy_protocol != b->colors[color].proxy_protocol)
 			return false;
-	return differ_same_probe(&a->probe, &b->probe) && differ_same_text(probe_host(a), probe_host(b));
+	return differ_same_probe(&a->probe, &b->probe) && alike_text(probe_host(a), probe_host(b));
 }
 
 void service_set_conf(struct service *service, const struct conf_service *conf)

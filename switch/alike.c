@@ -1,0 +1,157 @@
+/* Compares what is configured, field by field. Pure. */
+#include "switch/alike.h"
+
+#include <string.h>
+
+bool alike_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool alike_texts(char *const *a, size_t a_count, char *const *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (strcmp(a[i], b[i]) != 0)
+			return false;
+	return true;
+}
+
+bool alike_headers(const struct conf_header *a, size_t a_count, const struct conf_header *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (strcmp(a[i].name, b[i].name) != 0 || strcmp(a[i].value, b[i].value) != 0)
+			return false;
+	return true;
+}
+
+bool alike_statuses(const struct conf_status_range *a, size_t a_count, const struct conf_status_range *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (a[i].low != b[i].low || a[i].high != b[i].high)
+			return false;
+	return true;
+}
+
+static size_t count_words(char *const *run)
+{
+	size_t count = 0;
+	while (run && run[count])
+		count++;
+	return count;
+}
+
+static bool same_hook(const struct conf_hook *a, const struct conf_hook *b)
+{
+	return alike_texts(a->run, count_words(a->run), b->run, count_words(b->run)) && alike_text(a->url, b->url) &&
+	       alike_text(a->secret_file, b->secret_file) && a->timeout_ms == b->timeout_ms;
+}
+
+static bool same_hooks(const struct conf_hooks *a, const struct conf_hooks *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (!same_hook(&a->list[i], &b->list[i]))
+			return false;
+	return true;
+}
+
+static bool same_freeze(const struct conf_freeze *a, const struct conf_freeze *b)
+{
+	return a->from == b->from && a->to == b->to && a->dated == b->dated && alike_text(a->from_date, b->from_date) && alike_text(a->to_date, b->to_date) &&
+	       alike_text(a->zone, b->zone) && alike_text(a->reason, b->reason);
+}
+
+static bool same_freezes(const struct conf_gates *a, const struct conf_gates *b)
+{
+	if (a->freeze_count != b->freeze_count)
+		return false;
+	for (size_t i = 0; i < a->freeze_count; i++)
+		if (!same_freeze(&a->freezes[i], &b->freezes[i]))
+			return false;
+	return true;
+}
+
+static bool same_smoke(const struct conf_smoke *a, const struct conf_smoke *b)
+{
+	return alike_text(a->method, b->method) && alike_text(a->path, b->path) && alike_text(a->host, b->host) && alike_text(a->body, b->body) &&
+	       alike_headers(a->send, a->send_count, b->send, b->send_count) && alike_statuses(a->statuses, a->status_count, b->statuses, b->status_count) &&
+	       alike_text(a->expect_body, b->expect_body) && alike_headers(a->expect, a->expect_count, b->expect, b->expect_count) &&
+	       a->timeout_ms == b->timeout_ms;
+}
+
+static bool same_smokes(const struct conf_gates *a, const struct conf_gates *b)
+{
+	if (a->smoke_count != b->smoke_count)
+		return false;
+	for (size_t i = 0; i < a->smoke_count; i++)
+		if (!same_smoke(&a->smokes[i], &b->smokes[i]))
+			return false;
+	return true;
+}
+
+bool alike_gates(const struct conf_service *a, const struct conf_service *b)
+{
+	const struct conf_gates *one = &a->gates, *other = &b->gates;
+	return one->healthy == other->healthy && one->approval_ms == other->approval_ms && one->rehearsal_ms == other->rehearsal_ms &&
+	       same_freezes(one, other) && same_smokes(one, other) && same_hooks(&a->hooks[CONF_BEFORE_SWITCH], &b->hooks[CONF_BEFORE_SWITCH]);
+}
+
+bool alike_hooks(const struct conf_service *a, const struct conf_service *b)
+{
+	for (size_t i = 0; i < CONF_MOMENT_COUNT; i++)
+		if (i != CONF_BEFORE_SWITCH && !same_hooks(&a->hooks[i], &b->hooks[i]))
+			return false;
+	return true;
+}
+
+bool alike_notify(const struct conf_service *a, const struct conf_service *b)
+{
+	if (a->notify_count != b->notify_count)
+		return false;
+	for (size_t i = 0; i < a->notify_count; i++) {
+		const struct conf_notify *one = &a->notify[i], *other = &b->notify[i];
+		if (!alike_text(one->url, other->url) || !alike_text(one->secret_file, other->secret_file) || one->format != other->format ||
+			one->timeout_ms != other->timeout_ms)
+			return false;
+	}
+	return true;
+}
+
+bool alike_preview(const struct conf_preview *a, const struct conf_preview *b)
+{
+	return alike_text(a->header, b->header) && alike_text(a->cookie, b->cookie) && a->expires_ms == b->expires_ms;
+}
+
+bool alike_steps(const struct conf_steps *a, const struct conf_steps *b)
+{
+	if (a->count != b->count || a->pause_ms != b->pause_ms)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (a->shares[i] != b->shares[i])
+			return false;
+	return true;
+}
+
+bool alike_sticky(const struct conf_sticky *a, const struct conf_sticky *b)
+{
+	return a->by == b->by && alike_text(a->name, b->name);
+}
+
+bool alike_hold(const struct conf_hold *a, const struct conf_hold *b)
+{
+	return a->requests == b->requests && a->bytes == b->bytes && a->max_ms == b->max_ms && a->release == b->release;
+}
+
+bool alike_rehearsal(const struct conf_rehearsal *a, const struct conf_rehearsal *b)
+{
+	return a->share == b->share && a->for_ms == b->for_ms && a->concurrency == b->concurrency && a->bytes == b->bytes && a->differences == b->differences &&
+	       a->slower == b->slower && alike_texts(a->fields, a->field_count, b->fields, b->field_count) &&
+	       alike_texts(a->ignore, a->ignore_count, b->ignore, b->ignore_count);
+}
