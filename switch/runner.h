@@ -42,7 +42,8 @@ struct runner_result {
 typedef void runner_done(void *arg, const struct runner_result *result);
 
 struct runner *runner_new(struct event_base *loop, struct errands *errands);
-/* Ends what still runs, without callbacks: SIGTERM, at most 2 s for all of them together, SIGKILL. Waits for it. Before the errands end. NULL is allowed. */
+/* Ends what still runs, without callbacks: SIGTERM, at most 2 s for all of them together, SIGKILL. Waits for it. Before the errands end, and not from inside a `done`. NULL is
+ * allowed. */
 void runner_free(struct runner *runner);
 
 /* `done` comes within the time limit, and 4 s for a program that does not end when it is told to. */
