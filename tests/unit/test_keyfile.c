@@ -1,0 +1,90 @@
+/* A key in a file: made once, read afterwards, made anew where it is no key. */
+// links: base
+#include "tests/unit/scratch.h"
+
+#include "base/keyfile.h"
+
+#define SIZE 32
+
+static void take(struct scratch *scratch, uint8_t *key)
+{
+	struct err err;
+	if (!keyfile_take(scratch->path, "a.key", key, SIZE, &err))
+		fail_msg("%s", err.text);
+}
+
+static void it_is_made_once(void **state)
+{
+	uint8_t first[SIZE], second[SIZE];
+	struct stat found;
+	take(*state, first);
+	take(*state, second);
+	assert_memory_equal(first, second, SIZE);
+	assert_int_equal(stat(scratch_name(*state, "a.key"), &found), 0);
+	assert_int_equal(found.st_mode & 07777, 0600);
+	assert_int_equal(found.st_size, SIZE);
+	assert_int_not_equal(access(scratch_name(*state, "a.key.new"), F_OK), 0);
+}
+
+static void each_is_another(void **state)
+{
+	uint8_t first[SIZE], second[SIZE];
+	take(*state, first);
+	scratch_remove(*state, "a.key");
+	take(*state, second);
+	assert_memory_not_equal(first, second, SIZE);
+}
+
+/* What a full disk or somebody else may have left. */
+static void what_is_no_key_is_replaced(void **state)
+{
+	static const char *const texts[] = {"", "short", "much longer than a key of thirty-two bytes"};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		uint8_t first[SIZE], second[SIZE];
+		struct stat found;
+		scratch_rewrite(*state, "a.key", texts[i]);
+		scratch_rewrite(*state, "a.key.new", "left behind");
+		take(*state, first);
+		take(*state, second);
+		assert_memory_equal(first, second, SIZE);
+		assert_int_equal(stat(scratch_name(*state, "a.key"), &found), 0);
+		assert_int_equal(found.st_mode & 07777, 0600);
+		scratch_remove(*state, "a.key");
+	}
+}
+
+/* A key is there all the same, and no other each time for want of trying. */
+static void where_none_can_be_kept_it_says_so(void **state)
+{
+	uint8_t first[SIZE] = {0}, second[SIZE] = {0};
+	struct err err;
+	assert_false(keyfile_take(scratch_name(*state, "missing"), "a.key", first, SIZE, &err));
+	assert_non_null(strstr(err.text, "missing/a.key"));
+	scratch_folder(*state, "a.key");
+	assert_false(keyfile_take(((struct scratch *)*state)->path, "a.key", second, SIZE, &err));
+	assert_non_null(strstr(err.text, "/a.key"));
+	assert_memory_not_equal(first, second, SIZE);
+}
+
+static void no_descriptor_is_left(void **state)
+{
+	uint8_t key[SIZE];
+	struct err err;
+	unsigned before = scratch_count_descriptors();
+	take(*state, key);
+	take(*state, key);
+	assert_false(keyfile_take(scratch_name(*state, "missing"), "a.key", key, SIZE, &err));
+	assert_int_equal(scratch_count_descriptors(), before);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(it_is_made_once, scratch_set_up, scratch_tear_down),
+		cmocka_unit_test_setup_teardown(each_is_another, scratch_set_up, scratch_tear_down),
+		cmocka_unit_test_setup_teardown(what_is_no_key_is_replaced, scratch_set_up, scratch_tear_down),
+		cmocka_unit_test_setup_teardown(where_none_can_be_kept_it_says_so, scratch_set_up, scratch_tear_down),
+		cmocka_unit_test_setup_teardown(no_descriptor_is_left, scratch_set_up, scratch_tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
