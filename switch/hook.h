@@ -1,13 +1,12 @@
-/* Hooks of a moment that may refuse: programs and URLs, one after the other, until one refuses. Control thread.
+/* One hook: a program that is run or a URL that is posted to, once, and how that ended. Control thread.
  *
- * Retries nothing: what is only told, and tried again, is switch/courier's. Decides nothing about a switch. */
+ * Which hooks there are, in which order, and what follows from one that refuses is its caller's; what is only told, and tried again, is switch/courier's. */
 #ifndef TEAL_SWITCH_HOOK_H
 #define TEAL_SWITCH_HOOK_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <jansson.h>
 
 #include "conf/conf.h"
 #include "switch/hook_facts.h"
@@ -34,29 +33,23 @@ void hook_tools_free(struct hook_tools *tools);
 
 /* How one hook ended. */
 struct hook_result {
-	char *name;     /* the program, or scheme and host of the URL: the rest of a URL and arguments may be secret */
-	bool passed;    /* status 0, or an answer of 2xx */
-	char *sentence; /* what happened, name and all; never "" */
+	const char *name;     /* the program, or scheme and host of the URL: the rest of a URL and arguments may be secret */
+	bool passed;          /* status 0, or an answer of 2xx */
+	const char *sentence; /* what happened, name and all; never "" */
 	char *output; /* of the program, or the body of the answer: UTF-8 without control bytes but \n and \t, bounded to some 17 KiB; "" when there is none */
 	uint64_t ms;
 };
-/* {"hook", "passed", "text", "ms", "output"}; a new reference. */
-json_t *hook_result_to_json(const struct hook_result *result);
-void hook_result_fini(struct hook_result *result);
+struct hook; /* under way */
 
-struct hook_run;
+/* `result` is valid during the call. Runs once, from the loop, never from inside hook_start; the hook is gone after it. It may start and cancel others. */
+typedef void hook_done(void *arg, const struct hook_result *result);
 
-/* `results` of the hooks that ran, in their order, valid during the call: all of them passed, or the last one did not. Runs once, from the loop, never from inside
- * hook_start; the run is gone after it. */
-typedef void hook_ended(void *arg, bool passed, const struct hook_result *results, size_t count);
-
-/* Runs the list from its first hook on; an empty list passes. Hooks and facts are copied. Each hook has its own time limit (`timeout_ms`), after which it has refused: so the
- * whole takes at most their sum, and 3 s for each program that can't be ended easily. */
-struct hook_run *hook_start(struct hook_tools *tools, const struct conf_hooks *hooks, const struct hook_facts *facts, hook_ended *ended, void *arg);
-/* Without a callback: a program that runs gets SIGTERM, and SIGKILL 2 s later, without being waited for. Not from inside `ended`. */
-void hook_cancel(struct hook_run *run);
-
-/* What is under way, for who asks in between: its name, its place from 1 on, and since when (monotonic). */
-const char *hook_present(const struct hook_run *run, size_t *place, size_t *count, uint64_t *since_ms);
+/* Hook and facts are copied. `done` comes within the hook's own time limit (`timeout_ms`), after which it has refused, and 4 s for a program that does not end when it is told to.
+ * A URL gets hook_facts_to_json as its body, see switch/hook_post. */
+struct hook *hook_start(struct hook_tools *tools, const struct conf_hook *conf, const struct hook_facts *facts, hook_done *done, void *arg);
+/* Without a callback: a program gets SIGTERM, and SIGKILL 2 s later, without being waited for. Not from inside its own `done`. */
+void hook_cancel(struct hook *hook);
+/* As its result will have it. */
+const char *hook_name(const struct hook *hook);
 
 #endif

@@ -121,10 +121,8 @@ const struct procedure_refusal *procedure_refusal(const struct procedure *proced
 
 static void note_stopped_hook(struct procedure *procedure)
 {
-	size_t place, count;
-	uint64_t since_ms;
 	char detail[320];
-	const char *name = hook_present(procedure->hook, &place, &count, &since_ms);
+	const char *name = hook_name(procedure->hook);
 	snprintf(detail, sizeof(detail), "%.256s was stopped before it had ended", name);
 	json_array_append_new(procedure->hook_rows, json_pack("{s:s, s:b, s:b, s:o, s:o, s:n}", "name", "hook", "passed", false, "waits", false, "detail",
 							    wire_text(detail), "hook", wire_text(name), "output"));

@@ -1,7 +1,6 @@
 /* The gates of a procedure. Control thread. Each says how it went; that it may be overridden and what a refusal means is switch/procedure's. */
 #include "switch/procedure_parts.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,27 +212,25 @@ static json_t *make_hook_row(struct procedure *procedure, const struct hook_resu
 	return row;
 }
 
-static void on_hook_ended(void *arg, bool passed, const struct hook_result *results, size_t count)
+static void on_hook_done(void *arg, const struct hook_result *result)
 {
 	struct procedure *procedure = arg;
-	assert(count == 1);
 	procedure->hook = NULL;
 	procedure->hook_over = true;
-	procedure->hook_passed = passed;
+	procedure->hook_passed = result->passed;
 	free(procedure->hook_sentence);
-	procedure->hook_sentence = memory_text(results[0].sentence);
-	json_array_append_new(procedure->hook_rows, make_hook_row(procedure, &results[0]));
+	procedure->hook_sentence = memory_text(result->sentence);
+	json_array_append_new(procedure->hook_rows, make_hook_row(procedure, result));
 	procedure->tools.on_news(procedure->tools.arg);
 }
 
 /* One at a time, so that --force can go on behind one that refuses. */
 static void begin_hooks(struct procedure *procedure, const struct procedure_now *now)
 {
-	const struct conf_hooks one = {.list = &hooks_of(procedure)->list[procedure->hook_at], .count = 1};
 	struct hook_facts facts = herald_describe(procedure->deployment, "before_switch", NULL, now->wall_ms);
 	procedure->hook_over = false;
 	procedure->hook_began_ms = now->mono_ms;
-	procedure->hook = hook_start(procedure->tools.hooks, &one, &facts, on_hook_ended, procedure);
+	procedure->hook = hook_start(procedure->tools.hooks, &hooks_of(procedure)->list[procedure->hook_at], &facts, on_hook_done, procedure);
 }
 
 static void force_hook(struct procedure *procedure)
@@ -263,12 +260,9 @@ static bool look_hooks(struct procedure *procedure, const struct procedure_now *
 
 static void describe_hooks(const struct procedure *procedure, enum color to, char *out, size_t size)
 {
-	size_t place, count;
-	uint64_t since_ms;
 	(void)to;
 	if (procedure->hook)
-		snprintf(out, size, "%.256s is under way (%zu of %zu)", hook_present(procedure->hook, &place, &count, &since_ms), procedure->hook_at + 1,
-			hooks_of(procedure)->count);
+		snprintf(out, size, "%.256s is under way (%zu of %zu)", hook_name(procedure->hook), procedure->hook_at + 1, hooks_of(procedure)->count);
 	else
 		snprintf(out, size, "%zu hook%s", hooks_of(procedure)->count, plural(hooks_of(procedure)->count));
 }
