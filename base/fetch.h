@@ -30,6 +30,7 @@ enum fetch_announce { FETCH_ANNOUNCE_NOTHING, FETCH_ANNOUNCE_V1, FETCH_ANNOUNCE_
 struct fetch_request {
 	const char *method;         /* NULL is GET */
 	const char *url;            /* http:// or https://; host and port in it are for Host and SNI */
+	const char *target;         /* the request's target as it is, whatever is in it; NULL: the URL's path and query */
 	const struct addr *connect; /* where to connect instead of looking the host up; required unless the host is an address */
 	const char *const *headers; /* `Name: value`, NULL-terminated; may be NULL */
 	const char *body;
@@ -39,7 +40,8 @@ struct fetch_request {
 	bool body_cut;       /* stop quietly at the limit */
 	bool connect_only;   /* TCP (and unix) connect, nothing sent but what `announce` says */
 	enum fetch_announce announce;
-	bool insecure; /* https without verification */
+	bool insecure;   /* https without verification */
+	bool keeps_open; /* the connection may be one of an earlier such request of this fetch, and is left to the next; not with `announce` */
 };
 
 struct fetch_header {
@@ -63,7 +65,7 @@ struct fetch *fetch_new(struct event_base *loop);
 /* Cancels what is under way (no callbacks). Never from inside a `done`. NULL is allowed. */
 void fetch_free(struct fetch *fetch);
 /* Starts a request; everything in it is copied. `done` runs once, from the loop, never from inside this call. Keeps no
- * connection open between requests. */
+ * connection open between requests, but for `keeps_open`. */
 struct fetch_job *fetch_start(struct fetch *fetch, const struct fetch_request *request, fetch_done *done, void *arg);
 /* Ends it without a callback. Not from inside its own `done`, which is its end. */
 void fetch_cancel(struct fetch_job *job);

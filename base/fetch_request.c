@@ -1,4 +1,4 @@
-/* One request into libcurl's options. Control thread. Never lets libcurl look a name up, follow a redirect, reuse a connection or obey the environment. */
+/* One request into libcurl's options. Control thread. Never lets libcurl look a name up, follow a redirect, reuse a connection that was not meant for it, or obey the environment. */
 #include "base/fetch_job.h"
 
 #include <arpa/inet.h>
@@ -6,14 +6,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* What libcurl would do by itself and we don't want: look names up, follow, reuse, obey the environment. */
+/* What libcurl would do by itself and we don't want: look names up, follow, obey the environment. */
 static void set_restraints(CURL *easy)
 {
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
@@ -24,6 +22,9 @@ static void set_request(struct fetch_job *job, const struct fetch_request *reque
 {
 	CURL *easy = job->easy;
 	curl_easy_setopt(easy, CURLOPT_URL, request->url);
+	curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, request->target);
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->keeps_open ? 0L : 1L);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, request->keeps_open ? 0L : 1L);
 	if (request->body) {
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
 		curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body);

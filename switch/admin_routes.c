@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "switch/admin_deploy.h"
 #include "switch/admin_parts.h"
+#include "switch/admin_rehearsal.h"
 #include "switch/admin_streams.h"
 #include "switch/admin_verbs.h"
 #include "switch/admin_views.h"
@@ -57,6 +58,9 @@ static const struct route routes[] = {
 	{{"v1", "services", SERVICE, "probe"}, EVHTTP_REQ_POST, admin_verbs_probe},
 	{{"v1", "services", SERVICE, "hold"}, EVHTTP_REQ_POST, admin_verbs_later},
 	{{"v1", "services", SERVICE, "resume"}, EVHTTP_REQ_POST, admin_verbs_later},
+	{{"v1", "services", SERVICE, "rehearse"}, EVHTTP_REQ_POST, admin_rehearsal_start},
+	{{"v1", "services", SERVICE, "rehearsal"}, EVHTTP_REQ_GET, admin_rehearsal_report},
+	{{"v1", "services", SERVICE, "rehearsal", "stop"}, EVHTTP_REQ_POST, admin_rehearsal_stop},
 	{{"v1", "services", SERVICE, "colors", COLOR}, EVHTTP_REQ_PUT, admin_verbs_put_color},
 	{{"v1", "reload"}, EVHTTP_REQ_POST, admin_verbs_reload},
 	{{"v1", "stop"}, EVHTTP_REQ_POST, admin_verbs_stop},

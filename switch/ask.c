@@ -146,6 +146,8 @@ static const char *expected(enum ask_kind kind, const json_t *value)
 	case ASK_SECONDS:
 		return json_is_number(value) && json_number_value(value) >= 0 && json_number_value(value) <= 86400.0 * 30 ? NULL
 															  : "a number of seconds, 0 to 2592000";
+	case ASK_SHARE:
+		return json_is_number(value) && json_number_value(value) > 0 && json_number_value(value) <= 1 ? NULL : "a share, above 0 and at most 1";
 	case ASK_COLOR:
 		return json_is_string(value) && color_parse(json_string_value(value), &color) ? NULL : "\"blue\" or \"green\"";
 	case ASK_TEXTS:

@@ -24,11 +24,11 @@ void comparison_name_route(const char *method, const char *target, size_t target
 /* Its number; routes beyond the table share the last one. */
 unsigned comparison_route(struct comparison *comparison, const char *name);
 
-/* The idle color's answer compared with the live color's: differences, and how long the live one took, as its client saw it. */
-void comparison_add_pair(struct comparison *comparison, unsigned route, const struct compare_differences *found, uint64_t live_us);
+/* The idle color's answer compared with the live color's. */
+void comparison_add_pair(struct comparison *comparison, unsigned route, const struct compare_differences *found);
 /* Two answers of the live color compared. */
 void comparison_add_noise(struct comparison *comparison, unsigned route, const struct compare_differences *found);
-/* How long a copy took: of the idle color, or of one sent to the live color in the same way. */
+/* How long one of the colors took for a copy. */
 void comparison_add_time(struct comparison *comparison, unsigned route, bool idle, uint64_t us);
 /* Pairs so far of a route. */
 uint64_t comparison_pairs(const struct comparison *comparison, unsigned route);
@@ -41,7 +41,7 @@ enum comparison_verdict { COMPARISON_PASSED, COMPARISON_FAILED, COMPARISON_INCON
 const char *comparison_verdict_name(enum comparison_verdict verdict);
 /* One sentence. */
 enum comparison_verdict comparison_judge(const struct comparison *comparison, const struct comparison_limits *limits, char *sentence, size_t size);
-/* compared, differing, share, differences, noise, latency, slow_routes: a new object. */
+/* compared, repeated, differing, share, differences, noise, latency, routes: a new object. */
 json_t *comparison_make_report(const struct comparison *comparison, const struct comparison_limits *limits);
 
 #endif

@@ -1,8 +1,9 @@
-/* A rehearsal: for a while, copies of live GET and HEAD requests are sent to the idle color, and its answers are compared with those that the clients got. Control thread.
+/* A rehearsal: for a while, copies of live GET and HEAD requests are sent to the idle color, and its answers are compared with the live color's. Control thread.
  *
- * One at a time for each service. The live path is never waited for and never waits: workers drop a copy when there is no place for it (proxy/mirror.h), and at most REHEARSAL_RATE a second are
- * sent. A few are sent to the live color, too: what differs between two answers of one release says nothing about the other (switch/comparison.h). The newest report is kept in memory until the next
- * rehearsal; after a restart there is none. */
+ * One at a time for each service. The live path never waits: workers drop a copy when their ring is full (proxy/mirror.h), and at most REHEARSAL_RATE copies a second are taken. Each goes to both colors at the
+ * same moment, so that what is compared was asked under the same conditions, and the live exchange's own answer need not be kept; a few go to the live color twice: what differs between two answers of one
+ * release says nothing about the other (switch/comparison.h). Ends early when a deployment begins, or when there is another release. The newest report is kept in memory until the next rehearsal; after a
+ * restart there is none. */
 #ifndef TEAL_SWITCH_REHEARSAL_H
 #define TEAL_SWITCH_REHEARSAL_H
 
@@ -21,9 +22,10 @@ struct switcher_refusal;
 #define REHEARSAL_RATE 100u /* copies a second at most */
 
 struct rehearsal_wish {
-	const char *to;  /* a color's name; NULL: the idle one */
-	double share;    /* of the requests that can be copied, above 0 to 1; 0: as configured */
-	uint64_t for_ms; /* 0: as configured */
+	bool names_color;
+	enum color color; /* where it names one */
+	double share;     /* of the requests that can be copied, above 0 to 1; 0: as configured */
+	uint64_t for_ms;  /* 0: as configured */
 	const char *actor;
 };
 

@@ -13,6 +13,7 @@
 #include "proxy/head.h"
 #include "switch/alike.h"
 #include "switch/differ.h"
+#include "switch/rehearsal.h"
 #include "switch/service_assist.h"
 #include "switch/service_truth.h"
 #include "switch/wire.h"
@@ -251,6 +252,7 @@ void service_free(struct service *service)
 {
 	if (!service)
 		return;
+	rehearsal_free(service->rehearsal);
 	switcher_free(service->switcher);
 	senses_free(service->senses);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
@@ -346,6 +348,7 @@ struct table_service *service_read_table(struct service *service)
 		.replay_methods = replay_bits(service->conf),
 		.hold = service_read_hold(service),
 		.totals = service->totals,
+		.mirror = rehearsal_mirror(service->rehearsal),
 		.fallback = service_read_fallback_paths(service),
 	};
 	for (unsigned color = 0; color < COLOR_COUNT; color++) {

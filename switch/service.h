@@ -90,6 +90,7 @@ struct service {
 	struct totals *totals;
 	struct table_service *table; /* as last built; NULL when it has to be built anew */
 	struct senses *senses;       /* its log and its query */
+	struct rehearsal *rehearsal; /* the running or newest one; NULL: none yet */
 	struct switcher *switcher;   /* owned; set by whoever makes the service */
 };
 

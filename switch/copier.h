@@ -1,0 +1,52 @@
+/* Sends copies of live requests to both colors at the same time, a bounded number at a time, and compares their answers. Control thread.
+ *
+ * Knows no colors' state: it is told where to send. Its connections are its own, and end with it. */
+#ifndef TEAL_SWITCH_COPIER_H
+#define TEAL_SWITCH_COPIER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/fetch.h"
+#include "switch/compare.h"
+#include "switch/comparison.h"
+
+struct event_base;
+struct copier;
+
+/* Everything in it outlives the copier. */
+struct copier_tools {
+	struct event_base *loop;
+	const struct compare_rules *rules; /* what is compared */
+	struct comparison *comparison;     /* what is found goes here */
+	unsigned concurrency;              /* copies under way at most; each is two requests, or three */
+	uint64_t timeout_ms;               /* of a request */
+	size_t body_limit;                 /* bytes of an answer that are kept and compared */
+};
+
+struct copier *copier_new(const struct copier_tools *tools);
+/* Cancels what is under way. NULL is allowed. */
+void copier_free(struct copier *copier);
+
+bool copier_has_room(const struct copier *copier);
+unsigned copier_under_way(const struct copier *copier);
+
+struct copier_target {
+	const struct addr *addr;
+	enum fetch_announce announce;
+};
+/* Sends the copy to one backend of each color, and a few of them a second time to the live one's. Only while there is room. */
+void copier_send(struct copier *copier, const char *head, size_t length, const struct copier_target *live, const struct copier_target *idle);
+
+struct copier_counts {
+	uint64_t sent, repeated;  /* copies; of them, those that went to the live color twice */
+	uint64_t idle_unanswered; /* the idle color alone did not answer: a difference */
+	uint64_t live_unanswered; /* the live color did not: nothing was compared */
+};
+void copier_read(const struct copier *copier, struct copier_counts *counts);
+
+/* What a copy's head becomes, for a test: NULL-terminated lines of its fields, each malloc'd like the list. Left out are those of one connection, conditions (If-…) and Accept-Encoding; added is X-Teal-Rehearsal. */
+char **copier_make_lines(const char *head, size_t length);
+
+#endif

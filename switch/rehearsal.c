@@ -1,0 +1,390 @@
+/* One rehearsal of a service, from its start to its report. Control thread. Sends nothing itself (switch/copier) and compares nothing (switch/compare). */
+#include "switch/rehearsal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "proxy/mirror.h"
+#include "switch/comparison.h"
+#include "switch/copier.h"
+#include "switch/service.h"
+#include "switch/wire.h"
+
+#define TIMEOUT_MOST_MS 10000u
+#define REQUESTS_OF_A_COPY 3u
+#define BODY_LEAST 4096u
+#define BODY_MOST 65536u
+
+struct rehearsal {
+	struct service *service;
+	struct event *tick; /* while it runs */
+	bool closing;       /* its time is over; what is under way is waited for */
+	enum color live, idle;
+	struct release releases[COLOR_COUNT];
+	char *actor;
+	double share;
+	uint64_t for_ms, started_at, ended_at; /* wall clock; ended_at 0: it runs */
+	uint64_t deadline_ms;                  /* monotonic */
+	char end[128];                         /* why it ended before its time; "": it did not */
+
+	struct compare_rules rules;
+	struct comparison_limits limits;
+	struct comparison *comparison;
+	struct mirror *mirror;
+	struct copier *copier;
+	unsigned next[COLOR_COUNT]; /* the member to ask next */
+	struct mirror_counts copied;
+	struct copier_counts sent;
+	enum comparison_verdict verdict;
+	char text[512];
+};
+
+/* ---- sending ---- */
+
+static const struct member *choose_member(struct rehearsal *rehearsal, enum color color)
+{
+	const struct service_color *half = &rehearsal->service->colors[color];
+	const struct member *other = NULL;
+	for (size_t looked = 0; looked < half->count; looked++) {
+		const struct member *member = half->members[rehearsal->next[color]++ % half->count];
+		if (member->backend && member->health == HEALTH_UP)
+			return member;
+		other = member->backend ? member : other;
+	}
+	return other;
+}
+
+/* False when no backend of the color has an address. */
+static bool choose_target(struct rehearsal *rehearsal, enum color color, struct copier_target *target)
+{
+	static const enum fetch_announce announces[] = {
+		[CONF_PROXY_PROTOCOL_OFF] = FETCH_ANNOUNCE_NOTHING,
+		[CONF_PROXY_PROTOCOL_V1] = FETCH_ANNOUNCE_V1,
+		[CONF_PROXY_PROTOCOL_V2] = FETCH_ANNOUNCE_V2,
+	};
+	const struct member *member = choose_member(rehearsal, color);
+	if (!member)
+		return false;
+	*target = (struct copier_target){&member->backend->addr, announces[member->owner->announce]};
+	return true;
+}
+
+static void send_next(struct rehearsal *rehearsal)
+{
+	char head[MIRROR_HEAD_SIZE];
+	struct copier_target live, idle;
+	size_t length = mirror_take(rehearsal->mirror, head);
+	if (length > 0 && choose_target(rehearsal, rehearsal->live, &live) && choose_target(rehearsal, rehearsal->idle, &idle))
+		copier_send(rehearsal->copier, head, length, &live, &idle);
+}
+
+/* ---- its end ---- */
+
+static void read_counts(struct rehearsal *rehearsal)
+{
+	if (rehearsal->mirror)
+		mirror_read(rehearsal->mirror, &rehearsal->copied);
+	if (rehearsal->copier)
+		copier_read(rehearsal->copier, &rehearsal->sent);
+}
+
+static void let_go(struct rehearsal *rehearsal)
+{
+	if (rehearsal->tick)
+		event_free(rehearsal->tick);
+	copier_free(rehearsal->copier);
+	if (rehearsal->mirror)
+		mirror_release(rehearsal->mirror);
+	rehearsal->tick = NULL;
+	rehearsal->copier = NULL;
+	rehearsal->mirror = NULL;
+}
+
+static void judge(struct rehearsal *rehearsal)
+{
+	char said[400];
+	rehearsal->verdict = comparison_judge(rehearsal->comparison, &rehearsal->limits, said, sizeof(said));
+	if (rehearsal->end[0] && rehearsal->verdict == COMPARISON_PASSED)
+		rehearsal->verdict = COMPARISON_INCONCLUSIVE;
+	snprintf(rehearsal->text, sizeof(rehearsal->text), "%s%s%s", rehearsal->end, rehearsal->end[0] ? "; " : "", said);
+}
+
+static const char *version_of(const struct rehearsal *rehearsal)
+{
+	return rehearsal->releases[rehearsal->idle].version;
+}
+
+static void emit(const struct rehearsal *rehearsal, const char *event, json_t *more, const char *what)
+{
+	char text[900];
+	const struct service *service = rehearsal->service;
+	const char *version = version_of(rehearsal);
+	snprintf(text, sizeof(text), "%s: rehearsal of %s%s%.100s%s %s", service->name, color_name(rehearsal->idle), version[0] ? " (" : "", version,
+		version[0] ? ")" : "", what);
+	json_object_set_new(more, "color", json_string(color_name(rehearsal->idle)));
+	json_object_set_new(more, "version", wire_text(version));
+	events_emit(service->owner->events, service->name, NULL, event, more, text);
+}
+
+static void emit_end(const struct rehearsal *rehearsal)
+{
+	char what[600];
+	const char *verdict = comparison_verdict_name(rehearsal->verdict);
+	json_t *more = json_pack("{s:s, s:o, s:o}", "verdict", verdict, "text", wire_text(rehearsal->text), "sent", wire_count(rehearsal->sent.sent));
+	snprintf(what, sizeof(what), "%s: %s", verdict, rehearsal->text);
+	emit(rehearsal, "rehearsal_ended", more, what);
+}
+
+static void end(struct rehearsal *rehearsal)
+{
+	read_counts(rehearsal);
+	let_go(rehearsal);
+	rehearsal->ended_at = clock_wall_ms();
+	judge(rehearsal);
+	service_change(rehearsal->service);
+	emit_end(rehearsal);
+	rehearsal->service->owner->on_news(rehearsal->service->owner->arg);
+}
+
+static void end_early(struct rehearsal *rehearsal, const char *why)
+{
+	snprintf(rehearsal->end, sizeof(rehearsal->end), "it ended early: %s", why);
+	end(rehearsal);
+}
+
+/* ---- while it runs ---- */
+
+static bool has_other_release(const struct rehearsal *rehearsal)
+{
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		if (!release_equal(&rehearsal->releases[color], &rehearsal->service->colors[color].now))
+			return true;
+	return false;
+}
+
+/* What is compared must stay what it is, and a deployment has the idle color to itself. NULL: it can go on. */
+static const char *find_obstacle(const struct rehearsal *rehearsal)
+{
+	const struct service *service = rehearsal->service;
+	if (switcher_current(service->switcher))
+		return "a deployment began";
+	if (service->live != rehearsal->live)
+		return "the other color went live";
+	return has_other_release(rehearsal) ? "a color got another release" : NULL;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct rehearsal *rehearsal = arg;
+	const char *obstacle = find_obstacle(rehearsal);
+	(void)fd, (void)what;
+	if (obstacle) {
+		end_early(rehearsal, obstacle);
+		return;
+	}
+	if (!rehearsal->closing && clock_mono_ms() >= rehearsal->deadline_ms) {
+		rehearsal->closing = true;
+		service_change(rehearsal->service);
+	}
+	if (!rehearsal->closing && copier_has_room(rehearsal->copier))
+		send_next(rehearsal);
+	else if (rehearsal->closing && copier_under_way(rehearsal->copier) == 0)
+		end(rehearsal);
+}
+
+struct mirror *rehearsal_mirror(const struct rehearsal *rehearsal)
+{
+	return rehearsal && !rehearsal->closing ? rehearsal->mirror : NULL;
+}
+
+/* ---- its beginning ---- */
+
+static bool refuse(struct switcher_refusal *refusal, const char *code, const char *detail)
+{
+	*refusal = (struct switcher_refusal){.code = code};
+	snprintf(refusal->detail, sizeof(refusal->detail), "%s", detail);
+	return false;
+}
+
+static bool may_start(const struct service *service, const struct rehearsal_wish *wish, struct switcher_refusal *refusal)
+{
+	char detail[400];
+	struct service_health health;
+	enum color idle = color_other(service->live);
+	const struct deployment *current = switcher_current(service->switcher);
+	if (current) {
+		snprintf(detail, sizeof(detail), "deployment %s of service %s is under way", current->id, service->name);
+		refuse(refusal, "deployment_running", detail);
+		snprintf(refusal->deployment, sizeof(refusal->deployment), "%s", current->id);
+		return false;
+	}
+	if (service->rehearsal && service->rehearsal->ended_at == 0)
+		return refuse(refusal, "rehearsal_running", "a rehearsal is under way already; it can be stopped");
+	if (wish->names_color && wish->color == service->live) {
+		snprintf(detail, sizeof(detail), "%s is the live color of service %s; the idle one is rehearsed", color_name(wish->color), service->name);
+		return refuse(refusal, "color_is_live", detail);
+	}
+	service_read_health(service, idle, &health);
+	if (health.up > 0)
+		return true;
+	snprintf(detail, sizeof(detail), "no backend of %s is up", color_name(idle));
+	return refuse(refusal, "no_backend_up", detail);
+}
+
+static unsigned share_in_hundredths(double share)
+{
+	unsigned hundredths = (unsigned)(share * MIRROR_WHOLE + 0.5);
+	return hundredths < 1 ? 1 : hundredths > MIRROR_WHOLE ? MIRROR_WHOLE : hundredths;
+}
+
+/* As many copies at a time as the memory has room for, with as much of their answers as it has. */
+static struct copier_tools plan(const struct rehearsal *rehearsal, const struct conf_rehearsal *conf)
+{
+	const struct service *service = rehearsal->service;
+	uint64_t most = conf->bytes / (REQUESTS_OF_A_COPY * BODY_LEAST), wanted = conf->concurrency;
+	uint64_t concurrency = wanted < most ? wanted : most > 0 ? most : 1;
+	uint64_t body = conf->bytes / (REQUESTS_OF_A_COPY * concurrency), response_ms = service->owner->response_ms;
+	return (struct copier_tools){
+		.loop = service->owner->loop,
+		.rules = &rehearsal->rules,
+		.comparison = rehearsal->comparison,
+		.concurrency = (unsigned)concurrency,
+		.timeout_ms = response_ms < TIMEOUT_MOST_MS ? response_ms : TIMEOUT_MOST_MS,
+		.body_limit = body < BODY_MOST ? (size_t)body : BODY_MOST,
+	};
+}
+
+static struct rehearsal *make(struct service *service, const struct rehearsal_wish *wish)
+{
+	const struct conf_rehearsal *conf = &service->conf->rehearsal;
+	struct rehearsal *rehearsal = memory_new(sizeof(*rehearsal));
+	rehearsal->service = service;
+	rehearsal->live = service->live;
+	rehearsal->idle = color_other(service->live);
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		release_copy(&rehearsal->releases[color], &service->colors[color].now);
+	rehearsal->actor = memory_text(wish->actor);
+	rehearsal->share = wish->share > 0 ? wish->share : conf->share;
+	rehearsal->for_ms = wish->for_ms > 0 ? wish->for_ms : conf->for_ms;
+	rehearsal->started_at = clock_wall_ms();
+	rehearsal->deadline_ms = clock_mono_ms() + rehearsal->for_ms;
+	compare_rules_init(&rehearsal->rules, conf->fields, conf->field_count, conf->ignore, conf->ignore_count);
+	rehearsal->limits = (struct comparison_limits){conf->differences, conf->slower};
+	rehearsal->comparison = comparison_new();
+	struct copier_tools tools = plan(rehearsal, conf);
+	rehearsal->copier = copier_new(&tools);
+	rehearsal->mirror = mirror_new(service->owner->workers, share_in_hundredths(rehearsal->share), rehearsal->live);
+	return rehearsal;
+}
+
+bool rehearsal_start(struct service *service, const struct rehearsal_wish *wish, struct switcher_refusal *refusal)
+{
+	static const struct timeval every = {0, 1000000 / REHEARSAL_RATE};
+	char what[200], share[TEXT_UNIT_SIZE], time[TEXT_UNIT_SIZE];
+	if (!may_start(service, wish, refusal))
+		return false;
+	rehearsal_free(service->rehearsal);
+	struct rehearsal *rehearsal = service->rehearsal = make(service, wish);
+	rehearsal->tick = event_new(service->owner->loop, -1, EV_PERSIST, on_tick, rehearsal);
+	if (!rehearsal->tick || event_add(rehearsal->tick, &every) != 0)
+		abort(); /* out of memory */
+	service_change(service);
+	text_format_share(rehearsal->share, share);
+	text_format_duration(rehearsal->for_ms, time);
+	snprintf(what, sizeof(what), "with %s of the requests for %s, by %.64s", share, time, wish->actor);
+	json_t *more = json_pack("{s:f, s:o, s:o}", "share", rehearsal->share, "for_s", wire_seconds(rehearsal->for_ms), "actor", wire_text(wish->actor));
+	emit(rehearsal, "rehearsal_started", more, what);
+	return true;
+}
+
+bool rehearsal_stop(struct service *service, const char *actor)
+{
+	char why[100];
+	if (!service->rehearsal || service->rehearsal->ended_at > 0)
+		return false;
+	snprintf(why, sizeof(why), "%.64s stopped it", actor);
+	end_early(service->rehearsal, why);
+	return true;
+}
+
+void rehearsal_free(struct rehearsal *rehearsal)
+{
+	if (!rehearsal)
+		return;
+	let_go(rehearsal);
+	comparison_free(rehearsal->comparison);
+	compare_rules_fini(&rehearsal->rules);
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		release_fini(&rehearsal->releases[color]);
+	free(rehearsal->actor);
+	free(rehearsal);
+}
+
+/* ---- looking at it ---- */
+
+static json_t *describe(const struct rehearsal *rehearsal)
+{
+	bool runs = rehearsal->ended_at == 0;
+	return json_pack("{s:o, s:s, s:s, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "service", wire_text(rehearsal->service->name), "state",
+		runs ? "running" : "ended", "color", color_name(rehearsal->idle), "version", wire_text(version_of(rehearsal)), "share", rehearsal->share,
+		"for_s", wire_seconds(rehearsal->for_ms), "actor", wire_text(rehearsal->actor), "started_at", wire_time(rehearsal->started_at), "ended_at",
+		wire_time(rehearsal->ended_at), "verdict", runs ? json_null() : json_string(comparison_verdict_name(rehearsal->verdict)), "text",
+		wire_text(rehearsal->text));
+}
+
+static void add_counts(struct rehearsal *rehearsal, json_t *report)
+{
+	read_counts(rehearsal);
+	const struct mirror_counts *copied = &rehearsal->copied;
+	const struct copier_counts *sent = &rehearsal->sent;
+	json_object_set_new(report, "sampled", wire_count(copied->sampled));
+	json_object_set_new(report, "sent", wire_count(sent->sent));
+	json_object_set_new(report, "dropped", json_pack("{s:o, s:o}", "full", wire_count(copied->full), "large", wire_count(copied->large)));
+	json_object_set_new(
+		report, "unanswered", json_pack("{s:o, s:o}", "live", wire_count(sent->live_unanswered), "idle", wire_count(sent->idle_unanswered)));
+}
+
+json_t *rehearsal_make_report(const struct service *service)
+{
+	struct rehearsal *rehearsal = service->rehearsal;
+	if (!rehearsal)
+		return json_null();
+	json_t *report = describe(rehearsal), *compared = comparison_make_report(rehearsal->comparison, &rehearsal->limits);
+	add_counts(rehearsal, report);
+	json_object_update(report, compared);
+	json_decref(compared);
+	return report;
+}
+
+bool rehearsal_passed(const struct service *service, const char *version, uint64_t now, uint64_t within_ms, char *sentence, size_t size)
+{
+	const struct rehearsal *rehearsal = service->rehearsal;
+	char age[TEXT_UNIT_SIZE], within[TEXT_UNIT_SIZE];
+	const char *idle = color_name(color_other(service->live));
+	uint64_t age_ms = rehearsal && now > rehearsal->ended_at ? now - rehearsal->ended_at : 0;
+	bool passed = false;
+	text_format_duration(age_ms / 1000 * 1000, age);
+	text_format_duration(within_ms, within);
+	if (!rehearsal)
+		snprintf(sentence, size, "no rehearsal of %s is known since teal has started; `teal rehearse %s` makes one", idle, idle);
+	else if (strcmp(version_of(rehearsal), version) != 0)
+		snprintf(sentence, size, "the newest rehearsal is of version %.64s, not of %.64s; `teal rehearse %s` makes another one", version_of(rehearsal),
+			version, idle);
+	else if (rehearsal->ended_at == 0)
+		snprintf(sentence, size, "the rehearsal of %.64s is still under way", version);
+	else if (rehearsal->verdict != COMPARISON_PASSED)
+		snprintf(sentence, size, "the rehearsal of %.64s %s: %.300s", version, rehearsal->verdict == COMPARISON_FAILED ? "failed" : "says too little",
+			rehearsal->text);
+	else if (age_ms > within_ms)
+		snprintf(sentence, size, "the rehearsal of %.64s passed %s ago, which is longer than %s; `teal rehearse %s` makes another one", version, age,
+			within, idle);
+	else
+		passed = snprintf(sentence, size, "the rehearsal of %.64s passed %s ago: %.300s", version, age, rehearsal->text) > 0;
+	return passed;
+}
