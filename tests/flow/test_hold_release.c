@@ -352,6 +352,24 @@ static void read_storm_answers(struct storm_client *client, int fd, unsigned cou
 	}
 }
 
+/* One at a time: a descriptor that one client gives back is the next one's. */
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
+
+static int open_client(const char *words)
+{
+	pthread_mutex_lock(&opening);
+	int fd = holding_ask(&stage, words);
+	pthread_mutex_unlock(&opening);
+	return fd;
+}
+
+static void close_client(int fd, void how(int fd))
+{
+	pthread_mutex_lock(&opening);
+	how(fd);
+	pthread_mutex_unlock(&opening);
+}
+
 /* Plain requests, bodies, pipelines; a body that never ends, and clients who go in the middle. */
 static void *storm_thread(void *arg)
 {
@@ -359,14 +377,14 @@ static void *storm_thread(void *arg)
 	struct storm_client *client = arg;
 	for (unsigned round = 0; round < STORM_ROUNDS; round++) {
 		unsigned dice = (unsigned)rand_r(&client->seed), kind = dice % 4;
-		int fd = holding_ask(&stage, words[kind]);
+		int fd = open_client(words[kind]);
 		if (kind == 3 || dice / 4 % 4 == 0) {
 			actor_wait_ms(dice / 16 % 8);
-			holding_reset(fd);
+			close_client(fd, holding_reset);
 			continue;
 		}
 		read_storm_answers(client, fd, kind == 2 ? 2 : 1);
-		stage_close_client(fd);
+		close_client(fd, stage_close_client);
 	}
 	atomic_store(&client->over, true);
 	return NULL;
