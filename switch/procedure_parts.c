@@ -229,7 +229,6 @@ static void begin_hooks(struct procedure *procedure, const struct procedure_now 
 {
 	struct hook_facts facts = herald_describe(procedure->deployment, "before_switch", NULL, now->wall_ms);
 	procedure->hook_over = false;
-	procedure->hook_began_ms = now->mono_ms;
 	procedure->hook = hook_start(procedure->tools.hooks, &hooks_of(procedure)->list[procedure->hook_at], &facts, on_hook_done, procedure);
 }
 

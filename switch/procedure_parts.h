@@ -38,9 +38,8 @@ struct procedure {
 	bool smoke_over;
 	json_t *smoke_results;
 	struct approval approval;
-	struct hook *hook; /* under way */
-	size_t hook_at;    /* which one, from 0 on */
-	uint64_t hook_began_ms;
+	struct hook *hook;           /* under way */
+	size_t hook_at;              /* which one, from 0 on */
 	bool hook_over, hook_passed; /* the last one ended; not looked at yet */
 	char *hook_sentence;
 	json_t *hook_rows;

@@ -81,6 +81,12 @@ static char **make_headers(const struct conf_smoke *conf)
 	return headers;
 }
 
+/* Methods whose requests say that they have no content (RFC 9110 section 8.6). */
+static bool wants_length(const char *method)
+{
+	return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+}
+
 static void take_question(struct question *question, const struct conf_smoke *conf, const struct smoke_plan *plan)
 {
 	struct text name;
@@ -97,7 +103,7 @@ static void take_question(struct question *question, const struct conf_smoke *co
 	question->method = memory_text(conf->method);
 	question->path = memory_text(conf->path);
 	question->host = memory_text(conf->host ? conf->host : plan->host);
-	question->body = memory_text(conf->body);
+	question->body = memory_text(conf->body ? conf->body : wants_length(conf->method) ? "" : NULL);
 	question->headers = make_headers(conf);
 	question->expect = expect_new(&check, plan->version);
 	question->timeout_ms = conf->timeout_ms;
