@@ -28,6 +28,7 @@ void holding_open(struct stage *stage, unsigned workers, unsigned blue, unsigned
 	holding = (struct table_hold){.requests = 100, .bytes = 1024u * 1024u};
 	stage_open(stage, workers, blue, green);
 	stage->dress = dress;
+	stage->globals.connect_ms = stage->globals.response_ms = PATIENCE_MS; /* it is not the backends who are looked at */
 	stage_flip(stage, COLOR_BLUE);
 }
 
