@@ -12,19 +12,27 @@
 #define ACTUATOR_FAREWELL_MS 5000u /* from a tunnel's turn to be closed until it is gone by itself */
 
 struct actuator {
-	/* Gives `live` the whole split; returns a ticket to ask about. */
-	uint64_t (*apply)(void *arg, enum color live);
+	/* Makes `live` live and gives the other color `share` hundredths of a percent of the split, `live` the rest; returns a ticket to ask about. A hold stays. */
+	uint64_t (*apply)(void *arg, enum color live, unsigned share);
 	/* True once no new request can see what was in force before the ticket. */
 	bool (*in_force)(void *arg, uint64_t ticket);
 	/* Begins to close the tunnels that the color was given before the ticket, one by one, evenly over so long. `apply` takes the order back. */
 	void (*close_tunnels)(void *arg, enum color color, uint64_t ticket, uint64_t over_ms);
-	/* Ends what the color was given before the ticket: requests, and with `tunnels` tunnels too. */
-	void (*cut)(void *arg, enum color color, uint64_t ticket, bool tunnels);
+	/* Ends what the color was given before the ticket: requests, tunnels, or both. */
+	void (*cut)(void *arg, enum color color, uint64_t ticket, bool requests, bool tunnels);
+	/* New requests wait from now on, whatever color they would get; the switcher lets them go in less than so long. Returns a ticket: once it is in force, neither color is given anything. */
+	uint64_t (*hold)(void *arg, uint64_t max_ms);
+	/* Lets them go, paced, to the color that is live by then. */
+	void (*release)(void *arg);
 	/* The deployment is over: nothing more is kept ready for a quick way back. */
 	void (*settle)(void *arg);
+	/* Why no hold of its own can begin now, as a sentence (static or borrowed for the moment), or NULL. */
+	const char *(*foresee_hold)(void *arg);
 	/* Requests that a color was given and has not answered yet, and tunnels through it. */
 	uint64_t (*read_inflight)(void *arg, enum color color);
-	/* How many of these were ever ended by order in the middle of what they did. Read after them, it knows of all that are gone. */
+	/* The same, and what else is under way there: previews, copies, second attempts. */
+	uint64_t (*read_busy)(void *arg, enum color color);
+	/* How many of the first kind were ever ended by order in the middle of what they did. Read after them, it knows of all that are gone. */
 	uint64_t (*read_cut)(void *arg, enum color color);
 	/* Nothing is in flight on the color and no connection to it is open. */
 	bool (*is_quiet)(void *arg, enum color color);

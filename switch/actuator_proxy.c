@@ -3,11 +3,14 @@
 
 #include "base/clock.h"
 
-static uint64_t apply(void *arg, enum color live)
+static uint64_t apply(void *arg, enum color live, unsigned share)
 {
 	struct actuator_proxy *through = arg;
-	if (through->service->live != live)
-		service_set_live(through->service, live);
+	struct service *service = through->service;
+	if (service->live != live)
+		service_set_live(service, live);
+	if (share > 0)
+		service_set_split(service, share, switcher_current(service->switcher)->id);
 	return tables_publish(through->tables);
 }
 
@@ -23,10 +26,30 @@ static void close_tunnels(void *arg, enum color color, uint64_t ticket, uint64_t
 	service_close_tunnels(through->service, color, ticket, clock_mono_ms() + over_ms);
 }
 
-static void cut(void *arg, enum color color, uint64_t ticket, bool tunnels)
+static uint64_t hold(void *arg, uint64_t max_ms)
 {
 	struct actuator_proxy *through = arg;
-	service_set_cut(through->service, color, ticket, tunnels);
+	service_hold(through->service, SERVICE_HELD_BY_SWITCH, "teal", max_ms);
+	return tables_publish(through->tables);
+}
+
+static void release(void *arg)
+{
+	struct actuator_proxy *through = arg;
+	service_resume(through->service);
+	tables_publish(through->tables);
+}
+
+static const char *foresee_hold(void *arg)
+{
+	const struct actuator_proxy *through = arg;
+	return service_is_held(through->service) ? "new requests of the service are held already; let them go first: teal resume" : NULL;
+}
+
+static void cut(void *arg, enum color color, uint64_t ticket, bool requests, bool tunnels)
+{
+	struct actuator_proxy *through = arg;
+	service_set_cut(through->service, color, ticket, requests, tunnels);
 	tables_publish(through->tables);
 }
 
@@ -41,6 +64,12 @@ static uint64_t read_inflight(void *arg, enum color color)
 {
 	const struct actuator_proxy *through = arg;
 	return totals_inflight(through->service->totals, color);
+}
+
+static uint64_t read_busy(void *arg, enum color color)
+{
+	const struct actuator_proxy *through = arg;
+	return totals_inflight(through->service->totals, color) + totals_assist(through->service->totals, color);
 }
 
 static uint64_t read_cut(void *arg, enum color color)
@@ -63,8 +92,12 @@ struct actuator actuator_proxy_make(struct actuator_proxy *through)
 		.in_force = in_force,
 		.close_tunnels = close_tunnels,
 		.cut = cut,
+		.hold = hold,
+		.release = release,
+		.foresee_hold = foresee_hold,
 		.settle = settle,
 		.read_inflight = read_inflight,
+		.read_busy = read_busy,
 		.read_cut = read_cut,
 		.is_quiet = is_quiet,
 		.arg = through,

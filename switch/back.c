@@ -6,6 +6,8 @@
 
 #include "base/memory.h"
 #include "switch/drain.h"
+#include "switch/exclusive.h"
+#include "switch/flip.h"
 #include "switch/wire.h"
 
 static void fill_rollback(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason)
@@ -35,12 +37,12 @@ void back_begin(struct switcher *switcher, const char *cause, const struct actor
 	fill_rollback(switcher, cause, actor, reason);
 	switcher->host.set_live(switcher->host.arg, deployment->from);
 	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
-	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->from);
+	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->from, 0);
+	exclusive_stop(switcher);
 	drain_begin(switcher, deployment->to, switcher->ticket, deployment->inflight, policy->drain_requests_ms, tunnels_ms);
 	switcher->host.quarantine(switcher->host.arg, deployment);
-	switcher->record_ms = course_now_ms(switcher) + COURSE_RECORD_MS;
 	course_enter(switcher, STEP_BACK);
-	switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
+	flip_record(switcher);
 	json_t *more = json_pack("{s:s, s:o, s:o, s:s, s:o}", "cause", cause, "actor", wire_text(actor->name), "reason", wire_text(reason), "live",
 		color_name(deployment->from), "inflight", wire_count(deployment->inflight));
 	course_emit(switcher, "rolling_back", more, "%s: back to %s (%s)%s%s", switcher->service, color_name(deployment->from), cause,

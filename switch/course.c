@@ -1,5 +1,5 @@
-/* The course of one deployment. Control thread. Each step is a function, in order; course_enter is the only writer of ->step. Every wait has a deadline,
- * armed where the wait begins. What may fail comes before the flip: the flip itself is one store. */
+/* The course of one deployment: the table of its steps, and those from the flip on. Control thread. What comes before that is in gating, exclusive and steps, the flip in flip, the way back in back.
+ * course_enter is the only writer of ->step. Every wait has a deadline, armed where the wait begins. */
 #include "switch/course.h"
 
 #include <inttypes.h>
@@ -11,11 +11,13 @@
 #include "base/memory.h"
 #include "switch/back.h"
 #include "switch/drain.h"
+#include "switch/exclusive.h"
+#include "switch/flip.h"
+#include "switch/gating.h"
+#include "switch/steps.h"
 #include "switch/verify.h"
 #include "switch/watch.h"
 #include "switch/wire.h"
-
-#define SPREAD_MS 10000u
 
 void course_enter(struct switcher *switcher, enum step step)
 {
@@ -37,171 +39,6 @@ void course_save(struct switcher *switcher)
 	switcher->host.write_deployment(switcher->host.arg, switcher->current);
 }
 
-static uint64_t inflight_of(const struct switcher *switcher, enum color color)
-{
-	return switcher->actuator.read_inflight(switcher->actuator.arg, color);
-}
-
-/* ---- gate ---- */
-
-void course_read_gates(const struct switcher *switcher, const struct deployment *deployment, struct gate_result results[GATE_COUNT])
-{
-	struct gates_input input = {0};
-	switcher->host.read_gates(switcher->host.arg, deployment->to, &input);
-	input.service = switcher->service;
-	input.to = deployment->to;
-	input.expects = deployment->expects;
-	input.expect_live = deployment->expect_live;
-	input.force = deployment->force;
-	if (switcher->current && switcher->current != deployment)
-		input.running = switcher->current->id;
-	gates_check(&input, results);
-}
-
-void course_begin(struct switcher *switcher)
-{
-	switcher->wait_ms = course_now_ms(switcher) + switcher->current->wait_ms;
-	switcher->waiting = false;
-	course_enter(switcher, STEP_GATE);
-}
-
-/* The color that is left may be sick already: then there is no going back to it, which is better known before. */
-static void note_way_back(struct switcher *switcher)
-{
-	char reason[256];
-	struct deployment *deployment = switcher->current;
-	struct readiness_input input = {.undoable = true, .target = deployment->from};
-	switcher->host.read_readiness(switcher->host.arg, deployment->from, &input);
-	enum readiness readiness = readiness_of(&input, reason, sizeof(reason));
-	if (readiness == READINESS_READY)
-		return;
-	deployment_warn(deployment, "the way back to %s is %s: %s", color_name(deployment->from), readiness_name(readiness), reason);
-	course_emit(switcher, "readiness", json_pack("{s:s}", "readiness", readiness_name(readiness)), "%s: the way back to %s is %s: %s", switcher->service,
-		color_name(deployment->from), readiness_name(readiness), reason);
-	switcher->readiness = readiness;
-	switcher->readiness_told = true;
-}
-
-static void record(struct switcher *switcher)
-{
-	note_way_back(switcher);
-	course_emit(switcher, "gates_passed", NULL, "%s: every gate for %s is passed", switcher->service, color_name(switcher->current->to));
-	course_enter(switcher, STEP_RECORD);
-	switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
-	switcher->record_ms = course_now_ms(switcher) + COURSE_RECORD_MS;
-	course_save(switcher);
-}
-
-static void tell_waiting(struct switcher *switcher, const struct gate_result *gate)
-{
-	if (switcher->waiting)
-		return;
-	switcher->waiting = true;
-	course_emit(switcher, "waiting", json_pack("{s:s, s:o}", "gate", gates_name(gate->gate), "wait_s", wire_seconds(switcher->current->wait_ms)),
-		"%s: waiting: %s", switcher->service, gate->detail);
-}
-
-static void refuse(struct switcher *switcher, const struct gate_result *gate)
-{
-	bool timed_out = gate->waits && switcher->current->kind == DEPLOYMENT_DEPLOY;
-	course_finish(switcher, OUTCOME_REFUSED, gates_name(gate->gate), timed_out ? 6 : 3, "%s", gate->detail);
-}
-
-static void step_gate(struct switcher *switcher)
-{
-	struct gate_result results[GATE_COUNT];
-	struct deployment *deployment = switcher->current;
-	course_read_gates(switcher, deployment, results);
-	json_decref(deployment->gates);
-	deployment->gates = gates_to_json(results);
-	const struct gate_result *gate = gates_find_refusal(results);
-	if (!gate)
-		record(switcher);
-	else if (gate->waits && course_now_ms(switcher) < switcher->wait_ms)
-		tell_waiting(switcher, gate);
-	else
-		refuse(switcher, gate);
-}
-
-/* ---- record ---- */
-
-static void arm(struct switcher *switcher)
-{
-	struct deployment *deployment = switcher->current;
-	uint64_t now = course_now_ms(switcher), wall = course_wall_ms(switcher);
-	switcher->spread_ms = now + SPREAD_MS;
-	switcher->bake_ms = now + deployment->bake_ms;
-	switcher->confirm_ms = now + deployment->confirm_within_ms;
-	switcher->judge_ms = now;
-	switcher->keep_ms = now + 1000;
-	switcher->judged_last = switcher->receipt_closed = switcher->unconfirmed_told = false;
-	deployment->bake_ends_at = wall + deployment->bake_ms;
-	deployment->confirm_by = deployment->wants_confirm ? wall + deployment->confirm_within_ms : 0;
-}
-
-static void read_base(struct switcher *switcher)
-{
-	for (unsigned color = 0; color < COLOR_COUNT; color++)
-		switcher->host.read_counts(switcher->host.arg, (enum color)color, &switcher->base[color]);
-	switcher->host.forget_probes(switcher->host.arg);
-}
-
-/* What the color that is left was like is the measure; it must be read before the flip. */
-static void begin_judging(struct switcher *switcher)
-{
-	struct judge_baseline before = {0};
-	struct deployment *deployment = switcher->current;
-	switcher->host.read_before(switcher->host.arg, deployment->from, &before);
-	before.bake_ms = deployment->bake_ms;
-	judge_begin(&deployment->judge, &before);
-	switcher->host.mark_senses(switcher->host.arg);
-}
-
-static void flip(struct switcher *switcher)
-{
-	struct deployment *deployment = switcher->current;
-	begin_judging(switcher);
-	read_base(switcher);
-	deployment->receipt.inflight_at_switch = deployment->inflight = inflight_of(switcher, deployment->from);
-	deployment->flipped_at = course_wall_ms(switcher);
-	arm(switcher);
-	switcher->host.set_live(switcher->host.arg, deployment->to);
-	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
-	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->to);
-	drain_begin(switcher, deployment->from, switcher->ticket, deployment->inflight, switcher->policy.drain_requests_ms, switcher->policy.drain_tunnels_ms);
-	course_enter(switcher, STEP_SPREAD);
-	course_emit(switcher, "flipped", json_pack("{s:s, s:b}", "live", color_name(deployment->to), "durable", deployment->durable == 1), "%s: %s is live",
-		switcher->service, color_name(deployment->to));
-	switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
-}
-
-/* The write that did not come in time may still come: the truth is written again with the color that stays live. */
-static void refuse_record(struct switcher *switcher, const char *why)
-{
-	course_finish(switcher, OUTCOME_REFUSED, "durable", 3, "the switch can't be written to the state directory: %s; or switch with --force", why);
-}
-
-static void step_record(struct switcher *switcher)
-{
-	char why[384] = "";
-	struct deployment *deployment = switcher->current;
-	enum keeper_state truth = switcher->host.read_truth(switcher->host.arg, switcher->truth_ticket, why, sizeof(why));
-	if (truth == KEEPER_PENDING && course_now_ms(switcher) < switcher->record_ms)
-		return;
-	if (truth == KEEPER_PENDING)
-		snprintf(why, sizeof(why), "it was not on disk within %u s", COURSE_RECORD_MS / 1000);
-	deployment->durable = truth == KEEPER_DURABLE;
-	if (truth != KEEPER_DURABLE && !deployment->force) {
-		refuse_record(switcher, why);
-		return;
-	}
-	if (truth != KEEPER_DURABLE) {
-		deployment_warn(deployment, "the switch is not durable: %s", why);
-		course_emit(switcher, "not_durable", NULL, "%s: the switch to %s is not durable: %s", switcher->service, color_name(deployment->to), why);
-	}
-	flip(switcher);
-}
-
 /* ---- spread ---- */
 
 static void note_force(struct switcher *switcher)
@@ -214,6 +51,8 @@ static void note_force(struct switcher *switcher)
 	deployment->switched_at = course_wall_ms(switcher);
 	course_emit(switcher, "switched", json_pack("{s:o, s:o}", "flip_us", wire_count(deployment->flip_us), "inflight", wire_count(deployment->inflight)),
 		"%s: %s is live on every worker, %" PRIu64 " us after the flip", switcher->service, color_name(deployment->to), deployment->flip_us);
+	exclusive_release(switcher);
+	switcher->host.tell(switcher->host.arg, HERALD_SWITCHED, deployment);
 }
 
 static void step_spread(struct switcher *switcher)
@@ -224,8 +63,9 @@ static void step_spread(struct switcher *switcher)
 		course_enter(switcher, STEP_DRAIN);
 		course_save(switcher);
 	} else if (!watch_run(switcher) && course_now_ms(switcher) >= switcher->spread_ms) {
-		deployment_warn(deployment, "not every worker has acknowledged the flip within %u s", SPREAD_MS / 1000);
+		deployment_warn(deployment, "not every worker has acknowledged the flip within %u s", COURSE_SPREAD_MS / 1000);
 		course_enter(switcher, STEP_DRAIN);
+		exclusive_release(switcher); /* a worker that hangs gives nobody anything */
 	}
 }
 
@@ -267,12 +107,12 @@ static void promote(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
 	const char *to = color_name(deployment->to);
-	uint64_t baked_ms = course_since_ms(switcher, deployment->flipped_at);
+	uint64_t live_ms = course_since_ms(switcher, deployment->switched_at ? deployment->switched_at : deployment->flipped_at);
 	const char *text = wire_read_text(deployment->evidence, "text");
 	if (deployment->verdict == VERDICT_INCONCLUSIVE)
 		deployment_warn(deployment, "the verdict on %s is inconclusive: %s", to, text);
 	course_finish(switcher, OUTCOME_PROMOTED, deployment->promote_asked ? "promoted" : "bake_over", 0,
-		"%s has been live for %" PRIu64 " s; the verdict is %s: %s", to, baked_ms / 1000, judge_verdict_name(deployment->verdict), text);
+		"%s has been live for %" PRIu64 " s; the verdict is %s: %s", to, live_ms / 1000, judge_verdict_name(deployment->verdict), text);
 }
 
 /* Nobody is helped by going from a release that is in doubt to one that is gone. */
@@ -311,7 +151,7 @@ static void step_bake(struct switcher *switcher)
 	note_force(switcher);
 	if (watch_run(switcher))
 		return;
-	deployment->inflight = inflight_of(switcher, deployment->from);
+	deployment->inflight = switcher->actuator.read_inflight(switcher->actuator.arg, deployment->from);
 	bool over = deployment->promote_asked || switcher->judged_last; /* a look that finds it bad sends it back, the last one too */
 	bool confirmed = !deployment->wants_confirm || deployment->confirmed_at || deployment->promote_asked;
 	if (over && confirmed)
@@ -344,6 +184,28 @@ static void put_away(struct switcher *switcher)
 		deployment_free(deployment);
 }
 
+/* What still runs or waits for a step that is left in its middle. */
+static void leave(struct switcher *switcher)
+{
+	enum step step = switcher->current->step;
+	if (step == STEP_PROCEDURE)
+		gating_cancel(switcher);
+	if (step == STEP_HOLD || step == STEP_COMMAND || step == STEP_COMMIT)
+		exclusive_stop(switcher);
+}
+
+static void tell_end(struct switcher *switcher)
+{
+	static const enum herald_moment moments[OUTCOME_COUNT] = {
+		[OUTCOME_PROMOTED] = HERALD_PROMOTED,
+		[OUTCOME_ROLLED_BACK] = HERALD_ROLLED_BACK,
+		[OUTCOME_REFUSED] = HERALD_REFUSED,
+		[OUTCOME_ABORTED] = HERALD_ABORTED,
+		[OUTCOME_FAILED] = HERALD_FAILED,
+	};
+	switcher->host.tell(switcher->host.arg, moments[switcher->current->outcome], switcher->current);
+}
+
 void course_finish(struct switcher *switcher, enum outcome outcome, const char *cause, int exit_code, const char *format, ...)
 {
 	struct deployment *deployment = switcher->current;
@@ -352,6 +214,7 @@ void course_finish(struct switcher *switcher, enum outcome outcome, const char *
 	va_start(arguments, format);
 	vsnprintf(deployment->detail, sizeof(deployment->detail), format, arguments);
 	va_end(arguments);
+	leave(switcher);
 	snprintf(deployment->cause, sizeof(deployment->cause), "%s", cause);
 	deployment->outcome = outcome;
 	deployment->exit_code = exit_code;
@@ -367,6 +230,7 @@ void course_finish(struct switcher *switcher, enum outcome outcome, const char *
 	json_t *more = json_pack("{s:s, s:s, s:i, s:o, s:o}", "outcome", name, "cause", cause, "exit", exit_code, "verdict",
 		deployment->evidence ? json_string(judge_verdict_name(deployment->verdict)) : json_null(), "receipt", deployment_receipt_to_json(deployment));
 	course_emit(switcher, name, more, "%s: %s: %s", switcher->service, name, deployment->detail);
+	tell_end(switcher);
 	put_away(switcher);
 	switcher->host.write_truth(switcher->host.arg);
 }
@@ -383,47 +247,90 @@ static void go_on_counting(struct switcher *switcher)
 	base->shielded -= receipt->shielded;
 }
 
-void course_go_on(struct switcher *switcher)
+/* The bake that goes on has as long as it had left, and no longer than it was meant to take. */
+static uint64_t deadline_of(const struct switcher *switcher, uint64_t ends_at, uint64_t whole_ms)
+{
+	uint64_t wall = course_wall_ms(switcher), left = ends_at > wall ? ends_at - wall : 0;
+	return course_now_ms(switcher) + (left < whole_ms ? left : whole_ms);
+}
+
+static void go_on_baking(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
-	uint64_t wall = course_wall_ms(switcher), bake_ends_at = deployment->bake_ends_at, confirm_by = deployment->confirm_by;
-	read_base(switcher);
-	go_on_counting(switcher);
-	switcher->ticket = 0;
-	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
-	arm(switcher);
-	drain_begin(switcher, deployment->step == STEP_BACK ? deployment->to : deployment->from, 0, 0, switcher->policy.drain_requests_ms, 0);
-	if (deployment->step < STEP_BACK)
-		switcher->host.mark_senses(switcher->host.arg);
-	if (deployment->step == STEP_BACK) {
-		switcher->record_ms = course_now_ms(switcher) + COURSE_RECORD_MS;
-		switcher->truth_ticket = switcher->host.write_truth(switcher->host.arg);
-		return;
-	}
+	uint64_t bake_ends_at = deployment->bake_ends_at, confirm_by = deployment->confirm_by;
+	flip_arm_bake(switcher);
 	/* What was in flight ended with the daemon. */
 	deployment->receipt.cut = deployment->receipt.inflight_at_switch - deployment->receipt.drained;
 	if (bake_ends_at) {
-		uint64_t left = bake_ends_at > wall ? bake_ends_at - wall : 0;
-		switcher->bake_ms = course_now_ms(switcher) + (left < deployment->bake_ms ? left : deployment->bake_ms);
+		switcher->bake_ms = deadline_of(switcher, bake_ends_at, deployment->bake_ms);
 		deployment->bake_ends_at = bake_ends_at;
 	}
 	if (confirm_by) {
-		uint64_t left = confirm_by > wall ? confirm_by - wall : 0;
-		switcher->confirm_ms = course_now_ms(switcher) + (left < deployment->confirm_within_ms ? left : deployment->confirm_within_ms);
+		switcher->confirm_ms = deadline_of(switcher, confirm_by, deployment->confirm_within_ms);
 		deployment->confirm_by = confirm_by;
 	}
 	if (!deployment->flipped_at)
-		deployment->flipped_at = wall;
+		deployment->flipped_at = course_wall_ms(switcher);
 	if (deployment->step < STEP_SPREAD)
 		course_enter(switcher, STEP_SPREAD);
-	deployment_warn(deployment, "the daemon was started anew during the bake: answers of the last two seconds before that may not be counted");
+}
+
+static void go_on_back(struct switcher *switcher)
+{
+	drain_begin(switcher, switcher->current->to, 0, 0, switcher->policy.drain_requests_ms, 0);
+	flip_record(switcher);
+}
+
+static void go_on_forward(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	drain_begin(switcher, deployment->from, 0, 0, switcher->policy.drain_requests_ms, 0);
+	switcher->host.mark_senses(switcher->host.arg);
+	deployment->exclusive.held_at = 0; /* nothing is held any more */
+	if (deployment->step == STEP_SHIFT)
+		steps_go_on(switcher);
+	else
+		go_on_baking(switcher);
+	deployment_warn(
+		deployment, "the daemon was started anew while the new color was watched: answers of the last two seconds before that may not be counted");
+}
+
+void course_go_on(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	if (deployment->step == STEP_RECORD && deployment->shift.count > 0) {
+		flip_record(switcher); /* nothing more was done: its first step comes next */
+		return;
+	}
+	flip_read_base(switcher);
+	go_on_counting(switcher);
+	flip_arm_watch(switcher);
+	switcher->ticket = 0;
+	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
+	if (deployment->step == STEP_BACK)
+		go_on_back(switcher);
+	else
+		go_on_forward(switcher);
 }
 
 /* ---- the driver ---- */
 
 void course_run(struct switcher *switcher)
 {
-	static void (*const steps[])(struct switcher *) = {step_gate, step_record, step_spread, step_drain, step_bake, back_run};
+	static void (*const steps[])(struct switcher *) = {
+		[STEP_GATE] = gating_run_gate,
+		[STEP_PROCEDURE] = gating_run_procedure,
+		[STEP_RECORD] = gating_run_record,
+		[STEP_HOLD] = exclusive_run_hold,
+		[STEP_COMMAND] = exclusive_run_command,
+		[STEP_COMMIT] = exclusive_run_commit,
+		[STEP_SHIFT] = steps_run,
+		[STEP_COMPLETE] = steps_run_complete,
+		[STEP_SPREAD] = step_spread,
+		[STEP_DRAIN] = step_drain,
+		[STEP_BAKE] = step_bake,
+		[STEP_BACK] = back_run,
+	};
 	enum step before;
 	do {
 		if (!switcher->current)

@@ -1,4 +1,4 @@
-/* The course of one deployment, step by step: gate, record, spread, drain, bake, back, end. Control thread; used by switch/switcher alone. */
+/* The course of one deployment, step by step, in the order of enum step. Control thread; used by switch/switcher and by the files of its steps. */
 #ifndef TEAL_SWITCH_COURSE_H
 #define TEAL_SWITCH_COURSE_H
 
@@ -28,6 +28,12 @@ struct switcher {
 	struct switcher_counts base[COLOR_COUNT]; /* at the flip */
 	uint64_t judge_ms, tell_ms, keep_ms;      /* when to look, to tell, and to write down what was seen next */
 	bool judged_last, waiting, unconfirmed_told;
+	bool procedure_passed; /* or there is none: the record comes when the gates are passed */
+	uint64_t pause_ms;     /* in steps: the end of the pause, monotonic */
+	bool to_last;          /* in steps: the next one is the last one */
+	struct {
+		uint64_t ends_ms, limit_ms, cut_ms; /* exclusive: when it is let go; when it must have been; when tunnels are cut (once more). Monotonic */
+	} hold;
 	enum readiness readiness; /* of the way back, as it was told last */
 	bool readiness_told;
 	struct switcher_counts verify_base; /* of the color that is watched, at the beginning */
@@ -37,12 +43,12 @@ struct switcher {
 
 /* A disk that takes longer does not take part. */
 #define COURSE_RECORD_MS 2000u
+/* A worker that takes longer to acknowledge a flip is not waited for. */
+#define COURSE_SPREAD_MS 10000u
 
 /* Takes every step that can be taken now. */
 void course_run(struct switcher *switcher);
-/* Begins with the gates. */
-void course_begin(struct switcher *switcher);
-/* Goes on with a deployment that flipped before a restart. */
+/* Goes on with a deployment that was recorded before a restart. */
 void course_go_on(struct switcher *switcher);
 /* The only writer of ->step. */
 void course_enter(struct switcher *switcher, enum step step);
@@ -52,7 +58,6 @@ void course_finish(struct switcher *switcher, enum outcome outcome, const char *
 	__attribute__((format(printf, 5, 6)));
 /* An event of the current deployment. `more` is consumed. */
 void course_emit(struct switcher *switcher, const char *event, json_t *more, const char *format, ...) __attribute__((format(printf, 4, 5)));
-void course_read_gates(const struct switcher *switcher, const struct deployment *deployment, struct gate_result results[GATE_COUNT]);
 
 static inline uint64_t course_now_ms(const struct switcher *switcher)
 {

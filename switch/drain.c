@@ -53,7 +53,7 @@ static void cut(struct switcher *switcher, bool tunnels)
 	uint64_t inflight = switcher->current->inflight;
 	switcher->drain.requests_cut = true;
 	switcher->drain.tunnels_cut = tunnels;
-	switcher->actuator.cut(switcher->actuator.arg, switcher->drain.color, switcher->drain.ticket, tunnels);
+	switcher->actuator.cut(switcher->actuator.arg, switcher->drain.color, switcher->drain.ticket, true, tunnels);
 	course_emit(switcher, "drain_deadline", json_pack("{s:o, s:b}", "inflight", wire_count(inflight), "tunnels", tunnels),
 		"%s: the time to drain %s is over: %s are ended now, %" PRIu64 " are in flight", switcher->service, color_name(switcher->drain.color),
 		tunnels ? "requests and tunnels" : "requests", inflight);

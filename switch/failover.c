@@ -66,6 +66,7 @@ static void take_over(struct service *service, enum color to)
 		.reason = reason,
 		.actor = {"teal", -1},
 		.force = true,
+		.automatic = true,
 		.bake_ms = service->conf->bake_ms,
 	};
 	snprintf(reason, sizeof(reason), "failover: every backend of %s has failed its probes", color_name(service->live));

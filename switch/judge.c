@@ -33,6 +33,16 @@ static void begin_rate(struct judge *judge, double limit)
 		sequential_begin(&judge->rate, sequential_choose_rates(&judge->before.counts, limit), expected_answers(&judge->before));
 }
 
+void judge_compare(struct judge *judge, const struct judge_baseline *now)
+{
+	if (now->counts.answers >= SEQUENTIAL_ANSWERS_MIN)
+		judge->before.counts = now->counts;
+	if (now->p99_us > 0)
+		judge->before.p99_us = now->p99_us;
+	judge->run_other_answers = judge->run_other_errors = 0;
+	begin_rate(judge, judge->limit);
+}
+
 static void take_answers(struct judge *judge, const struct judge_input *input)
 {
 	assert(input->answers >= judge->seen_answers && input->errors >= judge->seen_errors);
@@ -49,6 +59,17 @@ static void take_answers(struct judge *judge, const struct judge_input *input)
 		sequential_add(&judge->rate, answers, errors);
 }
 
+/* What the other color did in the time of the run, which is what the new one may be held to when both have traffic. */
+static void take_other_answers(struct judge *judge, const struct judge_input *input)
+{
+	uint64_t answers = input->other_answers - judge->seen_other_answers, errors = input->other_errors - judge->seen_other_errors;
+	judge->seen_other_answers += answers;
+	judge->seen_other_errors += errors;
+	bool runs = input->concurrent && judge->rate.run_answers > 0;
+	judge->run_other_answers = runs ? judge->run_other_answers + answers : 0;
+	judge->run_other_errors = runs ? judge->run_other_errors + errors : 0;
+}
+
 /* A window with few answers says nothing: it does not count, nor end the row, unless the row would be of another time. */
 static void take_window(struct judge *judge, const struct judge_input *input)
 {
@@ -58,7 +79,10 @@ static void take_window(struct judge *judge, const struct judge_input *input)
 		return;
 	/* A lower number is of another boot of the machine, within the same bake. */
 	bool in_row = window->number > judge->windows.last.number && window->number - judge->windows.last.number <= JUDGE_WINDOWS;
-	bool slow = window->p99_us >= judge_slow_us(&judge->before, limit_ms, window->answers);
+	struct judge_baseline against = judge->before;
+	if (input->concurrent && input->other_window.answers >= JUDGE_WINDOW_ANSWERS_MIN && input->other_window.p99_us > against.p99_us)
+		against.p99_us = input->other_window.p99_us;
+	bool slow = window->p99_us >= judge_slow_us(&against, limit_ms, window->answers);
 	judge->windows.slow = !slow ? 0 : in_row ? judge->windows.slow + 1 : 1;
 	judge->windows.counted++;
 	judge->windows.last = *window;
@@ -106,6 +130,7 @@ uint64_t judge_log_matches(const struct judge *judge, const struct judge_input *
 void judge_take(struct judge *judge, const struct judge_input *input)
 {
 	take_answers(judge, input);
+	take_other_answers(judge, input);
 	take_window(judge, input);
 	take_other(judge, input);
 	take_query(judge, input);

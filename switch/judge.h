@@ -62,13 +62,15 @@ struct judge_input {
 	unsigned failed_rounds; /* consecutive probe rounds in which every backend failed */
 	bool probed;            /* every backend was probed since the flip */
 	/* of the other color */
-	unsigned other_failed_rounds; /* as above */
+	bool concurrent;                      /* it has a share of the traffic, too, and what follows counts */
+	uint64_t other_answers, other_errors; /* as `answers` and `errors` */
+	unsigned other_failed_rounds;         /* as above */
 	enum color_health other_health;
 	bool other_gone; /* a rollback to it would not succeed */
 	/* the last window that is over and lay behind the flip; number 0: none. Each window that follows has the next number */
 	struct judge_window {
 		uint64_t number, answers, p99_us;
-	} window;
+	} window, other_window; /* of the other color when concurrent */
 	struct {
 		bool followed;     /* the lines since the flip are being read */
 		uint64_t matches;  /* lines after the flip, within log_within_ms */
@@ -88,7 +90,9 @@ struct judge {
 	struct judge_baseline before;
 	uint64_t answers, errors;           /* since the flip, over restarts */
 	uint64_t seen_answers, seen_errors; /* as the input said last; not kept over restarts */
-	double limit;                       /* that `rate` was begun with; 0: not begun */
+	uint64_t seen_other_answers, seen_other_errors;
+	uint64_t run_other_answers, run_other_errors; /* of the other color, since the run of `rate` began; not kept over restarts */
+	double limit;                                 /* that `rate` was begun with; 0: not begun */
 	struct sequential rate;
 	struct {
 		struct judge_window last; /* that had enough answers */
@@ -127,6 +131,8 @@ const char *judge_cause_name(enum judge_criterion criterion);
 
 /* At the flip. */
 void judge_begin(struct judge *judge, const struct judge_baseline *before);
+/* The new color gets all of the traffic from now on: what the old one was like until now is the measure for what comes; of errors, what was found is forgotten. */
+void judge_compare(struct judge *judge, const struct judge_baseline *now);
 /* What came since the last look. */
 void judge_take(struct judge *judge, const struct judge_input *input);
 /* To be asked after judge_take with the same input; changes nothing. */

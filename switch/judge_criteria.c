@@ -101,11 +101,25 @@ static bool had_as_many_errors(const struct judge *judge)
 	return before->answers >= SEQUENTIAL_ANSWERS_MIN && before->errors >= SEQUENTIAL_ERRORS_MIN && lower <= upper;
 }
 
+#define ERRORS_AT_ONCE_MIN 3u
+
+/* When both have traffic, what befalls both at once is seen in both; while it is not sure that it is more, the new color is not to blame. */
+static bool has_as_many_errors(const struct judge *judge)
+{
+	double lower, upper, unused, burst = judge->rate.rates.burst;
+	sequential_bounds(judge->rate.run_answers, judge->rate.run_errors, burst, &lower, &unused);
+	sequential_bounds(judge->run_other_answers, judge->run_other_errors, burst, &unused, &upper);
+	return judge->run_other_errors >= ERRORS_AT_ONCE_MIN && judge->run_other_errors <= judge->run_other_answers && lower <= upper;
+}
+
 static void tell_before(const struct judge *judge, const struct judge_input *input, char *text, size_t size)
 {
 	char share[SHARE_SIZE];
 	format_share(share_of(judge->before.counts.errors, judge->before.counts.answers), share);
-	if (judge->before.counts.answers < SEQUENTIAL_ANSWERS_MIN)
+	if (input->concurrent && judge->run_other_answers >= SEQUENTIAL_ANSWERS_MIN) {
+		format_share(share_of(judge->run_other_errors, judge->run_other_answers), share);
+		snprintf(text, size, "%s had %s at the same time", other_name(input), share);
+	} else if (judge->before.counts.answers < SEQUENTIAL_ANSWERS_MIN)
 		snprintf(text, size, "%s had too little traffic to compare with", other_name(input));
 	else
 		snprintf(text, size, "%s had %s", other_name(input), share);
@@ -145,6 +159,7 @@ static void weigh_errors(const struct judge *judge, const struct judge_input *in
 		const char *which = rate->run_answers < judge->answers ? "the last " : "";
 		tell_errors(judge, input, rate->run_answers, rate->run_errors, which, result);
 		hold_if_ill(judge, input, judge_settle_ms(&input->limits) - 1, result);
+		hold_for(result, has_as_many_errors(judge), "may have as many at the same time");
 		hold_for(result, had_as_many_errors(judge), "may have had as many before the switch");
 		return;
 	}

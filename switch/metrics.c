@@ -186,6 +186,11 @@ static void add_live(struct page *page, const char *name, const struct service *
 	add_of_color(page, name, service, color, service->live == color ? 1 : 0);
 }
 
+static void add_split(struct page *page, const char *name, const struct service *service, enum color color)
+{
+	add_of_color(page, name, service, color, (double)service_share(service, color) / TABLE_SPLIT_WHOLE);
+}
+
 /* ---- per backend ---- */
 
 static void add_of_member(struct page *page, const char *name, const struct service *service, const struct member *member, double value)
@@ -265,7 +270,7 @@ static void write_colors(const struct control *control, struct page *page)
 		{"teal_preview_requests", "counter", "_total", "Previews, which no other number of the color's requests has.", add_previewed},
 		{"teal_preview_request_errors", "counter", "_total", "Of these: 5xx answers and failures to answer.", add_preview_errors},
 		{"teal_live", "gauge", "", "1 for the live color.", add_live},
-		{"teal_split_ratio", "gauge", "", "The color's share of the traffic.", add_live},
+		{"teal_split_ratio", "gauge", "", "The color's share of the traffic.", add_split},
 		{"teal_backend_up", "gauge", "", "1 when the backend is up.", add_up},
 		{"teal_backend_inflight_requests", "gauge", "", "Requests that the backend is answering.", add_backend_inflight},
 		{"teal_probe_duration_seconds", "gauge", "", "How long the last probe took.", add_probe_duration},

@@ -31,7 +31,7 @@ static void look_at_drain(struct control *control)
 /* A drain is over from one request to the next, unless long work or tunnels are left after its first second; a bake takes minutes. */
 static bool is_hurried(const struct deployment *deployment)
 {
-	if (deployment->step == STEP_GATE || deployment->step == STEP_BAKE)
+	if (deployment->step <= STEP_PROCEDURE || deployment->step == STEP_SHIFT || deployment->step == STEP_BAKE)
 		return false;
 	return deployment->step != STEP_DRAIN || clock_wall_ms() < deployment->switched_at + DRAIN_HURRY_MS;
 }

@@ -234,7 +234,7 @@ struct service *service_new(const struct service_owner *owner, const struct conf
 	senses_follow(service->senses, &conf->rollback);
 	service_truth_read(service, truth);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
-		start_color(service, (enum color)color, truth && (enum color)color == service->live ? HEALTH_UP : HEALTH_UNKNOWN);
+		start_color(service, (enum color)color, truth && service_share(service, (enum color)color) > 0 ? HEALTH_UP : HEALTH_UNKNOWN);
 	return service;
 }
 
@@ -311,14 +311,6 @@ static enum proxyproto_version announce_of(enum conf_proxy_protocol written)
 	return PROXYPROTO_NONE;
 }
 
-/* Of the deployment, so that it is not always the same keys that go first; the same after a restart. */
-static uint64_t seed_of(const struct service *service)
-{
-	const struct deployment *current = service->switcher ? switcher_current(service->switcher) : NULL;
-	const char *text = current ? current->id : service->name;
-	return text_hash(text, strlen(text), TEXT_HASH_SEED);
-}
-
 struct table_service *service_read_table(struct service *service)
 {
 	static const enum table_sticky stickies[] = {
@@ -338,8 +330,8 @@ struct table_service *service_read_table(struct service *service)
 	struct table_service_spec spec = {
 		.name = service->name,
 		.live = service->live,
-		.blue_split = service->live == COLOR_BLUE ? TABLE_SPLIT_WHOLE : 0,
-		.seed = seed_of(service),
+		.blue_split = service_share(service, COLOR_BLUE),
+		.seed = service->split_seed, /* of the deployment, so that it is not always the same keys that go first; the same after a restart */
 		.sticky = stickies[service->conf->sticky.by],
 		.sticky_name = service->conf->sticky.name,
 		.preview_header = service->conf->preview.header,

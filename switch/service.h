@@ -71,6 +71,8 @@ struct service {
 	const struct conf_service *conf; /* of the configuration in force */
 	const struct service_owner *owner;
 	enum color live;
+	unsigned idle_share; /* of the other color, in hundredths of a percent: only in a switch in steps, else 0 */
+	uint64_t split_seed; /* of the deployment that it belongs to */
 	struct service_color colors[COLOR_COUNT];
 	struct {
 		bool set;
@@ -104,13 +106,18 @@ void service_set_conf(struct service *service, const struct conf_service *conf);
 void service_set_release(struct service *service, enum color color, const struct release *release, bool deployed, bool afresh);
 /* Takes back what service_close_tunnels and service_set_cut ordered. The other color's idle connections are kept as they are, for the way back, until service_settle. */
 void service_set_live(struct service *service, enum color live);
+/* A switch in steps: the idle color gets so many hundredths of a percent of the requests, both colors' connections are pooled. service_set_live takes it back. */
+void service_set_split(struct service *service, unsigned idle_share, const char *deployment);
+/* What the color has of the split, in hundredths of a percent. */
+unsigned service_share(const struct service *service, enum color color);
 /* There is no quick way back any more: the idle color's connections are closed. What was ordered is done. */
 void service_settle(struct service *service);
 /* Tunnels of the color that are older than this generation are closed one by one, evenly until `by_ms` (monotonic). */
 void service_close_tunnels(struct service *service, enum color color, uint64_t before, uint64_t by_ms);
 /* The daemon ends: the same for all tunnels, over the time that requests have, or their own where that is shorter, but early enough for a farewell. Nothing takes this back. */
 void service_close_all_tunnels(struct service *service);
-void service_set_cut(struct service *service, enum color color, uint64_t before, bool tunnels);
+/* What is older than this generation is ended: requests, tunnels, or both. */
+void service_set_cut(struct service *service, enum color color, uint64_t before, bool requests, bool tunnels);
 void service_lock(struct service *service, const char *actor, const char *reason);
 void service_unlock(struct service *service);
 

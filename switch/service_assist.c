@@ -1,6 +1,13 @@
 /* What one color does for the other. Control thread. */
 #include "switch/service_assist.h"
 
+/* Nothing that one color was given may be asked of the other one. */
+static bool is_exclusive(const struct service *service)
+{
+	const struct deployment *current = service->switcher ? switcher_current(service->switcher) : NULL;
+	return current && current->exclusive.wanted && current->step >= STEP_HOLD;
+}
+
 /* A new color has users, and its deployment may still go back; not on the way back. */
 static const struct deployment *find_trial(const struct service *service)
 {
@@ -15,7 +22,7 @@ unsigned service_read_shield(const struct service *service, enum color color)
 	const struct conf_shield *shield = &service->conf->shield;
 	const struct deployment *trial = find_trial(service);
 	bool up = shield->when == CONF_SHIELD_ALWAYS || (shield->when == CONF_SHIELD_BAKE && trial && trial->to == color);
-	if (!up || color != service->live || service_find_quarantine(service, color_other(color)))
+	if (!up || service_share(service, color) == 0 || is_exclusive(service) || service_find_quarantine(service, color_other(color)))
 		return 0;
 	return TABLE_SHIELD_FAILURES | (shield->statuses & CONF_SHIELD_500 ? TABLE_SHIELD_500 : 0) |
 	       (shield->statuses & CONF_SHIELD_502 ? TABLE_SHIELD_502 : 0) | (shield->statuses & CONF_SHIELD_503 ? TABLE_SHIELD_503 : 0) |
@@ -30,6 +37,8 @@ struct table_index *service_read_fallback_paths(const struct service *service)
 
 bool service_falls_back(const struct service *service, enum color color)
 {
+	if (is_exclusive(service))
+		return false;
 	if (color != service->live)
 		return true;
 	bool wanted = service->conf->shield.when == CONF_SHIELD_ALWAYS || find_trial(service);

@@ -178,6 +178,38 @@ static void emit(void *arg, const struct deployment *deployment, const char *eve
 	events_emit(host->tools.events, deployment->service, deployment->id, event, more, text);
 }
 
+/* There is no procedure: what begins has passed. */
+static void begin_procedure(void *arg, const struct deployment *deployment)
+{
+	(void)arg;
+	(void)deployment;
+}
+
+static enum procedure_state run_procedure(void *arg, const struct procedure_refusal **refusal)
+{
+	(void)arg;
+	(void)refusal;
+	return PROCEDURE_PASSED;
+}
+
+static json_t *read_procedure(void *arg)
+{
+	(void)arg;
+	return json_array();
+}
+
+static void cancel_procedure(void *arg)
+{
+	(void)arg;
+}
+
+static void tell(void *arg, enum herald_moment moment, const struct deployment *deployment)
+{
+	(void)arg;
+	(void)moment;
+	(void)deployment;
+}
+
 struct service_host *service_host_new(struct service *service, const struct service_host_tools *tools)
 {
 	struct service_host *host = memory_new(sizeof(*host));
@@ -202,6 +234,11 @@ struct service_host *service_host_new(struct service *service, const struct serv
 		.read_truth = read_truth,
 		.write_deployment = write_deployment,
 		.emit = emit,
+		.begin_procedure = begin_procedure,
+		.run_procedure = run_procedure,
+		.read_procedure = read_procedure,
+		.cancel_procedure = cancel_procedure,
+		.tell = tell,
 		.arg = host,
 	};
 	host->service = service;

@@ -1,5 +1,8 @@
 /* Which color of a service is live, whether the other could be, and what becomes of what that was given: orders to the workers, as they stand in the next table. Control thread. */
+#include <string.h>
+
 #include "base/clock.h"
+#include "base/text.h"
 #include "switch/actuator.h"
 #include "switch/service.h"
 
@@ -39,10 +42,24 @@ void service_read_readiness(const struct service *service, enum color color, str
 void service_set_live(struct service *service, enum color live)
 {
 	service->live = live;
+	service->idle_share = 0;
 	forget_orders(service);
 	service->colors[live].pooling = BACKEND_POOLED;
 	service->colors[color_other(live)].pooling = BACKEND_WARM;
 	service_change(service);
+}
+
+void service_set_split(struct service *service, unsigned idle_share, const char *deployment)
+{
+	service->idle_share = idle_share;
+	service->split_seed = text_hash(deployment, strlen(deployment), TEXT_HASH_SEED);
+	service->colors[color_other(service->live)].pooling = BACKEND_POOLED;
+	service_change(service);
+}
+
+unsigned service_share(const struct service *service, enum color color)
+{
+	return color == service->live ? TABLE_SPLIT_WHOLE - service->idle_share : service->idle_share;
 }
 
 void service_settle(struct service *service)
@@ -70,9 +87,10 @@ void service_close_all_tunnels(struct service *service)
 		service_close_tunnels(service, (enum color)color, EVERY_GENERATION, clock_mono_ms() + over_ms);
 }
 
-void service_set_cut(struct service *service, enum color color, uint64_t before, bool tunnels)
+void service_set_cut(struct service *service, enum color color, uint64_t before, bool requests, bool tunnels)
 {
-	service->colors[color].cut_requests_before = before;
+	if (requests)
+		service->colors[color].cut_requests_before = before;
 	if (tunnels)
 		service->colors[color].cut_tunnels_before = before;
 	service_change(service);

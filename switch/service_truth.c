@@ -57,6 +57,16 @@ static void read_hold(struct service *service, const json_t *truth)
 	service->hold.at = at;
 }
 
+/* In force from the first table on, so that no user changes color by a restart. */
+static void read_split(struct service *service, const json_t *truth)
+{
+	const json_t *deployment = json_object_get(truth, "deployment");
+	const char *id = wire_read_text(deployment, "id");
+	double share = json_number_value(json_object_get(json_object_get(truth, "split"), color_name(color_other(service->live))));
+	if (id && deployment_is_shifting(deployment) && share > 0 && share < 100)
+		service_set_split(service, (unsigned)(share * 100 + 0.5), id);
+}
+
 void service_truth_read(struct service *service, const json_t *truth)
 {
 	const char *live = wire_read_text(truth, "live");
@@ -70,6 +80,7 @@ void service_truth_read(struct service *service, const json_t *truth)
 		read_color(service, (enum color)color, part);
 		read_quarantine(&service->colors[color], json_object_get(part, "quarantine"));
 	}
+	read_split(service, truth);
 	read_lock(service, json_object_get(truth, "locked"));
 	read_hold(service, json_object_get(truth, "held"));
 }
@@ -79,10 +90,12 @@ static void resume(struct service *service, const json_t *document)
 	if (!json_is_object(document))
 		return;
 	struct deployment *deployment = deployment_read_truth(document);
-	if (!deployment)
+	if (!deployment) {
 		log_error("service %s: a deployment in the state directory can't be read and is left behind", service->name);
-	else
-		switcher_resume(service->switcher, deployment);
+		service_set_live(service, service->live); /* nobody would end a split */
+		return;
+	}
+	switcher_resume(service->switcher, deployment);
 	service_change(service); /* the shield may be up */
 }
 
@@ -138,13 +151,20 @@ static json_t *running_or_null(const struct deployment *deployment)
 	return deployment_or_null(deployment && deployment->outcome == OUTCOME_RUNNING ? deployment : NULL);
 }
 
+/* When the live color is about to change it is the only one that will have anything. */
+static json_t *split_to_truth(const struct service *service, enum color live)
+{
+	unsigned blue = live == service->live ? service_share(service, COLOR_BLUE) : live == COLOR_BLUE ? TABLE_SPLIT_WHOLE : 0;
+	return json_pack("{s:o, s:o}", "blue", deployment_share_to_json(blue), "green", deployment_share_to_json(TABLE_SPLIT_WHOLE - blue));
+}
+
 json_t *service_truth_write(const struct service *service)
 {
 	enum color live = switcher_truth_live(service->switcher, service->live);
 	json_t *colors = json_object();
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		json_object_set_new(colors, color_name((enum color)color), color_to_truth(&service->colors[color]));
-	return json_pack("{s:s, s:{s:i, s:i}, s:o, s:o, s:o, s:o, s:o}", "live", color_name(live), "split", "blue", live == COLOR_BLUE ? 100 : 0, "green",
-		live == COLOR_GREEN ? 100 : 0, "colors", colors, "locked", lock_to_truth(service), "held", hold_to_truth(service), "deployment",
-		running_or_null(switcher_current(service->switcher)), "undo", deployment_or_null(switcher_undo(service->switcher)));
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "live", color_name(live), "split", split_to_truth(service, live), "colors", colors, "locked",
+		lock_to_truth(service), "held", hold_to_truth(service), "deployment", running_or_null(switcher_current(service->switcher)), "undo",
+		deployment_or_null(switcher_undo(service->switcher)));
 }

@@ -167,8 +167,9 @@ json_t *status_make_service(const struct service *service)
 	json_object_set_new(object, "name", wire_text(service->name));
 	json_object_set_new(object, "via", json_string("proxy"));
 	json_object_set_new(object, "live", json_string(color_name(service->live)));
-	json_object_set_new(
-		object, "split", json_pack("{s:i, s:i}", "blue", service->live == COLOR_BLUE ? 100 : 0, "green", service->live == COLOR_GREEN ? 100 : 0));
+	json_object_set_new(object, "split",
+		json_pack("{s:o, s:o}", "blue", deployment_share_to_json(service_share(service, COLOR_BLUE)), "green",
+			deployment_share_to_json(service_share(service, COLOR_GREEN))));
 	json_object_set_new(object, "phase", json_string(current ? deployment_phase(current) : "steady"));
 	json_object_set_new(object, "readiness", json_string(readiness_name(readiness)));
 	json_object_set_new(object, "readiness_reason", wire_text(reason));

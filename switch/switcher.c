@@ -9,6 +9,8 @@
 #include "base/memory.h"
 #include "switch/back.h"
 #include "switch/course.h"
+#include "switch/gating.h"
+#include "switch/steps.h"
 #include "switch/verify.h"
 #include "switch/wire.h"
 
@@ -54,7 +56,12 @@ uint64_t switcher_outcomes(const struct switcher *switcher, enum outcome outcome
 
 enum color switcher_truth_live(const struct switcher *switcher, enum color live)
 {
-	return switcher->current && switcher->current->step == STEP_RECORD ? switcher->current->to : live;
+	const struct deployment *deployment = switcher->current;
+	if (!deployment)
+		return live;
+	bool at_once = deployment->shift.count == 0 && !deployment->exclusive.wanted;
+	bool flips_next = (deployment->step == STEP_RECORD && at_once) || deployment->step == STEP_COMMIT || deployment->step == STEP_COMPLETE;
+	return flips_next ? deployment->to : live;
 }
 
 static bool refuse(struct switcher_refusal *refusal, const char *code, const struct deployment *deployment, const char *format, ...)
@@ -81,7 +88,7 @@ static void copy_id(char id[32], const struct deployment *deployment)
 void switcher_check_gates(const struct switcher *switcher, const struct switcher_request *request, struct gate_result results[GATE_COUNT])
 {
 	struct deployment probe = {.to = request->to, .expects = request->expects, .expect_live = request->expect_live, .force = request->force};
-	course_read_gates(switcher, &probe, results);
+	gating_read(switcher, &probe, results);
 }
 
 static bool may_begin(struct switcher *switcher, const struct switcher_request *request, struct switcher_refusal *refusal)
@@ -112,6 +119,11 @@ static struct deployment *make_deployment(struct switcher *switcher, const struc
 	deployment->bake_ms = request->bake_ms;
 	deployment->wants_confirm = request->wants_confirm;
 	deployment->confirm_within_ms = request->confirm_within_ms;
+	deployment->automatic = request->automatic;
+	if (request->exclusive)
+		deployment_set_exclusive(deployment, request->hold_max_ms, request->run);
+	else if (request->share_count > 1)
+		deployment_set_shares(deployment, request->shares, request->share_count, request->pause_ms);
 	release_copy(&deployment->from_release, switcher->host.read_release(switcher->host.arg, deployment->from, &deployed));
 	return deployment;
 }
@@ -142,14 +154,15 @@ bool switcher_start(struct switcher *switcher, const struct switcher_request *re
 	json_t *more = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "kind", deployment_kind_name(deployment->kind), "from", color_name(deployment->from), "to",
 		color_name(deployment->to), "version", wire_text(deployment->to_release.version), "actor", wire_text(deployment->actor.name), "reason",
 		wire_text(deployment->reason));
-	course_begin(switcher);
+	gating_begin(switcher);
 	switcher->host.write_deployment(switcher->host.arg, deployment);
 	course_emit(switcher, "deployment_started", more, "%s: %s from %s to %s by %s%s%s", switcher->service, deployment_kind_name(deployment->kind),
 		color_name(deployment->from), color_name(deployment->to), deployment->actor.name, deployment->reason ? ": " : "",
 		deployment->reason ? deployment->reason : "");
+	switcher->host.tell(switcher->host.arg, HERALD_STARTED, deployment);
 	course_run(switcher);
 	/* Whoever was told of a deployment finds it again, whatever happens to the daemon. What has passed the gates is being written already. */
-	if (switcher->current && switcher->current->step == STEP_GATE)
+	if (switcher->current && switcher->current->step < STEP_RECORD)
 		switcher->host.write_truth(switcher->host.arg);
 	return true;
 }
@@ -167,7 +180,7 @@ static enum readiness readiness_to_undo(const struct switcher *switcher, const s
 	struct readiness_input input = {.undoable = deployment != NULL};
 	if (deployment) {
 		input.target = deployment->from;
-		input.before_flip = deployment->step < STEP_SPREAD;
+		input.before_flip = deployment->step < STEP_SHIFT;
 		input.changed = target_changed(switcher, deployment);
 		switcher->host.read_readiness(switcher->host.arg, deployment->from, &input);
 	}
@@ -205,7 +218,7 @@ static bool go_back(
 			"a rollback to %s would not help: %s; roll back all the same with: teal rollback %s --force", color_name(deployment->from), why,
 			switcher->service);
 	copy_id(id, deployment);
-	if (deployment->step < STEP_SPREAD) {
+	if (deployment->step < STEP_SHIFT) {
 		stop_before_flip(switcher, cause, actor, reason);
 		return true;
 	}
@@ -267,11 +280,24 @@ static void note_confirmed(struct switcher *switcher, const char *event, const s
 	switcher->host.write_truth(switcher->host.arg);
 }
 
+static void promote_step(struct switcher *switcher, const struct actor *actor)
+{
+	course_emit(switcher, "promote_asked", json_pack("{s:o}", "actor", wire_text(actor->name)), "%s: promotion asked for by %s: %s", switcher->service,
+		actor->name, switcher->current->shift.pause_ms ? "the last step comes now" : "the next step comes now");
+	steps_promote(switcher);
+	course_run(switcher);
+}
+
 bool switcher_promote(struct switcher *switcher, const struct actor *actor, char id[32], struct switcher_refusal *refusal)
 {
-	if (!needs_flip(switcher, "not_switched", "promote", refusal))
+	bool in_steps = switcher->current && (switcher->current->step == STEP_SHIFT || switcher->current->step == STEP_COMPLETE);
+	if (!in_steps && !needs_flip(switcher, "not_switched", "promote", refusal))
 		return false;
 	copy_id(id, switcher->current);
+	if (in_steps) {
+		promote_step(switcher, actor);
+		return true;
+	}
 	switcher->current->promote_asked = true;
 	note_confirmed(switcher, "promote_asked", actor);
 	course_run(switcher);
@@ -316,7 +342,7 @@ static void tell_readiness(struct switcher *switcher)
 		switcher->readiness_told = false;
 		return;
 	}
-	if (deployment->step < STEP_SPREAD) /* what will be is told when the gates are passed */
+	if (deployment->step < STEP_SHIFT) /* what will be is told when the gates are passed */
 		return;
 	enum readiness readiness = switcher_readiness(switcher, reason, sizeof(reason));
 	bool news = switcher->readiness_told ? readiness != switcher->readiness : readiness != READINESS_READY;
@@ -341,8 +367,24 @@ void switcher_stop(struct switcher *switcher)
 {
 	static const struct actor daemon_itself = {"teal", -1};
 	verify_stop(switcher, "the daemon was stopped");
-	if (switcher->current && switcher->current->step < STEP_SPREAD)
+	if (switcher->current && switcher->current->step < STEP_SHIFT)
 		stop_before_flip(switcher, "abort", &daemon_itself, "the daemon is stopping");
+}
+
+/* Nothing is switched, and what was done for it can't be taken up. */
+static bool end_interrupted(struct switcher *switcher)
+{
+	const struct deployment *deployment = switcher->current;
+	bool exclusive = deployment->exclusive.wanted && deployment->step < STEP_COMMIT;
+	if (deployment->step >= STEP_RECORD && !exclusive)
+		return false;
+	if (exclusive && deployment->exclusive.program && deployment->step >= STEP_RECORD)
+		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1,
+			"the daemon ended in the middle of an exclusive switch: %s is live as before; %.200s may have run in part or to its end, so look before switching again",
+			color_name(deployment->from), deployment->exclusive.program);
+	else
+		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1, "the daemon ended before anything was switched");
+	return true;
 }
 
 void switcher_resume(struct switcher *switcher, struct deployment *deployment)
@@ -354,10 +396,8 @@ void switcher_resume(struct switcher *switcher, struct deployment *deployment)
 		return;
 	}
 	switcher->current = deployment;
-	if (deployment->step == STEP_GATE) {
-		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1, "the daemon ended before anything was switched");
+	if (end_interrupted(switcher))
 		return;
-	}
 	course_go_on(switcher);
 	course_emit(switcher, "resumed", json_pack("{s:s, s:o}", "phase", deployment_phase(deployment), "bake_ends_at", wire_time(deployment->bake_ends_at)),
 		"%s: deployment %s goes on after a restart of the daemon", switcher->service, deployment->id);

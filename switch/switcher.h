@@ -13,6 +13,7 @@
 #include "switch/actuator.h"
 #include "switch/deployment.h"
 #include "switch/gates.h"
+#include "switch/procedure.h"
 #include "switch/readiness.h"
 #include "switch/keeper.h"
 
@@ -26,6 +27,9 @@ struct switcher_probes {
 	bool probed;            /* every backend was, since then */
 	enum color_health health;
 };
+
+/* The command of an exclusive switch. */
+enum switcher_command { SWITCHER_COMMAND_RUNS, SWITCHER_COMMAND_DONE, SWITCHER_COMMAND_FAILED };
 
 /* What the switcher asks of its service and of the daemon. */
 struct switcher_host {
@@ -56,6 +60,16 @@ struct switcher_host {
 	uint64_t (*write_truth)(void *arg);
 	enum keeper_state (*read_truth)(void *arg, uint64_t ticket, char *sentence, size_t size);
 	void (*write_deployment)(void *arg, const struct deployment *deployment);
+	/* What comes between the gates and the record, and who is told of what came about: see switch/procedure. `*refusal` is borrowed. The rows are a new array. */
+	void (*begin_procedure)(void *arg, const struct deployment *deployment);
+	enum procedure_state (*run_procedure)(void *arg, const struct procedure_refusal **refusal);
+	json_t *(*read_procedure)(void *arg);
+	void (*cancel_procedure)(void *arg);
+	void (*tell)(void *arg, enum herald_moment moment, const struct deployment *deployment);
+	/* deployment->exclusive.run, in a group of its own. It is killed when it runs longer, and by cancel_command, from when on nothing is heard of it. `sentence`: how it ended. */
+	void (*begin_command)(void *arg, const struct deployment *deployment, uint64_t limit_ms);
+	enum switcher_command (*run_command)(void *arg, char *sentence, size_t size);
+	void (*cancel_command)(void *arg);
 	/* `more` is the callee's; may be NULL. */
 	void (*emit)(void *arg, const struct deployment *deployment, const char *event, json_t *more, const char *text);
 	void *arg;
@@ -87,6 +101,15 @@ struct switcher_request {
 	enum color expect_live;
 	uint64_t wait_ms, bake_ms, confirm_within_ms;
 	bool wants_confirm;
+	bool automatic; /* nobody asked for it: nothing is waited for but the gates */
+	/* In steps: shares of the new color in hundredths of a percent, rising, the last one 10000 (copied); and the pause after each but the last, 0: until promoted. Fewer than two: at once. */
+	const unsigned *shares;
+	size_t share_count;
+	uint64_t pause_ms;
+	/* Exclusive: new requests are held while the old color finishes, for less than hold_max_ms; not in steps. `run`: a program and its arguments up to a NULL (copied), or NULL. */
+	bool exclusive;
+	uint64_t hold_max_ms;
+	char *const *run;
 };
 
 /* Why a verb does nothing: a stable code of the API (static) and a sentence. */
@@ -96,11 +119,12 @@ struct switcher_refusal {
 	char detail[512];
 };
 
-/* Begins a deployment; its id is copied to `id`. False and a refusal when it can't even begin. */
+/* Begins a deployment; its id is copied to `id`. False and a refusal when it can't even begin. Shares that do not rise to 10000 are our bug. */
 bool switcher_start(struct switcher *switcher, const struct switcher_request *request, char id[32], struct switcher_refusal *refusal);
 /* Back to the color that was live before, at once. `id` as above. Before the flip it is an abort. */
 bool switcher_rollback(struct switcher *switcher, const struct actor *actor, const char *reason, bool force, char id[32], struct switcher_refusal *refusal);
 bool switcher_abort(struct switcher *switcher, const struct actor *actor, const char *reason, char id[32], struct switcher_refusal *refusal);
+/* Ends the pause of a step that waits for it (`manual`); with timed pauses goes to the last step at once; in the bake ends that. */
 bool switcher_promote(struct switcher *switcher, const struct actor *actor, char id[32], struct switcher_refusal *refusal);
 bool switcher_confirm(struct switcher *switcher, const struct actor *actor, char id[32], struct switcher_refusal *refusal);
 

@@ -40,6 +40,7 @@ static void read_judge(struct switcher *switcher, struct judge_input *input)
 		.baked_ms = course_since_ms(switcher, deployment->flipped_at),
 		.answers = counts.ended - switcher->base[deployment->to].ended,
 		.errors = counts.errors - switcher->base[deployment->to].errors,
+		.concurrent = deployment->step == STEP_SHIFT || deployment->step == STEP_COMPLETE,
 		.failed_rounds = probes.failed_rounds,
 		.probed = probes.probed,
 		.other_failed_rounds = other.failed_rounds,
@@ -48,6 +49,10 @@ static void read_judge(struct switcher *switcher, struct judge_input *input)
 		.limits = switcher->policy.limits,
 	};
 	switcher->host.read_window(switcher->host.arg, deployment->to, switcher->flipped_us, &input->window);
+	switcher->host.read_window(switcher->host.arg, deployment->from, switcher->flipped_us, &input->other_window);
+	switcher->host.read_counts(switcher->host.arg, deployment->from, &counts);
+	input->other_answers = counts.ended - switcher->base[deployment->from].ended;
+	input->other_errors = counts.errors - switcher->base[deployment->from].errors;
 	switcher->host.read_senses(switcher->host.arg, input);
 }
 

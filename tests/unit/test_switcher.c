@@ -22,12 +22,19 @@ static struct world {
 	struct judge_window window;
 	unsigned armed;
 	uint64_t log_matches;
-	uint64_t inflight[COLOR_COUNT], cut[COLOR_COUNT];
+	uint64_t inflight[COLOR_COUNT], assist[COLOR_COUNT], cut[COLOR_COUNT];
+	unsigned share; /* of the color that is not live */
+	bool held;
+	enum procedure_state procedure;
+	struct procedure_refusal refusal;
+	enum switcher_command command;
 	uint64_t ticket; /* of the last flip */
 	bool locked, quarantined, lifted, in_force, quiet;
 	enum keeper_state truth;
 	uint64_t truths;
-	char story[2048]; /* what was done, in order */
+	uint64_t command_ms;
+	char told[256];   /* by hooks and their like */
+	char story[4096]; /* what was done, in order */
 	char outcome[32], cause[32];
 	int exit_code;
 	json_t *document; /* as last written */
@@ -193,10 +200,13 @@ static void emit(void *arg, const struct deployment *deployment, const char *eve
 	json_decref(more);
 }
 
-static uint64_t apply(void *arg, enum color live)
+static uint64_t apply(void *arg, enum color live, unsigned share)
 {
 	(void)arg;
-	note("apply", color_name(live));
+	char split[32];
+	snprintf(split, sizeof(split), share ? "%s-%u" : "%s", color_name(live), share);
+	note("apply", split);
+	world.share = share;
 	return world.ticket = 7;
 }
 
@@ -216,11 +226,41 @@ static void close_tunnels(void *arg, enum color color, uint64_t ticket, uint64_t
 	note("close_tunnels", order);
 }
 
-static void cut(void *arg, enum color color, uint64_t ticket, bool tunnels)
+static void cut(void *arg, enum color color, uint64_t ticket, bool requests, bool tunnels)
 {
 	(void)arg;
 	assert_int_equal(ticket, world.ticket);
-	note(tunnels ? "cut_all" : "cut_requests", color_name(color));
+	note(!requests ? "cut_tunnels" : tunnels ? "cut_all" : "cut_requests", color_name(color));
+}
+
+static uint64_t hold(void *arg, uint64_t max_ms)
+{
+	(void)arg;
+	assert_false(world.held);
+	assert_true(max_ms > 0);
+	world.held = true;
+	note("hold", NULL);
+	return ++world.ticket;
+}
+
+static void release(void *arg)
+{
+	(void)arg;
+	assert_true(world.held);
+	world.held = false;
+	note("release", color_name(world.live));
+}
+
+static const char *foresee_hold(void *arg)
+{
+	(void)arg;
+	return world.held ? "held by hand" : NULL;
+}
+
+static uint64_t read_busy(void *arg, enum color color)
+{
+	(void)arg;
+	return world.inflight[color] + world.assist[color];
 }
 
 static void settle(void *arg)
@@ -246,6 +286,62 @@ static bool is_quiet(void *arg, enum color color)
 	(void)arg;
 	(void)color;
 	return world.quiet;
+}
+
+static void begin_procedure(void *arg, const struct deployment *deployment)
+{
+	(void)arg;
+	(void)deployment;
+	note("procedure", NULL);
+}
+
+static enum procedure_state run_procedure(void *arg, const struct procedure_refusal **refusal)
+{
+	(void)arg;
+	*refusal = &world.refusal;
+	return world.procedure;
+}
+
+static json_t *read_procedure(void *arg)
+{
+	(void)arg;
+	return json_pack("[{s:s, s:b}]", "name", "hook", "passed", world.procedure == PROCEDURE_PASSED);
+}
+
+static void cancel_procedure(void *arg)
+{
+	(void)arg;
+	note("cancel_procedure", NULL);
+}
+
+static void tell(void *arg, enum herald_moment moment, const struct deployment *deployment)
+{
+	static const char *const names[HERALD_MOMENT_COUNT] = {"started", "approval", "switched", "promoted", "rolled_back", "refused", "aborted", "failed"};
+	(void)arg;
+	(void)deployment;
+	size_t used = strlen(world.told);
+	snprintf(world.told + used, sizeof(world.told) - used, "%s%s", used ? " " : "", names[moment]);
+}
+
+static void begin_command(void *arg, const struct deployment *deployment, uint64_t limit_ms)
+{
+	(void)arg;
+	assert_true(limit_ms > 0);
+	world.command_ms = limit_ms;
+	note("run", deployment->exclusive.run[1]);
+}
+
+static enum switcher_command run_command(void *arg, char *sentence, size_t size)
+{
+	(void)arg;
+	snprintf(sentence, size, "/bin/migrate ended somehow");
+	return world.command;
+}
+
+static void cancel_command(void *arg)
+{
+	(void)arg;
+	note("kill", NULL);
 }
 
 /* ---- the world ---- */
@@ -284,14 +380,26 @@ static void make_switcher(void)
 		.read_truth = read_truth,
 		.write_deployment = write_deployment,
 		.emit = emit,
+		.begin_procedure = begin_procedure,
+		.run_procedure = run_procedure,
+		.read_procedure = read_procedure,
+		.cancel_procedure = cancel_procedure,
+		.tell = tell,
+		.begin_command = begin_command,
+		.run_command = run_command,
+		.cancel_command = cancel_command,
 	};
 	static const struct actuator actuator = {
 		.apply = apply,
 		.in_force = in_force,
 		.close_tunnels = close_tunnels,
 		.cut = cut,
+		.hold = hold,
+		.release = release,
+		.foresee_hold = foresee_hold,
 		.settle = settle,
 		.read_inflight = read_inflight,
+		.read_busy = read_busy,
 		.read_cut = read_cut,
 		.is_quiet = is_quiet,
 	};
@@ -304,7 +412,7 @@ static void make_switcher(void)
 static int begin(void **state)
 {
 	(void)state;
-	world = (struct world){.us = 1000000, .live = COLOR_BLUE, .in_force = true, .quiet = true, .truth = KEEPER_DURABLE};
+	world = (struct world){.us = 1000000, .live = COLOR_BLUE, .in_force = true, .quiet = true, .truth = KEEPER_DURABLE, .procedure = PROCEDURE_PASSED};
 	set_color(COLOR_BLUE, "v1", "127.0.0.1:1");
 	set_color(COLOR_GREEN, "v2", "127.0.0.1:2");
 	make_switcher();
@@ -376,14 +484,14 @@ static void test_the_truth_comes_before_the_flip(void **state)
 	(void)state;
 	world.truth = KEEPER_PENDING;
 	start(COLOR_GREEN);
-	assert_string_equal(world.story, "deployment_started gates_passed truth:green");
+	assert_string_equal(world.story, "deployment_started procedure gates_passed truth:green");
 	assert_int_equal(world.live, COLOR_BLUE);
 	world.truth = KEEPER_DURABLE;
 	world.in_force = false;
 	pass(1);
 	assert_int_equal(world.live, COLOR_GREEN);
 	assert_string_equal(phase(), "shifting");
-	assert_string_equal(world.story, "deployment_started gates_passed truth:green apply:green close_tunnels:blue:8000 flipped truth:green");
+	assert_string_equal(world.story, "deployment_started procedure gates_passed truth:green apply:green close_tunnels:blue:8000 flipped truth:green");
 }
 
 static void test_a_good_switch(void **state)
