@@ -93,19 +93,22 @@ static void check_listeners(const struct node *root, const struct conf *conf, st
 	}
 }
 
-/* The first address in use with which the preview of this service collides, or NULL. */
-static const char *find_taken(const struct conf *conf, size_t index)
+/* Whether the preview of this service has its address for itself, and if not, who else has it. */
+static bool check_preview(const struct conf *conf, size_t index, struct err *err)
 {
-	const struct addr *address = &conf->services[index].preview.listen_address;
+	const struct conf_preview *preview = &conf->services[index].preview;
 	for (size_t i = 0; i < conf->listen_count; i++)
-		if (conf->listens[i].text && collide(address, &conf->listens[i].address))
-			return conf->listens[i].text;
-	if (conf->admin.listen && collide(address, &conf->admin.listen_address))
-		return conf->admin.listen;
-	for (size_t i = 0; i < index; i++)
-		if (conf->services[i].preview.listen && collide(address, &conf->services[i].preview.listen_address))
-			return conf->services[i].preview.listen;
-	return NULL;
+		if (conf->listens[i].text && collide(&preview->listen_address, &conf->listens[i].address))
+			return err_set(err, "%.100s takes the address of a listener, %.100s: take another port", preview->listen, conf->listens[i].text);
+	if (conf->admin.listen && collide(&preview->listen_address, &conf->admin.listen_address))
+		return err_set(err, "%.100s takes the address of admin.listen, %.100s: take another port", preview->listen, conf->admin.listen);
+	for (size_t i = 0; i < index; i++) {
+		const struct conf_service *former = &conf->services[i];
+		if (former->preview.listen && collide(&preview->listen_address, &former->preview.listen_address))
+			return err_set(err, "%.100s takes the address of the preview of service '%.64s', %.100s: take another port", preview->listen,
+				former->name, former->preview.listen);
+	}
+	return true;
 }
 
 static void check_previews(const struct conf *conf, const struct node *const *services, struct fault_list *faults)
@@ -121,10 +124,9 @@ static void check_previews(const struct conf *conf, const struct node *const *se
 				services[i]->key, PREVIEWS_MAX);
 			return;
 		}
-		const char *taken = find_taken(conf, i);
-		if (taken)
-			fault_add(faults, listen->line, listen->column, "services.%.64s.preview.listen: %.100s is taken by %.100s: take another port",
-				services[i]->key, conf->services[i].preview.listen, taken);
+		struct err err;
+		if (!check_preview(conf, i, &err))
+			fault_add(faults, listen->line, listen->column, "services.%.64s.preview.listen: %s", services[i]->key, err.text);
 	}
 }
 

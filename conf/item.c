@@ -156,20 +156,25 @@ static bool add_status(const struct key *key, const char *text, void *object, st
 	return true;
 }
 
-/* The program comes first. */
+static bool check_argument(const char *text, bool program, struct err *err)
+{
+	if (program && !texts_check_absolute(text, err))
+		return false;
+	if (strlen(text) > ARGUMENT_LENGTH_MAX)
+		return err_set(err, "expected an argument of at most %u bytes, which is all that one may have, found %zu", ARGUMENT_LENGTH_MAX, strlen(text));
+	return true;
+}
+
+/* The program comes first; one that is faulty is added as well, so that what follows it is not taken for the program. */
 static bool add_argument(char ***run, const char *text, struct err *err)
 {
 	size_t count = 0;
 	while (*run && (*run)[count])
 		count++;
-	if (count == 0 && !texts_check_absolute(text, err))
-		return false;
-	if (strlen(text) > ARGUMENT_LENGTH_MAX)
-		return err_set(err, "expected an argument of at most %u bytes, which is all that one may have, found %zu", ARGUMENT_LENGTH_MAX, strlen(text));
 	*run = memory_grow(*run, count + 2, sizeof(**run));
 	(*run)[count] = memory_text(text);
 	(*run)[count + 1] = NULL;
-	return true;
+	return check_argument(text, count == 0, err);
 }
 
 /* Percent with at most two decimals, as hundredths of one. */

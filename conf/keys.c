@@ -286,7 +286,7 @@ static const struct key keys[] = {
 			"they are answered 503."},
 	{"services.*.hold.requests", KEY_COUNT, offsetof(struct conf_service, hold.requests), "1000", .least = 1, .most = 1000000,
 		.text = "How many may wait."},
-	{"services.*.hold.bytes", KEY_SIZE, offsetof(struct conf_service, hold.bytes), "64MiB", .least = 64u << 10, .most = 1ull << 40,
+	{"services.*.hold.bytes", KEY_SIZE, offsetof(struct conf_service, hold.bytes), "64MiB", .least = 64u << 10, .most = 1ull << 36,
 		.text = "How much memory those that wait may take together."},
 	{"services.*.hold.max", KEY_DURATION, offsetof(struct conf_service, hold.max_ms), "10s", .least = 1, .most = MINUTE,
 		.text = "How long the service may be held; then it is released."},

@@ -12,23 +12,35 @@ static bool is_below(const struct key *key, const char *pattern)
 	return length > 0 && strncmp(key->path, pattern, length) == 0 && key->path[length] == '.';
 }
 
-/* The map in which a key of this name is known: below the present map, else beside it; one in a list only when there is no other. */
+/* How far a key is from the present map, the nearest first. */
+enum distance { BELOW, BELOW_IN_LIST, BESIDE, IN_LIST, NOWHERE };
+
+static enum distance find_distance(const struct key *key, const char *pattern)
+{
+	bool below = is_below(key, pattern);
+	const char *rest = below ? key->path + strlen(pattern) : key->path;
+	if (strchr(rest, '['))
+		return below ? BELOW_IN_LIST : IN_LIST;
+	return below ? BELOW : BESIDE;
+}
+
+/* The map in which a key of this name is known: below the present map, else beside it. */
 static const struct key *find_elsewhere(const char *pattern, const char *name)
 {
 	size_t count, top = strcspn(pattern, ".");
-	const struct key *keys = key_table(&count), *beside = NULL, *in_list = NULL;
+	const struct key *keys = key_table(&count), *best = NULL;
+	enum distance least = NOWHERE;
 	for (size_t i = 0; i < count; i++) {
 		const char *dot = strrchr(keys[i].path, '.');
 		if (!dot || strcmp(dot + 1, name) != 0 || keys[i].type == KEY_LATER || strncmp(keys[i].path, pattern, top) != 0)
 			continue;
-		if (strchr(keys[i].path, '['))
-			in_list = &keys[i];
-		else if (is_below(&keys[i], pattern))
-			return &keys[i];
-		else if (!beside)
-			beside = &keys[i];
+		enum distance distance = find_distance(&keys[i], pattern);
+		if (distance < least) {
+			least = distance;
+			best = &keys[i];
+		}
 	}
-	return beside ? beside : in_list;
+	return best;
 }
 
 /* The path from the present map on; all of it, with the present service's name, where the key is not below that map. */

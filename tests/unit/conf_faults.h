@@ -46,4 +46,31 @@ static inline void check_fault_cases(const struct fault_case *cases, size_t coun
 	}
 }
 
+struct value_case {
+	const char *name, *yaml; /* below a service */
+	const char *values;      /* as `write` has them */
+};
+
+static inline void check_value_cases(const struct value_case *cases, size_t count, void (*write)(struct text *out, const struct conf_service *service))
+{
+	for (size_t i = 0; i < count; i++) {
+		struct conf_faults faults = {0};
+		struct text yaml, found;
+		text_init(&yaml, SIZE_MAX);
+		text_init(&found, SIZE_MAX);
+		text_addf(&yaml, "%s%s", SHOP, cases[i].yaml);
+		struct conf *conf = conf_parse(yaml.bytes, yaml.length, "a.yaml", &faults);
+		if (!conf) {
+			fail_msg("%s: %s", cases[i].name, faults.lines[0]);
+			return;
+		}
+		write(&found, &conf->services[0]);
+		if (strcmp(found.bytes, cases[i].values) != 0)
+			fail_msg("%s:\nexpected %s\nfound    %s", cases[i].name, cases[i].values, found.bytes);
+		conf_free(conf);
+		text_fini(&yaml);
+		text_fini(&found);
+	}
+}
+
 #endif

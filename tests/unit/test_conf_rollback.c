@@ -17,10 +17,6 @@
 #define PROBES "probes 3;"
 #define REST " verify 30000; shield 0 of 14; failover 0"
 
-struct value_case {
-	const char *name, *yaml, *values;
-};
-
 static const struct value_case values[] = {
 	{"nothing", "", PROBES REST},
 	{"a rollback of nothing", "    rollback: {}\n", PROBES REST},
@@ -94,24 +90,7 @@ static void write_service(struct text *out, const struct conf_service *service)
 static void every_value_arrives(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
-		struct conf_faults faults = {0};
-		struct text yaml, found;
-		text_init(&yaml, SIZE_MAX);
-		text_init(&found, SIZE_MAX);
-		text_addf(&yaml, "%s%s", SHOP, values[i].yaml);
-		struct conf *conf = conf_parse(yaml.bytes, yaml.length, "a.yaml", &faults);
-		if (!conf) {
-			fail_msg("%s: %s", values[i].name, faults.lines[0]);
-			return;
-		}
-		write_service(&found, &conf->services[0]);
-		if (strcmp(found.bytes, values[i].values) != 0)
-			fail_msg("%s:\nexpected %s\nfound    %s", values[i].name, values[i].values, found.bytes);
-		conf_free(conf);
-		text_fini(&yaml);
-		text_fini(&found);
-	}
+	check_value_cases(values, sizeof(values) / sizeof(*values), write_service);
 }
 
 /* The words of the file are the bits of conf.h. */
