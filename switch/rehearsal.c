@@ -42,7 +42,7 @@ struct rehearsal {
 	struct mirror_counts copied;
 	struct copier_counts sent;
 	enum comparison_verdict verdict;
-	char text[512];
+	char text[640];
 };
 
 /* ---- sending ---- */
