@@ -134,7 +134,7 @@ static void emit(const struct rehearsal *rehearsal, const char *event, json_t *m
 
 static void emit_end(const struct rehearsal *rehearsal)
 {
-	char what[600];
+	char what[sizeof(rehearsal->text) + 32];
 	const char *verdict = comparison_verdict_name(rehearsal->verdict);
 	json_t *more = json_pack("{s:s, s:o, s:o}", "verdict", verdict, "text", wire_text(rehearsal->text), "sent", wire_count(rehearsal->sent.sent));
 	snprintf(what, sizeof(what), "%s: %s", verdict, rehearsal->text);
