@@ -31,12 +31,13 @@ struct hook_tools {
 struct hook_tools *hook_tools_new(struct event_base *loop, struct fetch *fetch, struct resolver *resolver);
 void hook_tools_free(struct hook_tools *tools);
 
-/* How one hook ended. */
+/* How one hook ended. All borrowed. */
 struct hook_result {
 	const char *name;     /* the program, or scheme and host of the URL: the rest of a URL and arguments may be secret */
 	bool passed;          /* status 0, or an answer of 2xx */
 	const char *sentence; /* what happened, name and all; never "" */
-	char *output; /* of the program, or the body of the answer: UTF-8 without control bytes but \n and \t, bounded to some 17 KiB; "" when there is none */
+	const char *
+		output; /* of the program, or the body of the answer: UTF-8 without control bytes but \n and \t, bounded to some 17 KiB; "" when there is none */
 	uint64_t ms;
 };
 struct hook; /* under way */
@@ -51,5 +52,9 @@ struct hook *hook_start(struct hook_tools *tools, const struct conf_hook *conf, 
 void hook_cancel(struct hook *hook);
 /* As its result will have it. */
 const char *hook_name(const struct hook *hook);
+
+/* Names what a URL is told of a moment of a deployment, the same at every try. */
+#define HOOK_DELIVERY_SIZE 96
+void hook_make_delivery(const struct hook_facts *facts, const char *url, char out[HOOK_DELIVERY_SIZE]);
 
 #endif

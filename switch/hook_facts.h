@@ -19,6 +19,9 @@ struct hook_facts {
 	uint64_t at_ms;   /* wall clock */
 };
 
+/* One block with all of its texts, freed with free(). */
+struct hook_facts *hook_facts_copy(const struct hook_facts *facts);
+
 /* The variables TEAL_EVENT TEAL_SERVICE TEAL_DEPLOYMENT TEAL_FROM TEAL_TO TEAL_FROM_VERSION TEAL_TO_VERSION TEAL_ACTOR TEAL_REASON TEAL_OUTCOME TEAL_CAUSE TEAL_TEXT
  * TEAL_AT (RFC 3339), each of them always there, empty when not known. `NAME=value`, NULL-terminated; freed with hook_facts_free_environment. */
 char **hook_facts_to_environment(const struct hook_facts *facts);
