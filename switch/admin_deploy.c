@@ -7,6 +7,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "switch/admin_manner.h"
 #include "switch/admin_release.h"
 #include "switch/admin_waits.h"
 #include "switch/rounds.h"
@@ -128,12 +129,15 @@ static void start(struct ask *ask)
 	struct switcher_refusal refusal;
 	struct switcher_request request;
 	struct release release = {0};
+	struct admin_manner manner;
 	struct service *service = ask_find_service(ask);
 	if (!service || refuse_stopping(ask))
 		return;
 	read_request(ask, service, &request);
-	if (!read_release(ask, service, &request, &release))
+	if (!admin_manner_read(ask, service, &manner, &request) || !read_release(ask, service, &request, &release)) {
+		admin_manner_fini(&manner);
 		return;
+	}
 	request.release = &release;
 	if (switcher_start(service->switcher, &request, id, &refusal)) {
 		remember_key(ask, id);
@@ -150,13 +154,14 @@ static void start(struct ask *ask)
 		ask_refuse(ask, refusal.code, more, "%s", refusal.detail);
 	}
 	release_fini(&release);
+	admin_manner_fini(&manner);
 }
 
 void admin_deploy_switch(struct admin *admin, struct ask *ask)
 {
 	static const struct ask_member members[] = {{"to", ASK_COLOR}, {"version", ASK_TEXT}, {"reason", ASK_TEXT}, {"expect_live", ASK_COLOR},
-		{"force", ASK_FLAG}, {"bake_s", ASK_SECONDS}, {"confirm_within_s", ASK_SECONDS}, {"wait_s", ASK_SECONDS}, {"steps", ASK_LATER},
-		{"pause_s", ASK_LATER}, {"exclusive", ASK_LATER}, {"standalone", ASK_LATER}, {"shield", ASK_LATER}, {"hold", ASK_LATER}};
+		{"force", ASK_FLAG}, {"bake_s", ASK_SECONDS}, {"confirm_within_s", ASK_SECONDS}, {"wait_s", ASK_SECONDS}, ADMIN_MANNER_MEMBERS,
+		{"standalone", ASK_LATER}, {"shield", ASK_LATER}, {"hold", ASK_LATER}};
 	(void)admin;
 	if (ask_check_body(ask, members, sizeof(members) / sizeof(members[0])))
 		do_once(ask);
@@ -166,7 +171,7 @@ void admin_deploy_deploy(struct admin *admin, struct ask *ask)
 {
 	static const struct ask_member members[] = {{"backends", ASK_TEXTS}, {"to", ASK_COLOR}, {"version", ASK_TEXT}, {"reason", ASK_TEXT},
 		{"expect_live", ASK_COLOR}, {"force", ASK_FLAG}, {"bake_s", ASK_SECONDS}, {"confirm_within_s", ASK_SECONDS}, {"wait_s", ASK_SECONDS},
-		{"steps", ASK_LATER}, {"pause_s", ASK_LATER}, {"exclusive", ASK_LATER}, {"standalone", ASK_LATER}, {"shield", ASK_LATER}, {"hold", ASK_LATER}};
+		ADMIN_MANNER_MEMBERS, {"standalone", ASK_LATER}, {"shield", ASK_LATER}, {"hold", ASK_LATER}};
 	(void)admin;
 	if (ask_check_body(ask, members, sizeof(members) / sizeof(members[0])))
 		do_once(ask);

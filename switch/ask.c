@@ -135,6 +135,38 @@ static bool is_texts(const json_t *value)
 	return json_is_array(value);
 }
 
+unsigned ask_read_share(const json_t *percent)
+{
+	double value = json_number_value(percent);
+	return value > 0 && value <= 100 ? (unsigned)(value * 100 + 0.5) : 0;
+}
+
+static bool is_steps(const json_t *value)
+{
+	size_t i;
+	json_t *percent;
+	unsigned before = 0;
+	json_array_foreach(value, i, percent)
+	{
+		unsigned share = ask_read_share(percent);
+		if (share <= before)
+			return false;
+		before = share;
+	}
+	return before == TABLE_SPLIT_WHOLE && json_array_size(value) <= 100;
+}
+
+static bool is_seconds(const json_t *value, double above)
+{
+	return json_is_number(value) && json_number_value(value) >= above && json_number_value(value) <= 86400.0 * 30;
+}
+
+static bool is_pause(const json_t *value)
+{
+	const char *text = json_string_value(value);
+	return text ? strcmp(text, "manual") == 0 : is_seconds(value, 0.001);
+}
+
 static const char *expected(enum ask_kind kind, const json_t *value)
 {
 	enum color color;
@@ -144,14 +176,17 @@ static const char *expected(enum ask_kind kind, const json_t *value)
 	case ASK_FLAG:
 		return json_is_boolean(value) ? NULL : "true or false";
 	case ASK_SECONDS:
-		return json_is_number(value) && json_number_value(value) >= 0 && json_number_value(value) <= 86400.0 * 30 ? NULL
-															  : "a number of seconds, 0 to 2592000";
+		return is_seconds(value, 0) ? NULL : "a number of seconds, 0 to 2592000";
 	case ASK_SHARE:
 		return json_is_number(value) && json_number_value(value) > 0 && json_number_value(value) <= 1 ? NULL : "a share, above 0 and at most 1";
 	case ASK_COLOR:
 		return json_is_string(value) && color_parse(json_string_value(value), &color) ? NULL : "\"blue\" or \"green\"";
 	case ASK_TEXTS:
 		return is_texts(value) ? NULL : "a list of texts";
+	case ASK_STEPS:
+		return is_steps(value) ? NULL : "a list of at most 100 shares in percent, each larger than the one before, the last one 100";
+	case ASK_PAUSE:
+		return is_pause(value) ? NULL : "a number of seconds, 0.001 to 2592000, or \"manual\"";
 	case ASK_LATER:
 		break;
 	}

@@ -61,13 +61,15 @@ void ask_refuse_method(struct ask *ask, const char *allow);
 
 /* ---- reading ---- */
 
-enum ask_kind { ASK_TEXT, ASK_FLAG, ASK_SECONDS, ASK_SHARE, ASK_COLOR, ASK_TEXTS, ASK_LATER /* belongs to what is not built yet */ };
+enum ask_kind { ASK_TEXT, ASK_FLAG, ASK_SECONDS, ASK_SHARE, ASK_COLOR, ASK_TEXTS, ASK_STEPS, ASK_PAUSE, ASK_LATER /* belongs to what is not built yet */ };
 struct ask_member {
 	const char *name;
 	enum ask_kind kind;
 };
 /* Every member of the body is one of these and of its kind; null counts as missing. False: it was refused, and the ask is gone. */
 bool ask_check_body(struct ask *ask, const struct ask_member *members, size_t count);
+/* One of ASK_STEPS, in hundredths of a percent. */
+unsigned ask_read_share(const json_t *percent);
 /* Every query parameter is one of these. */
 bool ask_check_query(struct ask *ask, const char *const *names, size_t count);
 /* NULL when missing. */
