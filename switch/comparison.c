@@ -192,7 +192,7 @@ void comparison_add_pair(struct comparison *comparison, unsigned route, const st
 	list_entries(comparison, route, found, bits);
 	for (unsigned i = 0; i <= REST; i++)
 		comparison->entries[i].pairs += has_bit(bits, i);
-	if (found->count > 0)
+	if (found->count > 0 || found->more)
 		count_set(comparison, bits);
 }
 
