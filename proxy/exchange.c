@@ -165,11 +165,12 @@ static struct table_service *find_service(const struct exchange *exchange, const
 	return table_find_service(exchange->table, host.at, host.length, bare ? "/" : head->path.at, bare ? 1 : head->path.length);
 }
 
-/* Whether it is answered here: with the cookie that the link of a preview asks for. */
+/* Whether it is answered here: with the cookie that the link of a preview asks for. Not once it is held, and noted for the log as it came. */
 static bool answer_link(struct exchange *exchange, const struct table_service *service, struct head *head)
 {
 	struct preview_link link;
-	if (!service->preview_cookie.text || !preview_read_link(service, &exchange->table->globals, head, now_s(exchange->worker), &link))
+	if (!service->preview_cookie.text || exchange->held_head > 0 ||
+		!preview_read_link(service, &exchange->table->globals, head, now_s(exchange->worker), &link))
 		return false;
 	reply_to_link(exchange, service, &link, head);
 	return true;
@@ -313,12 +314,21 @@ static struct backend *choose(struct exchange *exchange)
 {
 	struct worker *worker = exchange->worker;
 	uint64_t now_ms = worker_now_ms(worker);
+	if (exchange->preview && exchange->service->refuses_previews)
+		return NULL;
 	struct backend *backend = table_choose_backend(exchange->service, exchange->color, worker->index, &exchange->lane->balance_turn, exchange->client_key,
 		now_ms, exchange->tried, exchange->tried_count);
 	if (!backend && exchange->fresh_only) /* a request that may have been processed goes to the same one when there is no other */
 		backend = table_choose_backend(
 			exchange->service, exchange->color, worker->index, &exchange->lane->balance_turn, exchange->client_key, now_ms, NULL, 0);
 	return backend;
+}
+
+static enum fail why_no_backend(const struct exchange *exchange)
+{
+	if (!exchange->preview)
+		return FAIL_no_backend;
+	return exchange->service->refuses_previews ? FAIL_preview_refused : FAIL_no_preview_backend;
 }
 
 /* An attempt gets an equal part of what is left of `connect`, as long as others could be tried after it. */
@@ -360,7 +370,7 @@ void exchange_attempt(struct exchange *exchange)
 	struct backend *backend = choose(exchange);
 	if (!backend) {
 		if (exchange->fail == FAIL_none)
-			exchange_fail(exchange, exchange->preview ? FAIL_no_preview_backend : FAIL_no_backend);
+			exchange_fail(exchange, why_no_backend(exchange));
 		else
 			exchange_give_up(exchange, exchange->fail); /* counted when it happened */
 		return;

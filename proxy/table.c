@@ -54,6 +54,7 @@ static void copy_names(struct table_service *service, const struct table_service
 	service->sticky_name = copy_name(spec->sticky_name);
 	service->preview_header = copy_name(spec->preview_header);
 	service->preview_cookie = copy_name(spec->preview_cookie);
+	service->refuses_previews = spec->refuses_previews;
 	service->asks = table_is_split(service) || spec->preview_header || spec->preview_cookie;
 }
 

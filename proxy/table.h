@@ -81,6 +81,7 @@ struct table_service {
 	enum table_sticky sticky;
 	struct table_name sticky_name;                    /* of the cookie or field */
 	struct table_name preview_header, preview_cookie; /* of the ways to the color that is not live: see proxy/preview.h */
+	bool refuses_previews;                            /* that color gets nothing at all: a switch is exclusive */
 	enum table_balance balance;
 	uint32_t replay_methods; /* bit 1 << enum method: idempotent by configuration, besides the safe ones */
 	struct table_hold hold;
@@ -99,6 +100,7 @@ struct table_service_spec {
 	enum table_sticky sticky;
 	const char *sticky_name;                     /* of a cookie or a field; else NULL */
 	const char *preview_header, *preview_cookie; /* NULL: none */
+	bool refuses_previews;
 	enum table_balance balance;
 	uint32_t replay_methods;
 	struct table_hold hold;

@@ -336,6 +336,7 @@ struct table_service *service_read_table(struct service *service)
 		.sticky_name = service->conf->sticky.name,
 		.preview_header = service->conf->preview.header,
 		.preview_cookie = service->conf->preview.cookie,
+		.refuses_previews = !service_takes_previews(service),
 		.balance = balances[service->conf->balance],
 		.replay_methods = replay_bits(service->conf),
 		.hold = service_read_hold(service),

@@ -5,7 +5,14 @@
 static bool is_exclusive(const struct service *service)
 {
 	const struct deployment *current = service->switcher ? switcher_current(service->switcher) : NULL;
-	return current && current->exclusive.wanted && current->step >= STEP_HOLD;
+	bool running = current && current->outcome == OUTCOME_RUNNING;
+	return running && current->exclusive.wanted && current->step >= STEP_HOLD;
+}
+
+/* The hold comes first, and with it the table in which no version may get anything beside the other. */
+bool service_takes_previews(const struct service *service)
+{
+	return !is_exclusive(service) && service->hold.by != SERVICE_HELD_BY_SWITCH;
 }
 
 /* A new color has users, and its deployment may still go back; not on the way back. */

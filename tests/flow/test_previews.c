@@ -420,6 +420,27 @@ static void test_no_backend(void **state)
 	assert_counts_nothing(COLOR_GREEN);
 }
 
+static void dress_exclusively(struct table_service_spec *spec)
+{
+	dress(spec);
+	spec->refuses_previews = true;
+}
+
+/* No backend hears of it. */
+static void test_refused(void **state)
+{
+	(void)state;
+	stage.dress = dress_exclusively;
+	stage_flip(&stage, COLOR_BLUE);
+	int fd = stage_connect(&stage);
+	assert_int_equal(ask(fd, "GET /n HTTP/1.1", "X-Preview: 1\r\n"), 503);
+	assert_non_null(strstr(answer, "there are none until the switch under way has ended"));
+	assert_int_equal(ask(fd, "GET /n HTTP/1.1", ""), 200);
+	stage_close_client(fd);
+	assert_int_equal(atomic_load(&stage.backends[GREEN].connections), 0);
+	assert_counts_nothing(COLOR_GREEN);
+}
+
 /* No connection is kept to a color that is done with, and each preview gets one. */
 static void test_cold_color(void **state)
 {
@@ -512,6 +533,7 @@ int main(void)
 		flow_test(test_not_shielded),
 		flow_test(test_during_a_split),
 		flow_test(test_no_backend),
+		flow_test(test_refused),
 		flow_test(test_cold_color),
 		flow_test(test_sick_color),
 		flow_test(test_access_log),
