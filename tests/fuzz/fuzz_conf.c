@@ -7,7 +7,10 @@
 
 #include "base/pattern.h"
 #include "base/url.h"
+#include "base/zone.h"
 #include "conf/conf.h"
+
+#define WEEK (7 * 24 * 60u)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
@@ -31,14 +34,88 @@ static void check_color(const struct conf_color *color)
 	}
 }
 
+static void check_headers(const struct conf_header *headers, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		demand(headers[i].name[0] != '\0' && !strpbrk(headers[i].name, " :\r\n") && !strpbrk(headers[i].value, "\r\n"));
+}
+
+static void check_statuses(const struct conf_status_range *statuses, size_t count)
+{
+	demand(count > 0);
+	for (size_t i = 0; i < count; i++)
+		demand(statuses[i].low >= 100 && statuses[i].low <= statuses[i].high && statuses[i].high <= 599);
+}
+
 static void check_probe(const struct conf_probe *probe)
 {
-	demand(probe->status_count > 0 && probe->interval_ms > 0 && probe->timeout_ms > 0 && probe->rise > 0 && probe->fall > 0);
-	for (size_t i = 0; i < probe->status_count; i++)
-		demand(probe->statuses[i].low >= 100 && probe->statuses[i].low <= probe->statuses[i].high && probe->statuses[i].high <= 599);
-	for (size_t i = 0; i < probe->header_count; i++)
-		demand(probe->headers[i].name[0] != '\0' && !strpbrk(probe->headers[i].name, " :\r\n") && !strpbrk(probe->headers[i].value, "\r\n"));
+	demand(probe->interval_ms > 0 && probe->timeout_ms > 0 && probe->rise > 0 && probe->fall > 0);
+	check_statuses(probe->statuses, probe->status_count);
+	check_headers(probe->headers, probe->header_count);
 	demand(!probe->path || probe->path[0] == '/');
+}
+
+static void check_hook(const struct conf_hook *hook)
+{
+	demand(!hook->run != !hook->url && hook->timeout_ms > 0);
+	demand(!hook->run || (hook->run[0] && hook->run[0][0] == '/' && !hook->secret_file));
+	demand(!hook->url || url_read_target(hook->url, NULL, NULL));
+	demand(!hook->secret_file || hook->secret_file[0] == '/');
+}
+
+static void check_freeze(const struct conf_freeze *freeze)
+{
+	demand(zone_check(freeze->zone, NULL) && freeze->dated == (freeze->from_date != NULL) && freeze->dated == (freeze->to_date != NULL));
+	demand(freeze->dated || (freeze->from != freeze->to && freeze->from < WEEK && freeze->to < WEEK));
+	demand(!freeze->dated || strcmp(freeze->from_date, freeze->to_date) < 0);
+}
+
+static void check_smoke(const struct conf_smoke *smoke)
+{
+	bool bodiless = strcmp(smoke->method, "GET") == 0 || strcmp(smoke->method, "HEAD") == 0;
+	demand(smoke->path[0] == '/' && smoke->timeout_ms > 0 && smoke->timeout_ms <= 60000 && !(bodiless && smoke->body));
+	check_headers(smoke->send, smoke->send_count);
+	check_statuses(smoke->statuses, smoke->status_count);
+	check_headers(smoke->expect, smoke->expect_count);
+}
+
+static void check_gates(const struct conf_service *service)
+{
+	const struct conf_gates *gates = &service->gates;
+	demand(is_share(gates->healthy) && gates->approval_ms <= 86400000);
+	for (size_t i = 0; i < gates->freeze_count; i++)
+		check_freeze(&gates->freezes[i]);
+	for (size_t i = 0; i < gates->smoke_count; i++)
+		check_smoke(&gates->smokes[i]);
+	for (size_t moment = 0; moment < CONF_MOMENT_COUNT; moment++)
+		for (size_t i = 0; i < service->hooks[moment].count; i++)
+			check_hook(&service->hooks[moment].list[i]);
+	for (size_t i = 0; i < service->notify_count; i++)
+		demand(url_read_target(service->notify[i].url, NULL, NULL) && service->notify[i].timeout_ms > 0);
+}
+
+static void check_steps(const struct conf_steps *steps)
+{
+	for (size_t i = 0; i < steps->count; i++)
+		demand(steps->shares[i] > (i > 0 ? steps->shares[i - 1] : 0));
+	demand(steps->count == 0 || steps->shares[steps->count - 1] == 10000);
+}
+
+static void check_traffic(const struct conf_service *service)
+{
+	const struct conf_hold *hold = &service->hold;
+	const struct conf_rehearsal *rehearsal = &service->rehearsal;
+	check_steps(&service->steps);
+	demand(service->sticky.name && service->preview.expires_ms > 0);
+	demand(hold->requests > 0 && hold->bytes > 0 && hold->max_ms > 0 && hold->max_ms <= 60000 && hold->release > 0);
+	demand(rehearsal->share > 0 && rehearsal->share <= 1 && rehearsal->for_ms > 0 && rehearsal->concurrency > 0 && rehearsal->bytes > 0);
+	demand(is_share(rehearsal->differences) && rehearsal->slower >= 0 && rehearsal->slower <= 10);
+	for (size_t i = 0; i < rehearsal->field_count; i++)
+		demand(rehearsal->fields[i][0] != '\0');
+	for (size_t i = 0; i < rehearsal->ignore_count; i++)
+		demand(rehearsal->ignore[i][0] == '/');
+	for (size_t i = 0; i < service->fallback_path_count; i++)
+		demand(service->fallback_paths[i][0] == '/');
 }
 
 static void check_rollback(const struct conf_rollback *rollback)
@@ -59,11 +136,13 @@ static void check_rollback(const struct conf_rollback *rollback)
 /* What the rest of the program relies on. */
 static void check_service(const struct conf_service *service)
 {
-	demand(service->name[0] != '\0' && is_share(service->gates.healthy) && service->shield.statuses < 1u << 4);
+	demand(service->name[0] != '\0' && service->shield.statuses < 1u << 4);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		check_color(&service->colors[color]);
 	check_probe(&service->probe);
 	check_rollback(&service->rollback);
+	check_gates(service);
+	check_traffic(service);
 	for (size_t i = 0; i < service->path_count; i++)
 		demand(service->paths[i][0] == '/');
 	for (size_t i = 0; i < service->host_count; i++)

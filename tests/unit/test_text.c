@@ -179,6 +179,31 @@ static void shares_are_read_and_written(void **state)
 	}
 }
 
+static const struct ratio_case {
+	const char *text;
+	double ratio; /* below 0: refused */
+} ratios[] = {
+	{"150%", 1.5},
+	{"1.5", 1.5},
+	{"1000%", 10},
+	{"0", 0},
+	{"0.01%", 0.0001},
+	{"-1%", -1},
+	{"", -1},
+	{"1.5x", -1},
+};
+
+static void ratios_have_no_upper_end(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(ratios) / sizeof(*ratios); i++) {
+		double ratio = -1;
+		bool ok = text_parse_ratio(ratios[i].text, &ratio);
+		if (ok != (ratios[i].ratio >= 0) || ratio < ratios[i].ratio - 1e-12 || ratio > ratios[i].ratio + 1e-12)
+			fail_msg("'%s' is %g", ratios[i].text, ratio);
+	}
+}
+
 static const struct number_case numbers[] = {
 	{"0", 0, NULL},
 	{"007", 7, NULL},
@@ -381,6 +406,7 @@ int main(void)
 		cmocka_unit_test(every_duration_is_read_back),
 		cmocka_unit_test(sizes_are_read_and_written),
 		cmocka_unit_test(shares_are_read_and_written),
+		cmocka_unit_test(ratios_have_no_upper_end),
 		cmocka_unit_test(numbers_are_digits_alone),
 		cmocka_unit_test(a_text_grows_up_to_its_limit),
 		cmocka_unit_test(what_does_not_fit_is_cut),
