@@ -389,6 +389,7 @@ json_t *comparison_make_report(const struct comparison *comparison, const struct
 {
 	uint64_t pairs = comparison->all.pairs, differing = count_differing(comparison);
 	return json_pack("{s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:o}", "compared", wire_count(pairs), "repeated", wire_count(comparison->all.noise), "differing",
-		wire_count(differing), "share", pairs > 0 ? (double)differing / (double)pairs : 0.0, "differences", describe_entries(comparison, false),
-		"noise", describe_entries(comparison, true), "latency", describe_latency(&comparison->all), "routes", describe_routes(comparison, limits));
+		wire_count(differing), "differing_share", pairs > 0 ? (double)differing / (double)pairs : 0.0, "differences",
+		describe_entries(comparison, false), "noise", describe_entries(comparison, true), "latency", describe_latency(&comparison->all), "routes",
+		describe_routes(comparison, limits));
 }

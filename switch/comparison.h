@@ -41,7 +41,7 @@ enum comparison_verdict { COMPARISON_PASSED, COMPARISON_FAILED, COMPARISON_INCON
 const char *comparison_verdict_name(enum comparison_verdict verdict);
 /* One sentence. */
 enum comparison_verdict comparison_judge(const struct comparison *comparison, const struct comparison_limits *limits, char *sentence, size_t size);
-/* compared, repeated, differing, share, differences, noise, latency, routes: a new object. */
+/* compared, repeated, differing, differing_share, differences, noise, latency, routes: a new object. */
 json_t *comparison_make_report(const struct comparison *comparison, const struct comparison_limits *limits);
 
 #endif

@@ -354,7 +354,7 @@ json_t *rehearsal_make_report(const struct service *service)
 {
 	struct rehearsal *rehearsal = service->rehearsal;
 	if (!rehearsal)
-		return json_null();
+		return json_pack("{s:o, s:s}", "service", wire_text(service->name), "state", "none");
 	json_t *report = describe(rehearsal), *compared = comparison_make_report(rehearsal->comparison, &rehearsal->limits);
 	add_counts(rehearsal, report);
 	json_object_update(report, compared);

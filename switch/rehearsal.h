@@ -36,7 +36,7 @@ bool rehearsal_stop(struct service *service, const char *actor);
 /* With its service: ends without a report or event. NULL is allowed. */
 void rehearsal_free(struct rehearsal *rehearsal);
 
-/* The running one as far as it has got, else the newest one; null when there is none. A new reference. The document is docs/api.md's `Rehearsal`. */
+/* The running one as far as it has got, else the newest one; `state` is running, ended or none. A new reference. The document is in docs/api.md. */
 json_t *rehearsal_make_report(const struct service *service);
 /* Whether a rehearsal of this version has passed that ended at most `within_ms` before `now` (wall clock, ms). The sentence says what was found, or what is missing and what to do; it fits 512 bytes. */
 bool rehearsal_passed(const struct service *service, const char *version, uint64_t now, uint64_t within_ms, char *sentence, size_t size);
