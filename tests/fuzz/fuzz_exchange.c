@@ -7,7 +7,7 @@
  *   ? LETTER            backends: o open, s slow, r refused, a away, q queue full; Y, X: the slow ones are let in, or fail
  *   ? LETTER COLOR      the same for the backends of one color, b or g
  *   + DIGIT             time passes
- *   U COLOR, S          the backends of a color (b, g, or else both) are down, or up again, as probes say; the shield is not up, or up again
+ *   U COLOR, S          the backends of a color (b, g, or else both) are down, or up again, as probes say; the live color gets no help of the other (options H, 5, f), or does again
  *   F K k w d t T       flip, cut requests and tunnels, cut tunnels, close tunnels one by one, drain, one turn, turns until nothing moves
  * In BYTES, ~~ becomes a mark of its own each time, and the byte 0x1f and the one behind it a run of letters, no two pages of which are alike. */
 // links: proxy
@@ -203,13 +203,13 @@ static void publish(char letter)
 	scene_publish(scene);
 }
 
-/* What keeps the shield from helping. */
+/* What keeps one color from helping the other. */
 static void relent(char first, char color)
 {
 	struct scene *scene = &script.scene;
 	unsigned backends = of_color(color);
 	if (first == 'S')
-		scene->unshielded = !scene->unshielded;
+		scene->alone = !scene->alone;
 	for (unsigned i = 0; first == 'U' && i < COLOR_COUNT; i++)
 		scene->down[i] ^= (backends >> i * 2 & 1u) != 0;
 	scene->relented = true;
@@ -290,6 +290,8 @@ static void read_option(char letter, struct scene_options *options)
 		options->one_pipe = true;
 	if (letter == 'H' || letter == '5')
 		options->shield |= letter == '5' ? TABLE_SHIELD_500 : TABLE_SHIELD_FAILURES | TABLE_SHIELD_502 | TABLE_SHIELD_503 | TABLE_SHIELD_504;
+	if (letter == 'f')
+		options->fallback = true;
 	if (letter == 'Q')
 		globals->client_connections = 1;
 }

@@ -1,6 +1,8 @@
 /* Requests that were heard by both colors. Test's thread. */
 #include "tests/fuzz/exchange/crossing.h"
 
+#include <string.h>
+
 #include "proxy/exchange.h"
 
 static bool is_heard_by(const struct oracle_case *that, unsigned client, const struct account_request *request, enum color color)
@@ -13,9 +15,35 @@ static bool is_heard_by(const struct oracle_case *that, unsigned client, const s
 	return false;
 }
 
+static bool is_crossed(const struct oracle_case *that, unsigned client, const struct account_request *request)
+{
+	return is_heard_by(that, client, request, COLOR_BLUE) && is_heard_by(that, client, request, COLOR_GREEN);
+}
+
+static bool may_be_shielded(const struct oracle_case *that, const struct account_request *request)
+{
+	return that->crossing.shield && (EXCHANGE_SAFE_METHODS & 1u << request->method) && !request->upgrades && !request->expects;
+}
+
+/* In the fallback's path, at the border of a segment. */
+static bool is_in_path(const struct account_request *request)
+{
+	size_t length = sizeof(ORACLE_FALLBACK_PATH) - 1;
+	const struct span *path = &request->path;
+	if (path->length < length || memcmp(path->at, ORACLE_FALLBACK_PATH, length) != 0)
+		return false;
+	return path->length == length || path->at[length] == '/' || path->at[length] == '?';
+}
+
+static bool may_fall_back(const struct oracle_case *that, const struct account_request *request)
+{
+	bool reads = request->method == METHOD_get || request->method == METHOD_head;
+	return that->crossing.fallback && reads && request->bodiless && !request->upgrades && !request->expects && is_in_path(request);
+}
+
 static bool may_cross(const struct oracle_case *that, const struct account_request *request)
 {
-	return that->crossing.allowed && (EXCHANGE_SAFE_METHODS & 1u << request->method) && !request->upgrades && !request->expects;
+	return may_be_shielded(that, request) || may_fall_back(that, request);
 }
 
 /* As far as both were heard. */
@@ -38,6 +66,18 @@ static void check_words(const struct oracle_case *that, unsigned client, const s
 	}
 }
 
+/* The color that helps out is tried once, but for a connection that had been used before and may have been stale. */
+static void check_attempts(const struct oracle_case *that, unsigned client, const struct account_request *request)
+{
+	unsigned fresh = 0;
+	for (unsigned d = 0; d < deal_count(); d++) {
+		const struct deal *deal = deal_at(d);
+		if (deal->fresh && deal_color(deal) != that->crossing.first)
+			fresh += deal_is_of(deal, client, request) && deal_is_only(that, request, deal);
+	}
+	oracle_demand(fresh <= 1, "a request was tried twice on the color that helps out");
+}
+
 unsigned crossing_check(const struct oracle_case *that)
 {
 	unsigned crossed = 0;
@@ -45,9 +85,11 @@ unsigned crossing_check(const struct oracle_case *that)
 		const struct account *account = deal_account(client);
 		for (unsigned i = 0; i < account->count; i++) {
 			const struct account_request *request = &account->requests[i];
-			bool both = is_heard_by(that, client, request, COLOR_BLUE) && is_heard_by(that, client, request, COLOR_GREEN);
+			bool both = is_crossed(that, client, request);
 			oracle_demand(!both || may_cross(that, request), "a request reached both colors that was one color's");
 			check_words(that, client, request);
+			if (both && that->crossing.first_sure)
+				check_attempts(that, client, request);
 			crossed += both;
 		}
 	}
@@ -59,14 +101,33 @@ static unsigned bit_of(unsigned status)
 	return status == 500 ? TABLE_SHIELD_500 : status == 502 ? TABLE_SHIELD_502 : status == 503 ? TABLE_SHIELD_503 : status == 504 ? TABLE_SHIELD_504 : 0;
 }
 
+/* The first color's answer was to be kept from the client whatever the other one did with the request. */
+static bool had_to_go(const struct oracle_case *that, const struct account_request *request, unsigned status)
+{
+	const struct oracle_crossing *crossing = &that->crossing;
+	if (crossing->withheld_missing && status == 404 && may_fall_back(that, request))
+		return true;
+	return request->bodiless && (crossing->withheld & bit_of(status)) && may_be_shielded(that, request);
+}
+
 bool crossing_withholds(const struct oracle_case *that, unsigned client, const struct account_request *request, const struct deal *deal, unsigned status)
 {
 	const struct oracle_crossing *crossing = &that->crossing;
-	if (!may_cross(that, request) || !crossing->first_sure || deal_color(deal) != crossing->first)
+	if (!may_cross(that, request) || !crossing->first_sure)
 		return false;
-	if (request->bodiless && (crossing->withheld & bit_of(status)))
+	bool first = deal_color(deal) == crossing->first;
+	if (first && had_to_go(that, request, status))
 		return true;
-	return deal_is_only(that, request, deal) && is_heard_by(that, client, request, color_other(crossing->first));
+	if (!deal_is_only(that, request, deal) || !is_crossed(that, client, request))
+		return false;
+	return first || (!crossing->shield && status >= 400 && status != 404); /* no better than the 404 that it was asked for */
+}
+
+bool crossing_allows_own(const struct oracle_case *that, unsigned client, const struct account_request *request, unsigned status)
+{
+	if (status == 404)
+		return may_fall_back(that, request);
+	return that->crossing.shield || !is_crossed(that, client, request);
 }
 
 bool crossing_is_last(const struct oracle_case *that, unsigned client, const struct account_request *request, const struct deal *deal)

@@ -147,7 +147,7 @@ static struct deal *next_deal(void)
 static void read_backend(const struct oracle_case *that, const struct party *backend, char address[ENDPOINT_TEXT_SIZE])
 {
 	size_t heard = 0, said = 0;
-	bool over = true;
+	bool over = true, fresh = true;
 	unsigned version = that->announces[backend->number / 2];
 	if (version > 0 && backend->heard.length > 0) {
 		heard = read_announcement(&backend->heard, version, address);
@@ -158,6 +158,8 @@ static void read_backend(const struct oracle_case *that, const struct party *bac
 		struct deal *deal = next_deal();
 		deal->backend = backend;
 		deal->heard_at = heard;
+		deal->fresh = fresh;
+		fresh = false;
 		deal->announced = (struct text){version > 0 ? address : NULL, strlen(address)};
 		bool fine = stream_read_request(backend->heard.at + heard, backend->heard.length - heard, &deal->request);
 		oracle_demand(fine, "a backend heard what is no request");

@@ -15,6 +15,7 @@ struct deal {
 	struct account_answer answer;
 	size_t said;                /* where the answer begins */
 	size_t heard_at, heard_end; /* of the request */
+	bool fresh;                 /* the first one on its connection */
 	struct text announced;      /* whose connection it is, where that is said */
 };
 

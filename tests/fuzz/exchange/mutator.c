@@ -25,6 +25,8 @@ struct script {
 /* After a letter for who says it. */
 static const char *const requests[] = {
 	"GET /~~ HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /f/~~ HTTP/1.1\r\nHost: a\r\n\r\n",
+	"HEAD /f?~~ HTTP/1.1\r\nHost: a\r\n\r\n",
 	"HEAD /~~ HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /~~ HTTP/1.0\r\n\r\n",
 	"GET /~~ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
@@ -57,6 +59,8 @@ static const char *const answers[] = {
 	"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
 	"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\n~~",
 	"HTTP/1.1 999 No\r\n\r\n",
+	"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n~~",
+	"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n~~",
 	"HTTP/1.1 503 Later\r\nContent-Length: 2\r\n\r\n~~",
 	"HTTP/1.1 502 Oh\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nab~~\r\n",
 	"HTTP/1.1 500 Oh\r\n\r\nuntil the end ~~",
@@ -67,7 +71,7 @@ static const char *const answers[] = {
 };
 static const char *const events[] = {"t", "T", "F", "K", "k", "w", "d", "?o", "?s", "?r", "?a", "?q", "?Y", "?X", "?rb", "?rg", "?sb", "?sg", "?ob", "Ub", "Ug",
 	"S", "+1", "+2", "+3", "+4", "+5", "+6", "+7", "+8"};
-static const char options[] = "ompqsStbhrlcxueRLPvQggiHHH5";
+static const char options[] = "ompqsStbhrlcxueRLPvQggiHHH5fff";
 
 static unsigned random_state;
 

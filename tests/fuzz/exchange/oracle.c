@@ -148,6 +148,8 @@ static bool check_answer(const struct oracle_case *that, unsigned client, unsign
 	if (is_own(answer)) {
 		oracle_demand(answer->status != 400 || number == account->count || !account->requests[number].whole,
 			"a request without a fault was answered as a faulty one");
+		oracle_demand(number == account->count || crossing_allows_own(that, client, &account->requests[number], answer->status),
+			"an answer of the proxy's own to a request that the fallback had, or had not");
 		return answer->whole;
 	}
 	oracle_demand(number < account->count, "a client heard a backend's answer to what was no request");
@@ -200,6 +202,14 @@ struct oracle_sums oracle_check(const struct oracle_case *that)
 	return sums;
 }
 
+/* The client said more than the backend has heard, and that has no answer yet, on a connection that goes on. */
+static bool is_stuck(const struct account_request *request, const struct deal *deal)
+{
+	const struct party *backend = deal->backend;
+	bool goes_on = !backend->heard_fin && !backend->heard_reset && !backend->said_fin;
+	return goes_on && request->whole && deal->answer.status == 0 && deal->said == backend->said.length && !deal->request.whole;
+}
+
 static void check_delivered(const struct oracle_case *that, unsigned client)
 {
 	const struct party *party = that->clients[client];
@@ -210,6 +220,7 @@ static void check_delivered(const struct oracle_case *that, unsigned client)
 	for (unsigned d = 0; d < deal_count(); d++) {
 		const struct deal *deal = deal_at(d);
 		bool waits = deal_is_of(deal, client, request) && deal_is_only(that, request, deal) && deal->backend->fd >= 0;
+		oracle_demand(!waits || !is_stuck(request, deal), "a request lies about and does not move");
 		oracle_demand(!waits || !deal->answer.whole || !crossing_is_last(that, client, request, deal), "an answer lies about and does not move");
 	}
 }

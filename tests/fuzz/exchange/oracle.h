@@ -8,13 +8,17 @@
 #include "proxy/head.h"
 #include "tests/fuzz/exchange/party.h"
 
+#define ORACLE_FALLBACK_PATH "/f"
+
 /* When a request may go to both colors. */
 struct oracle_crossing {
-	bool allowed;    /* at some time the shield was up */
+	bool shield;     /* it was up at some time */
+	bool fallback;   /* 404s to ORACLE_FALLBACK_PATH were tried on the other color */
 	bool first_sure; /* every request went to `first` at first */
 	enum color first;
-	unsigned
-		withheld; /* enum table_shield: answers of `first` with these statuses to requests that may cross were never to be passed on; 0 where that is not sure */
+	/* Answers of `first` with these statuses were never to be passed on to requests that may cross: enum table_shield; 404. 0 and false where that is not sure. */
+	unsigned withheld;
+	bool withheld_missing;
 };
 
 /* What the proxy must have counted. */
@@ -41,13 +45,13 @@ uint32_t oracle_client_address(unsigned client);
 
 /* - a backend connection carries whole requests one after the other, each said by the client it names, whole only if the client said the whole of it, and none before the
  *   answer to the last one is over; one that may not be repeated is heard once
- * - a request is heard by both colors only where the shield may have sent it there, and then in the same words
+ * - a request is heard by both colors only where the shield or the fallback may have sent it there, then in the same words, and once by the second
  * - a connection on which a backend has said something unasked, or its FIN, carries no further request once that was seen
  * - a client gets answers in the order of its requests: each is the proxy's own, which is 400 for a faulty request alone, or one that a backend said to just this
  *   request; whole only if the backend said the whole of it; none that was to be discarded
  * - after a 101 both hear only what the other one said, but for a last Close frame between two frames. */
 struct oracle_sums oracle_check(const struct oracle_case *that);
-/* Everybody listens and nothing moves any more: what a backend answered in full, its client has in full, and none waits to be listened to. */
+/* Everybody listens and nothing moves any more: what a backend answered in full, its client has in full, what a client asked in full, its backend has in full, and none waits to be listened to. */
 void oracle_check_delivered(const struct oracle_case *that);
 
 /* A finding in these words unless it holds; oracle_on_finding (may be NULL) shows what there is to see. */

@@ -64,6 +64,7 @@ void scene_publish(struct scene *scene)
 		.balance = options->balance,
 		.replay_methods = options->replay_methods,
 		.totals = scene->totals,
+		.fallback = options->fallback ? scene->fallback : NULL,
 	};
 	for (unsigned color = 0; color < COLOR_COUNT; color++) {
 		spec.colors[color].version = color == COLOR_BLUE ? "v1" : "v2";
@@ -72,7 +73,8 @@ void scene_publish(struct scene *scene)
 		spec.colors[color].cut_requests_before = scene->cut_requests_before;
 		spec.colors[color].cut_tunnels_before = scene->cut_tunnels_before;
 		spec.colors[color].closing = scene->closing;
-		spec.colors[color].shield = color == scene->live && !scene->unshielded ? options->shield : 0;
+		spec.colors[color].fallback = color != scene->live || !scene->alone;
+		spec.colors[color].shield = color == scene->live && !scene->alone ? options->shield : 0;
 		spec.colors[color].announce = !options->announces ? PROXYPROTO_NONE : color == COLOR_BLUE ? PROXYPROTO_V1 : PROXYPROTO_V2;
 		for (unsigned i = 0; i < options->backends; i++)
 			members[color][i] = (struct table_member){scene->backends[color * 2 + i], scene->down[color] ? HEALTH_DOWN : HEALTH_UP};
@@ -196,7 +198,7 @@ static uint64_t count_attempts(const struct scene *scene, enum color color)
 static void check_cold(struct scene *scene)
 {
 	enum color idle = color_other(scene->live);
-	bool wanted = scene->options.halves || (scene->options.shield && !scene->unshielded);
+	bool wanted = scene->options.halves || ((scene->options.shield || scene->options.fallback) && !scene->alone);
 	uint64_t attempts = count_attempts(scene, idle);
 	if (scene->cold)
 		oracle_demand(attempts == scene->cold_attempts, "a color that may be stopped was asked");
@@ -247,11 +249,19 @@ void scene_settle(struct scene *scene)
 
 /* ---- judging and showing ---- */
 
-/* Where nothing speaks against it, the live color's failures of these kinds are kept from clients. */
-static unsigned read_withheld(const struct scene *scene)
+/* Where nothing speaks against it, it is sure what is kept from clients. */
+static struct oracle_crossing read_crossing(const struct scene *scene)
 {
 	const struct scene_options *options = &scene->options;
-	return scene->relented || scene->call_count == SCENE_CALLS_MAX || options->narrow_client ? 0 : options->shield;
+	bool sure = !scene->relented && scene->call_count < SCENE_CALLS_MAX && !options->narrow_client;
+	return (struct oracle_crossing){
+		.shield = options->shield != 0,
+		.fallback = options->fallback,
+		.first_sure = !scene->flipped && !options->halves,
+		.first = scene->live,
+		.withheld = sure ? options->shield : 0,
+		.withheld_missing = sure && options->fallback,
+	};
 }
 
 static struct oracle_case describe(const struct scene *scene)
@@ -264,7 +274,7 @@ static struct oracle_case describe(const struct scene *scene)
 		.limits = scene->worker.head_limits,
 		.repeatable = SAFE_METHODS | scene->options.replay_methods,
 		.announced = scene->options.announced,
-		.crossing = {scene->options.shield != 0, !scene->flipped && !scene->options.halves, scene->live, read_withheld(scene)},
+		.crossing = read_crossing(scene),
 		.announces = {scene->options.announces ? 1 : 0, scene->options.announces ? 2 : 0},
 	};
 }
@@ -381,6 +391,8 @@ void scene_open(struct scene *scene, const struct scene_options *options)
 	scene->quota = quota_new(SCENE_CLIENTS_MAX);
 	struct table_index_entry any = {0};
 	scene->index = table_index_new(&any, 1);
+	static const char *const paths[] = {ORACLE_FALLBACK_PATH};
+	scene->fallback = table_index_new(&(struct table_index_entry){.paths = paths, .path_count = 1}, 1);
 	scene->progress_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	make_backends(scene);
 	scene_publish(scene);
@@ -463,6 +475,7 @@ static void free_all(struct scene *scene)
 		backend_release(scene->backends[i]);
 	backend_collect();
 	table_index_release(scene->index);
+	table_index_release(scene->fallback);
 	totals_release(scene->totals);
 	quota_free(scene->quota);
 	for (unsigned i = 0; i < scene->client_count; i++) {

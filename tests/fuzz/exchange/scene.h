@@ -25,6 +25,7 @@ struct scene_options {
 	bool announced;  /* clients begin with a PROXY protocol header */
 	bool splices;    /* bodies pass through pipes however short they are */
 	bool one_pipe;   /* there is but one, and none once it is lost */
+	bool fallback;   /* 404s to ORACLE_FALLBACK_PATH are tried on the other color while that is wanted */
 	unsigned shield; /* enum table_shield: of the live color's failures, while it is up */
 	bool announces;  /* backends hear one: blue ones version 1, green ones version 2 */
 };
@@ -37,15 +38,15 @@ struct scene {
 	uint64_t generation;
 	enum color live;
 	bool down[COLOR_COUNT]; /* the backends of a color are down, as probes would say */
-	bool unshielded;        /* the shield is not up, though the options have one */
-	bool flipped, relented; /* another color was live; the shield was not always up with everybody within reach */
+	bool alone;             /* the live color gets no help of the other now, though the options have it */
+	bool flipped, relented; /* another color was live; the other color did not always help, with everybody within reach */
 	uint64_t cold_attempts; /* at the idle color's backends, since nobody may ask them; see scene_publish */
 	bool cold;
 	uint64_t cut_requests_before, cut_tunnels_before;
 	struct table_closing closing;
 	struct quota *quota;
 	struct totals *totals;
-	struct table_index *index;
+	struct table_index *index, *fallback;
 	struct backend *backends[SCENE_BACKENDS];
 	struct party *clients[SCENE_CLIENTS_MAX], *calls[SCENE_CALLS_MAX];
 	unsigned client_count, call_count;
@@ -62,7 +63,7 @@ struct party *scene_add_client(struct scene *scene);
 /* Turns until nothing moves any more, or just one. */
 void scene_settle(struct scene *scene);
 void scene_turn(struct scene *scene);
-/* A table as the options and the fields above say it, from the next turn on. Once it is taken, and the idle color has nothing in flight and shields nobody, nothing may be asked of its
+/* A table as the options and the fields above say it, from the next turn on. Once it is taken, and the idle color has nothing in flight and helps nobody, nothing may be asked of its
  * backends until the next one. */
 void scene_publish(struct scene *scene);
 /* What was heard and counted is judged. A finding shows everything that was said and heard. */
