@@ -188,7 +188,7 @@ static void put_away(struct switcher *switcher)
 static void leave(struct switcher *switcher)
 {
 	enum step step = switcher->current->step;
-	if (step == STEP_PROCEDURE)
+	if (switcher->procedure_runs)
 		gating_cancel(switcher);
 	if (step == STEP_HOLD || step == STEP_COMMAND || step == STEP_COMMIT)
 		exclusive_stop(switcher);
@@ -259,6 +259,8 @@ static void go_on_baking(struct switcher *switcher)
 	struct deployment *deployment = switcher->current;
 	uint64_t bake_ends_at = deployment->bake_ends_at, confirm_by = deployment->confirm_by;
 	flip_arm_bake(switcher);
+	if (deployment->shift.count > 0)
+		deployment->shift.at = deployment->shift.count - 1;
 	/* What was in flight ended with the daemon. */
 	deployment->receipt.cut = deployment->receipt.inflight_at_switch - deployment->receipt.drained;
 	if (bake_ends_at) {
@@ -286,7 +288,8 @@ static void go_on_forward(struct switcher *switcher)
 	struct deployment *deployment = switcher->current;
 	drain_begin(switcher, deployment->from, 0, 0, switcher->policy.drain_requests_ms, 0);
 	switcher->host.mark_senses(switcher->host.arg);
-	deployment->exclusive.held_at = 0; /* nothing is held any more */
+	if (deployment->exclusive.held_at && !deployment->exclusive.released_at)
+		deployment->exclusive.released_at = course_wall_ms(switcher); /* nothing is held any more */
 	if (deployment->step == STEP_SHIFT)
 		steps_go_on(switcher);
 	else
@@ -295,12 +298,32 @@ static void go_on_forward(struct switcher *switcher)
 		deployment, "the daemon was started anew while the new color was watched: answers of the last two seconds before that may not be counted");
 }
 
-void course_go_on(struct switcher *switcher)
+/* Nothing is switched, and what was done for it can't be taken up. */
+static bool end_interrupted(struct switcher *switcher)
+{
+	const struct deployment *deployment = switcher->current;
+	bool exclusive = deployment->exclusive.wanted && deployment->step < STEP_COMMIT;
+	bool recorded = deployment->step >= STEP_RECORD;
+	if (recorded && !exclusive)
+		return false;
+	course_enter(switcher, STEP_GATE); /* nothing runs or is held any more */
+	if (recorded && deployment->exclusive.program)
+		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1,
+			"the daemon ended in the middle of an exclusive switch: %s is live as before; %.200s may have run in part or to its end, so look before switching again",
+			color_name(deployment->from), deployment->exclusive.program);
+	else
+		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1, "the daemon ended before anything was switched");
+	return true;
+}
+
+bool course_go_on(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
+	if (end_interrupted(switcher))
+		return false;
 	if (deployment->step == STEP_RECORD && deployment->shift.count > 0) {
 		flip_record(switcher); /* nothing more was done: its first step comes next */
-		return;
+		return true;
 	}
 	flip_read_base(switcher);
 	go_on_counting(switcher);
@@ -311,6 +334,7 @@ void course_go_on(struct switcher *switcher)
 		go_on_back(switcher);
 	else
 		go_on_forward(switcher);
+	return true;
 }
 
 /* ---- the driver ---- */

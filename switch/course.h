@@ -28,6 +28,7 @@ struct switcher {
 	struct switcher_counts base[COLOR_COUNT]; /* at the flip */
 	uint64_t judge_ms, tell_ms, keep_ms;      /* when to look, to tell, and to write down what was seen next */
 	bool judged_last, waiting, unconfirmed_told;
+	bool procedure_runs;
 	bool procedure_passed; /* or there is none: the record comes when the gates are passed */
 	uint64_t pause_ms;     /* in steps: the end of the pause, monotonic */
 	bool to_last;          /* in steps: the next one is the last one */
@@ -48,8 +49,8 @@ struct switcher {
 
 /* Takes every step that can be taken now. */
 void course_run(struct switcher *switcher);
-/* Goes on with a deployment that was recorded before a restart. */
-void course_go_on(struct switcher *switcher);
+/* After a restart: goes on with a deployment that was recorded before; false: it could not be gone on with, and has ended. */
+bool course_go_on(struct switcher *switcher);
 /* The only writer of ->step. */
 void course_enter(struct switcher *switcher, enum step step);
 /* Gives the document as it is now to the history. */

@@ -128,6 +128,7 @@ static void cut_command(struct switcher *switcher)
 	struct deployment *deployment = switcher->current;
 	snprintf(sentence, sizeof(sentence), "%.200s was ended in the middle of its work, after %" PRIu64 " ms of hold: what it does may be done in part",
 		deployment->exclusive.program, held_ms(switcher));
+	switcher->host.cancel_command(switcher->host.arg);
 	fail_command(switcher, "exclusive_time", sentence);
 }
 
@@ -214,7 +215,7 @@ void exclusive_release(struct switcher *switcher)
 
 void exclusive_stop(struct switcher *switcher)
 {
-	if (switcher->current->step == STEP_COMMAND)
+	if (switcher->current->step == STEP_COMMAND && !switcher->current->exclusive.ran_at)
 		switcher->host.cancel_command(switcher->host.arg);
 	let_go(switcher, switcher->current->from);
 }

@@ -80,6 +80,7 @@ static void begin_procedure(struct switcher *switcher)
 {
 	course_enter(switcher, STEP_PROCEDURE);
 	switcher->host.begin_procedure(switcher->host.arg, switcher->current);
+	switcher->procedure_runs = true;
 }
 
 static void note_gates(struct switcher *switcher, const struct gate_result results[GATE_COUNT])
@@ -127,6 +128,7 @@ void gating_run_procedure(struct switcher *switcher)
 	const struct procedure_refusal *refusal = NULL;
 	enum procedure_state state = switcher->host.run_procedure(switcher->host.arg, &refusal);
 	note_procedure(switcher);
+	switcher->procedure_runs = state == PROCEDURE_PENDING;
 	if (state == PROCEDURE_REFUSED) {
 		course_finish(switcher, OUTCOME_REFUSED, refusal->gate, refusal->exit_code, "%s", refusal->detail);
 	} else if (state == PROCEDURE_PASSED) {
@@ -137,6 +139,7 @@ void gating_run_procedure(struct switcher *switcher)
 
 void gating_cancel(struct switcher *switcher)
 {
+	switcher->procedure_runs = false;
 	switcher->host.cancel_procedure(switcher->host.arg);
 	note_procedure(switcher);
 }

@@ -371,22 +371,6 @@ void switcher_stop(struct switcher *switcher)
 		stop_before_flip(switcher, "abort", &daemon_itself, "the daemon is stopping");
 }
 
-/* Nothing is switched, and what was done for it can't be taken up. */
-static bool end_interrupted(struct switcher *switcher)
-{
-	const struct deployment *deployment = switcher->current;
-	bool exclusive = deployment->exclusive.wanted && deployment->step < STEP_COMMIT;
-	if (deployment->step >= STEP_RECORD && !exclusive)
-		return false;
-	if (exclusive && deployment->exclusive.program && deployment->step >= STEP_RECORD)
-		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1,
-			"the daemon ended in the middle of an exclusive switch: %s is live as before; %.200s may have run in part or to its end, so look before switching again",
-			color_name(deployment->from), deployment->exclusive.program);
-	else
-		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1, "the daemon ended before anything was switched");
-	return true;
-}
-
 void switcher_resume(struct switcher *switcher, struct deployment *deployment)
 {
 	switcher->host.write_deployment(switcher->host.arg, deployment); /* the last daemon may have ended before it could */
@@ -396,9 +380,8 @@ void switcher_resume(struct switcher *switcher, struct deployment *deployment)
 		return;
 	}
 	switcher->current = deployment;
-	if (end_interrupted(switcher))
+	if (!course_go_on(switcher))
 		return;
-	course_go_on(switcher);
 	course_emit(switcher, "resumed", json_pack("{s:s, s:o}", "phase", deployment_phase(deployment), "bake_ends_at", wire_time(deployment->bake_ends_at)),
 		"%s: deployment %s goes on after a restart of the daemon", switcher->service, deployment->id);
 	course_run(switcher);
