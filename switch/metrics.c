@@ -248,6 +248,32 @@ static void write_readiness(const struct control *control, struct page *page)
 	}
 }
 
+static void write_holds(const struct control *control, struct page *page)
+{
+	static const struct {
+		const char *family, *type, *suffix, *help;
+		size_t offset;
+	} families[] = {
+		{"teal_held_requests", "gauge", "", "Requests that wait because the service is held.", offsetof(struct totals_held, waiting)},
+		{"teal_held_request_bytes", "gauge", "", "Memory that these take.", offsetof(struct totals_held, bytes)},
+		{"teal_hold_requests", "counter", "_total", "Requests that waited.", offsetof(struct totals_held, held)},
+		{"teal_hold_refusals", "counter", "_total", "Requests that were answered 503 because too many waited.", offsetof(struct totals_held, refused)},
+		{"teal_hold_losses", "counter", "_total", "Of those that waited: gone before they were let go.", offsetof(struct totals_held, left)},
+	};
+	for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++) {
+		char name[96];
+		snprintf(name, sizeof(name), "%s%s", families[f].family, families[f].suffix);
+		begin(page, families[f].family, families[f].type, families[f].suffix, families[f].help);
+		for (size_t i = 0; i < control->service_count; i++) {
+			struct totals_held held;
+			const struct service *service = control->services[i];
+			const char *labels[] = {"service", service->name, NULL};
+			totals_read_held(service->totals, &held);
+			metrics_add_sample(page->out, name, labels, (double)*(const uint64_t *)((const char *)&held + families[f].offset));
+		}
+	}
+}
+
 static void write_colors(const struct control *control, struct page *page)
 {
 	static const struct {
@@ -367,6 +393,7 @@ void metrics_write(const struct control *control, enum metrics_form form, struct
 	write_colors(control, &page);
 	write_deployments(control, &page);
 	write_readiness(control, &page);
+	write_holds(control, &page);
 	if (form == METRICS_OPEN)
 		text_addf(out, "# EOF\n");
 }
