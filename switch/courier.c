@@ -384,7 +384,7 @@ void courier_free(struct courier *courier)
 	if (!courier)
 		return;
 	if (courier->count > 0)
-		log_warning("%zu hooks and messages to receivers are given up, as this is the end", courier->count);
+		log_warning("hooks and messages to receivers that are given up at the end: %zu", courier->count);
 	for (struct delivery *delivery; (delivery = TAILQ_FIRST(&courier->list));) {
 		if (delivery->hook)
 			hook_cancel(delivery->hook);
