@@ -1,0 +1,58 @@
+/* What a procedure sees of its service. Control thread; glue. */
+#include "switch/service_procedure.h"
+
+#include <assert.h>
+
+#include "switch/procedure.h"
+#include "switch/rehearsal.h"
+#include "switch/service.h"
+
+/* A backend whose name is not resolved yet is listed by that name. */
+static size_t list_backends(void *arg, enum color color, struct smoke_backend *into, size_t max)
+{
+	const struct service *service = arg;
+	const struct service_color *half = &service->colors[color];
+	for (size_t i = 0; i < half->count && i < max; i++) {
+		const struct member *member = half->members[i];
+		into[i] = (struct smoke_backend){
+			.name = member->name,
+			.addr = member->backend ? member->backend->addr : member->configured,
+			.announce = half->member_owner.announce,
+		};
+	}
+	return half->count;
+}
+
+static bool check_rehearsal(void *arg, const char *version, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size)
+{
+	return rehearsal_passed(arg, version, wall_ms, within_ms, sentence, size);
+}
+
+static void emit(void *arg, const char *event, json_t *more, const char *text)
+{
+	const struct service *service = arg;
+	const struct deployment *deployment = switcher_current(service->switcher);
+	assert(deployment);
+	events_emit(service->owner->events, service->name, deployment->id, event, more, text);
+}
+
+static void on_news(void *arg)
+{
+	const struct service *service = arg;
+	service->owner->on_news(service->owner->arg);
+}
+
+struct procedure *service_procedure_new(struct service *service, struct hook_tools *hooks, struct courier *courier)
+{
+	const struct procedure_tools tools = {
+		.fetch = service->owner->fetch,
+		.hooks = hooks,
+		.courier = courier,
+		.list_backends = list_backends,
+		.check_rehearsal = check_rehearsal,
+		.emit = emit,
+		.on_news = on_news,
+		.arg = service,
+	};
+	return procedure_new(&tools, service->conf);
+}
