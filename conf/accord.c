@@ -69,18 +69,14 @@ static void check_freeze(const struct view *view, const struct node *freeze)
 		fault_at_value(view, node, "gates.freeze", "to is no later date than from, so that nothing would be frozen");
 }
 
-static bool is_one_of(const char *text, const char *a, const char *b)
-{
-	return text && (strcmp(text, a) == 0 || strcmp(text, b) == 0);
-}
-
 static void check_smoke(const struct view *view, const struct node *smoke, const char *method)
 {
+	bool is_head = strcmp(method, "HEAD") == 0, is_get = strcmp(method, "GET") == 0;
 	const struct node *body = node_find(smoke, "body"), *expect = node_find(smoke, "expect");
 	const struct node *expected_body = expect ? node_find(expect, "body") : NULL;
-	if (body && is_one_of(method, "GET", "HEAD"))
+	if (body && (is_get || is_head))
 		fault_at_key(view, body, "gates.smoke", "a GET or HEAD has no body: write method: POST, or leave it out");
-	if (expected_body && is_one_of(method, "HEAD", "HEAD"))
+	if (expected_body && is_head)
 		fault_at_key(view, expected_body, "gates.smoke.expect", "the answer to a HEAD has no body to look at: write method: GET, or leave it out");
 }
 
@@ -119,18 +115,18 @@ static void check_steps(const struct view *view)
 
 static void check_sticky(const struct view *view)
 {
-	const struct node *sticky = find(view, "sticky", NULL), *name = find(view, "sticky", "name"), *by = find(view, "sticky", "by");
+	const struct node *name = find(view, "sticky", "name"), *by = find(view, "sticky", "by"), *place = name ? name : by;
 	enum conf_sticky_by kind = view->conf->sticky.by;
 	const char *cookie = view->conf->preview.cookie;
 	/* A faulty `by` was left at none. */
-	if (!sticky || sticky->kind != NODE_MAP || (by && kind == CONF_STICKY_NONE && !is_one_of(text_of(sticky, "by"), "none", "none")))
+	if (!place || (by && kind == CONF_STICKY_NONE && !(by->kind == NODE_TEXT && strcmp(by->text, "none") == 0)))
 		return;
 	if (!name && kind == CONF_STICKY_HEADER)
-		fault_at_key(view, by, "sticky", "by: header needs the name of the header field, as in name: X-User");
+		fault_at_key(view, place, "sticky", "by: header needs the name of the header field, as in name: X-User");
 	else if (name && (kind == CONF_STICKY_NONE || kind == CONF_STICKY_ADDRESS))
-		fault_at_key(view, name, "sticky", "name is that of a cookie or a header field: write by: cookie or by: header, or leave it out");
+		fault_at_key(view, place, "sticky", "name is that of a cookie or a header field: write by: cookie or by: header, or leave it out");
 	else if (kind == CONF_STICKY_COOKIE && cookie && view->conf->sticky.name && strcmp(cookie, view->conf->sticky.name) == 0)
-		fault_at_key(view, name ? name : by, "sticky", "preview.cookie has the same name: give one of the two cookies another");
+		fault_at_key(view, place, "sticky", "preview.cookie has the same name: give one of the two cookies another");
 }
 
 void accord_check(const struct node *service, const struct conf_service *conf, struct fault_list *faults)

@@ -180,11 +180,6 @@ static void read_short(const struct place *map, const char *name, const struct n
 	read_node(key_find(pattern), &place, node);
 }
 
-static bool is_element(const struct key *key, const struct node *node)
-{
-	return node->kind == NODE_MAP || (key->type == KEY_HOOKS && node->kind == NODE_LIST);
-}
-
 static void read_element(const struct place *place, const struct node *node)
 {
 	parse_defaults(place->pattern, place->object);
@@ -221,7 +216,7 @@ static void read_maps(const struct key *key, const struct place *parent, const s
 	snprintf(expected, sizeof(expected), "a mapping for each element, as in %s", key->sample);
 	char *elements = new_array(key, parent->object, node->count, &count);
 	for (const struct node *child = node->first; child; child = child->next) {
-		if (!is_element(key, child)) {
+		if (child->kind != NODE_MAP && (key->type != KEY_HOOKS || child->kind != NODE_LIST)) {
 			expect(&place, child, expected);
 			continue;
 		}
