@@ -16,11 +16,14 @@
 #include "switch/admin.h"
 #include "switch/daemon.h"
 #include "switch/descriptors.h"
+#include "switch/herald.h"
 #include "switch/previewing.h"
 #include "switch/reload.h"
 #include "switch/rounds.h"
 #include "switch/service_truth.h"
 #include "switch/wire.h"
+
+#define TELL_MS 2000u /* at the end: for messages on what it interrupted */
 
 /* ---- what the parts tell ---- */
 
@@ -55,6 +58,13 @@ static void on_service_truth(void *arg)
 {
 	struct control *control = arg;
 	keeper_write(control->keeper);
+}
+
+static void on_told(void *arg, const struct courier_end *end)
+{
+	struct control *control = arg;
+	herald_report(control->events, end);
+	rounds_wake(control);
 }
 
 static void on_proxy_progress(void *arg)
@@ -95,12 +105,21 @@ static bool make_senses(struct control *control, struct err *err)
 		return false;
 	control->fetch = fetch_new(control->loop);
 	control->prober = prober_new(control->loop, control->fetch);
+	control->hooks = hook_tools_new(control->loop, control->fetch, control->resolver);
+	control->courier = courier_new(control->hooks, &courier_usual, on_told, control);
 	return true;
 }
 
 struct service *control_make_service(struct control *control, const struct conf_service *conf, const json_t *truth, struct service_host **host)
 {
-	struct service_host_tools tools = {.keeper = control->keeper, .archive = control->archive, .events = control->events, .tables = control->tables};
+	struct service_host_tools tools = {
+		.keeper = control->keeper,
+		.archive = control->archive,
+		.events = control->events,
+		.tables = control->tables,
+		.hooks = control->hooks,
+		.courier = control->courier,
+	};
 	struct service *service = service_new(&control->service_owner, conf, truth);
 	*host = service_host_new(service, &tools);
 	return service;
@@ -321,6 +340,7 @@ void control_stop(struct control *control)
 	}
 	control->draining = true;
 	control->drain_deadline_ms = clock_mono_ms() + longest_drain_ms(control);
+	control->tell_deadline_ms = clock_mono_ms() + TELL_MS;
 	events_emit(control->events, NULL, NULL, "stopping", NULL, "draining, then ending");
 	for (size_t i = 0; i < control->service_count; i++) {
 		switcher_stop(control->services[i]->switcher);
@@ -366,6 +386,8 @@ void control_free(struct control *control)
 	if (control->tables)
 		tables_set_proxy(control->tables, NULL);
 	free_services(control);
+	courier_free(control->courier);
+	hook_tools_free(control->hooks);
 	tables_free(control->tables);
 	if (control->proxy)
 		proxy_stop(control->proxy);

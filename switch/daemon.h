@@ -17,6 +17,7 @@
 #include "proxy/proxy.h"
 #include "switch/archive.h"
 #include "switch/control.h"
+#include "switch/courier.h"
 #include "switch/events.h"
 #include "switch/journal.h"
 #include "switch/keeper.h"
@@ -41,6 +42,8 @@ struct control {
 	struct resolver *resolver;
 	struct fetch *fetch;
 	struct prober *prober;
+	struct hook_tools *hooks;
+	struct courier *courier;
 	struct service_owner service_owner;
 	struct service **services; /* in the order of the configuration */
 	struct service_host **hosts;
@@ -57,6 +60,7 @@ struct control {
 	uint64_t started_at; /* wall clock */
 	bool draining;
 	uint64_t drain_deadline_ms; /* monotonic */
+	uint64_t tell_deadline_ms;  /* what is still to be told is not waited for any longer */
 };
 
 struct service *control_find_service(const struct control *control, const char *name);

@@ -42,6 +42,10 @@ static const struct kind {
 	{"backend_unresolved", LOG_LEVEL_WARNING, false},
 	{"reload_refused", LOG_LEVEL_WARNING, false},
 	{"failover_refused", LOG_LEVEL_WARNING, false},
+	{"gate_forced", LOG_LEVEL_WARNING, false},
+	{"rejected", LOG_LEVEL_WARNING, false},
+	{"hook_failed", LOG_LEVEL_WARNING, false},
+	{"notify_failed", LOG_LEVEL_WARNING, false},
 };
 
 static const struct kind *find_kind(const char *event)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "base/color.h"
+#include "switch/events.h"
+#include "switch/wire.h"
 
 typedef void herald_text(const struct deployment *deployment, char *out, size_t size);
 
@@ -90,4 +92,18 @@ void herald_tell(struct courier *courier, const struct conf_service *conf, enum 
 		courier_run_hooks(courier, hooks, &facts);
 	if (conf->notify_count > 0)
 		courier_notify(courier, conf->notify, conf->notify_count, &facts);
+}
+
+void herald_report(struct events *events, const struct courier_end *end)
+{
+	char text[1024], tries[32] = "";
+	const struct hook_result *result = end->result;
+	if (end->notified && result->passed)
+		return;
+	if (end->tries > 1)
+		snprintf(tries, sizeof(tries), " (%u tries)", end->tries);
+	snprintf(text, sizeof(text), "%s: %s of %s: %.512s%s", end->service, end->notified ? "message" : "hook", end->event, result->sentence, tries);
+	json_t *more = json_pack("{s:s, s:o, s:b, s:i, s:o, s:o}", "moment", end->event, "hook", wire_text(result->name), "passed", result->passed, "tries",
+		(int)end->tries, "ms", wire_count(result->ms), "output", wire_text(result->output));
+	events_emit(events, end->service, end->deployment, end->notified ? "notify_failed" : result->passed ? "hook_ended" : "hook_failed", more, text);
 }

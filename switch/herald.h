@@ -9,6 +9,8 @@
 #include "switch/deployment.h"
 #include "switch/hook_facts.h"
 
+struct events;
+
 enum herald_moment {
 	HERALD_STARTED,
 	HERALD_APPROVAL,    /* somebody's approval is waited for */
@@ -26,5 +28,8 @@ struct hook_facts herald_describe(const struct deployment *deployment, const cha
 
 /* Gives the moment to the courier: its hooks, if it has any, and a message for everybody in `notify`. Nothing is borrowed when this returns. */
 void herald_tell(struct courier *courier, const struct conf_service *conf, enum herald_moment moment, const struct deployment *deployment, uint64_t wall_ms);
+
+/* How a hook or a message that was told ended, as an event: hook_ended, hook_failed, notify_failed. A message that came through is none. */
+void herald_report(struct events *events, const struct courier_end *end);
 
 #endif

@@ -20,11 +20,17 @@ static bool is_drained(const struct control *control)
 	return counters.open == 0;
 }
 
+/* Somebody may still have to be told that a deployment was aborted by this end. */
+static bool is_telling(const struct control *control)
+{
+	return courier_count(control->courier) > 0 && clock_mono_ms() < control->tell_deadline_ms;
+}
+
 static void look_at_drain(struct control *control)
 {
 	if (!control->draining)
 		return;
-	if (is_drained(control) || clock_mono_ms() >= control->drain_deadline_ms)
+	if ((is_drained(control) && !is_telling(control)) || clock_mono_ms() >= control->drain_deadline_ms)
 		event_base_loopexit(control->loop, NULL);
 }
 

@@ -13,6 +13,7 @@
 #include "proxy/head.h"
 #include "switch/alike.h"
 #include "switch/differ.h"
+#include "switch/procedure.h"
 #include "switch/rehearsal.h"
 #include "switch/service_assist.h"
 #include "switch/service_truth.h"
@@ -254,6 +255,7 @@ void service_free(struct service *service)
 		return;
 	rehearsal_free(service->rehearsal);
 	switcher_free(service->switcher);
+	procedure_free(service->procedure);
 	senses_free(service->senses);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		free_color(&service->colors[color]);

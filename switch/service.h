@@ -18,6 +18,7 @@
 #include "switch/senses.h"
 #include "switch/switcher.h"
 
+struct procedure;
 struct service;
 
 struct service_owner {
@@ -94,6 +95,7 @@ struct service {
 	struct senses *senses;       /* its log and its query */
 	struct rehearsal *rehearsal; /* the running or newest one; NULL: none yet */
 	struct switcher *switcher;   /* owned; set by whoever makes the service */
+	struct procedure *procedure; /* the same */
 };
 
 /* The releases come from the file or from the truth; probes begin at once. `truth` is the service's part of the truth, or NULL when there is none. `owner` must outlive it. */

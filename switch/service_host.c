@@ -5,6 +5,9 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "switch/procedure.h"
+#include "switch/service_command.h"
+#include "switch/service_procedure.h"
 
 #define BEFORE_S 600u /* of the old color: what it is compared with */
 
@@ -12,6 +15,7 @@ struct service_host {
 	struct service *service;
 	struct service_host_tools tools;
 	struct actuator_proxy through;
+	struct service_command command;
 };
 
 static uint64_t read_mono_us(void *arg)
@@ -178,36 +182,62 @@ static void emit(void *arg, const struct deployment *deployment, const char *eve
 	events_emit(host->tools.events, deployment->service, deployment->id, event, more, text);
 }
 
-/* There is no procedure: what begins has passed. */
+static struct procedure_now read_now(void)
+{
+	return (struct procedure_now){.mono_ms = clock_mono_ms(), .wall_ms = clock_wall_ms()};
+}
+
 static void begin_procedure(void *arg, const struct deployment *deployment)
 {
-	(void)arg;
-	(void)deployment;
+	const struct service_host *host = arg;
+	struct procedure_now now = read_now();
+	procedure_begin(host->service->procedure, deployment, &now);
 }
 
 static enum procedure_state run_procedure(void *arg, const struct procedure_refusal **refusal)
 {
-	(void)arg;
-	(void)refusal;
-	return PROCEDURE_PASSED;
+	const struct service_host *host = arg;
+	struct procedure_now now = read_now();
+	enum procedure_state state = procedure_run(host->service->procedure, &now);
+	if (state == PROCEDURE_REFUSED)
+		*refusal = procedure_refusal(host->service->procedure);
+	return state;
 }
 
 static json_t *read_procedure(void *arg)
 {
-	(void)arg;
-	return json_array();
+	const struct service_host *host = arg;
+	return procedure_to_json(host->service->procedure);
 }
 
 static void cancel_procedure(void *arg)
 {
-	(void)arg;
+	const struct service_host *host = arg;
+	procedure_cancel(host->service->procedure);
 }
 
 static void tell(void *arg, enum herald_moment moment, const struct deployment *deployment)
 {
-	(void)arg;
-	(void)moment;
-	(void)deployment;
+	const struct service_host *host = arg;
+	procedure_tell(host->service->procedure, moment, deployment, clock_wall_ms());
+}
+
+static void begin_command(void *arg, const struct deployment *deployment, uint64_t limit_ms)
+{
+	struct service_host *host = arg;
+	service_command_begin(&host->command, deployment, limit_ms);
+}
+
+static enum switcher_command run_command(void *arg, char *sentence, size_t size)
+{
+	const struct service_host *host = arg;
+	return service_command_read(&host->command, sentence, size);
+}
+
+static void cancel_command(void *arg)
+{
+	struct service_host *host = arg;
+	service_command_cancel(&host->command);
 }
 
 struct service_host *service_host_new(struct service *service, const struct service_host_tools *tools)
@@ -239,19 +269,26 @@ struct service_host *service_host_new(struct service *service, const struct serv
 		.read_procedure = read_procedure,
 		.cancel_procedure = cancel_procedure,
 		.tell = tell,
+		.begin_command = begin_command,
+		.run_command = run_command,
+		.cancel_command = cancel_command,
 		.arg = host,
 	};
 	host->service = service;
 	host->tools = *tools;
 	host->through = (struct actuator_proxy){.service = service, .tables = tools->tables};
 	struct actuator actuator = actuator_proxy_make(&host->through);
+	host->command = (struct service_command){.service = service, .hooks = tools->hooks};
 	service->switcher = switcher_new(service->name, &view, &actuator);
+	service->procedure = service_procedure_new(service, tools->hooks, tools->courier);
 	service_host_set_policy(service);
 	return host;
 }
 
 void service_host_free(struct service_host *host)
 {
+	if (host)
+		service_command_cancel(&host->command);
 	free(host);
 }
 
@@ -283,4 +320,5 @@ void service_host_set_policy(struct service *service)
 		.verify_ms = service->conf->rollback.verify_ms,
 	};
 	switcher_set_policy(service->switcher, &policy);
+	procedure_set_conf(service->procedure, service->conf);
 }

@@ -8,6 +8,8 @@
 #include "switch/service.h"
 #include "switch/tables.h"
 
+struct courier;
+struct hook_tools;
 struct service_host;
 
 struct service_host_tools {
@@ -15,9 +17,11 @@ struct service_host_tools {
 	struct archive *archive;
 	struct events *events;
 	struct tables *tables;
+	struct hook_tools *hooks;
+	struct courier *courier;
 };
 
-/* Gives the service a switcher. Freed with service_host_free after the service. `tools` are copied; what they point to must outlive it. */
+/* Gives the service a switcher and its procedure. Freed with service_host_free after the service. `tools` are copied; what they point to must outlive it. */
 struct service_host *service_host_new(struct service *service, const struct service_host_tools *tools);
 void service_host_free(struct service_host *host);
 /* The limits of the service's configuration as it is now. */
