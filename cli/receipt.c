@@ -10,6 +10,8 @@
 #include "cli/grid.h"
 #include "cli/screen.h"
 
+#define LAST_LINES 20u
+
 void receipt_name_color(const char *color, const char *version, char out[RECEIPT_COLOR_SIZE])
 {
 	if (version && *version)
@@ -112,14 +114,75 @@ void receipt_print_warnings(const json_t *deployment, const char *told)
 	}
 }
 
+static void print_words(const char *words)
+{
+	while (*words) {
+		size_t length = strcspn(words, "\n");
+		screen_line("  | %.*s", (int)length, words);
+		words += length + (words[length] == '\n');
+	}
+}
+
+/* Where its last lines begin. */
+static const char *find_end(const char *words, unsigned lines)
+{
+	const char *at = words + strlen(words);
+	if (at > words && at[-1] == '\n')
+		at--;
+	while (at > words && (at[-1] != '\n' || --lines > 0))
+		at--;
+	return at;
+}
+
+/* What the hook said that refused. */
+static void print_last_words(const json_t *gates)
+{
+	size_t i;
+	const json_t *gate;
+	json_array_foreach(gates, i, gate)
+	{
+		const char *words = document_text(gate, "output");
+		if (words && !document_flag(gate, "passed"))
+			print_words(find_end(words, LAST_LINES));
+	}
+}
+
+void receipt_print_outputs(const json_t *gates)
+{
+	size_t i;
+	const json_t *gate;
+	json_array_foreach(gates, i, gate)
+	{
+		const char *words = document_text(gate, "output");
+		if (!words)
+			continue;
+		screen_line("\nOutput of %s:", document_text_or(gate, "hook", "?"));
+		print_words(words);
+	}
+}
+
 void receipt_print(const json_t *deployment, bool told)
 {
 	print_outcome(deployment);
 	if (!told)
 		print_detail(deployment);
+	if (strcmp(document_text_or(deployment, "outcome", ""), "refused") == 0)
+		print_last_words(json_object_get(deployment, "gates"));
 	print_counts(deployment);
 	print_safe_to_stop(deployment);
 	receipt_print_warnings(deployment, "");
+}
+
+static void add_result(struct grid *grid, const json_t *gate)
+{
+	if (document_flag(gate, "passed"))
+		grid_add(grid, PAINT_GREEN, "passed");
+	else if (document_flag(gate, "forced"))
+		grid_add(grid, PAINT_YELLOW, "forced");
+	else if (document_flag(gate, "planned"))
+		grid_add(grid, PAINT_NONE, "planned");
+	else
+		grid_add(grid, PAINT_RED, "failed");
 }
 
 void receipt_print_gates(const json_t *gates)
@@ -132,9 +195,8 @@ void receipt_print_gates(const json_t *gates)
 	const json_t *gate;
 	json_array_foreach(gates, i, gate)
 	{
-		bool passed = document_flag(gate, "passed"), forced = document_flag(gate, "forced");
 		grid_add(grid, PAINT_NONE, "%s", document_text_or(gate, "name", "?"));
-		grid_add(grid, passed ? PAINT_GREEN : forced ? PAINT_YELLOW : PAINT_RED, "%s", passed ? "passed" : forced ? "forced" : "failed");
+		add_result(grid, gate);
 		grid_add(grid, PAINT_NONE, "%s", document_text_or(gate, "detail", ""));
 	}
 	grid_print(grid);

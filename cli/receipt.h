@@ -11,6 +11,8 @@ void receipt_print(const json_t *deployment, bool told);
 void receipt_print_warnings(const json_t *deployment, const char *told);
 /* The gates and their results as a table; those that were not asked are left out. */
 void receipt_print_gates(const json_t *gates);
+/* What their hooks said. */
+void receipt_print_outputs(const json_t *gates);
 
 /* `blue`, or `blue (a1b2c3d)` when the color has a version. */
 #define RECEIPT_COLOR_SIZE 128

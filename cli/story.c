@@ -297,5 +297,6 @@ void story_tell(const json_t *deployment)
 	if (json_array_size(json_object_get(deployment, "gates")) > 0)
 		screen_line("\nThe gates:");
 	receipt_print_gates(json_object_get(deployment, "gates"));
+	receipt_print_outputs(json_object_get(deployment, "gates"));
 	tell_events(deployment);
 }

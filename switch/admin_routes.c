@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "switch/admin_approval.h"
 #include "switch/admin_deploy.h"
 #include "switch/admin_parts.h"
 #include "switch/admin_rehearsal.h"
@@ -53,6 +54,8 @@ static const struct route routes[] = {
 	{{"v1", "services", SERVICE, "abort"}, EVHTTP_REQ_POST, admin_deploy_abort},
 	{{"v1", "services", SERVICE, "promote"}, EVHTTP_REQ_POST, admin_verbs_promote},
 	{{"v1", "services", SERVICE, "confirm"}, EVHTTP_REQ_POST, admin_verbs_confirm},
+	{{"v1", "services", SERVICE, "approve"}, EVHTTP_REQ_POST, admin_approval_approve},
+	{{"v1", "services", SERVICE, "reject"}, EVHTTP_REQ_POST, admin_approval_reject},
 	{{"v1", "services", SERVICE, "lock"}, EVHTTP_REQ_POST, admin_verbs_lock},
 	{{"v1", "services", SERVICE, "unlock"}, EVHTTP_REQ_POST, admin_verbs_unlock},
 	{{"v1", "services", SERVICE, "probe"}, EVHTTP_REQ_POST, admin_verbs_probe},

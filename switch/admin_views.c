@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "switch/admin_waits.h"
 #include "switch/metrics.h"
+#include "switch/procedure.h"
 #include "switch/status.h"
 #include "switch/wire.h"
 
@@ -72,12 +74,16 @@ static bool read_plan_request(struct ask *ask, const struct service *service, st
 	       read_color_query(ask, "expect_live", &request->expect_live, &request->expects);
 }
 
-static void add_outcome(json_t *plan, const struct gate_result results[GATE_COUNT])
+static void add_outcome(json_t *plan, const struct service *service, const struct switcher_request *request, const struct gate_result results[GATE_COUNT])
 {
+	struct procedure_refusal later;
+	json_t *gates = gates_to_json(results);
 	const struct gate_result *refusal = gates_find_refusal(results);
-	json_object_set_new(plan, "would", json_string(!refusal ? "switch" : refusal->waits ? "wait" : "refuse"));
-	json_object_set_new(plan, "exit", json_integer(refusal ? 3 : 0));
-	json_object_set_new(plan, "gates", gates_to_json(results));
+	bool passes = procedure_foresee(service->procedure, request->to, &service->colors[request->to].now, request->force, clock_wall_ms(), gates, &later);
+	bool refused = !passes || (refusal && !refusal->waits);
+	json_object_set_new(plan, "would", json_string(refused ? "refuse" : refusal ? "wait" : "switch"));
+	json_object_set_new(plan, "exit", json_integer(refused || refusal ? 3 : 0));
+	json_object_set_new(plan, "gates", gates);
 }
 
 /* What a rollback of this switch would find. */
@@ -133,7 +139,7 @@ void admin_views_plan(struct admin *admin, struct ask *ask)
 	json_t *plan = json_pack("{s:o, s:s, s:s, s:o, s:o}", "service", wire_text(service->name), "from", color_name(from), "to", color_name(request.to),
 		"version", wire_text(service->colors[request.to].now.version), "from_version", wire_text(service->colors[from].now.version));
 	switcher_check_gates(service->switcher, &request, results);
-	add_outcome(plan, results);
+	add_outcome(plan, service, &request, results);
 	json_object_set_new(plan, "inflight", wire_count(totals_inflight(service->totals, from)));
 	add_readiness(plan, service, from);
 	add_limits(plan, service, from);

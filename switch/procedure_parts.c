@@ -218,10 +218,20 @@ static void on_hook_done(void *arg, const struct hook_result *result)
 	procedure->hook = NULL;
 	procedure->hook_over = true;
 	procedure->hook_passed = result->passed;
+	procedure->hook_ms = result->ms;
 	free(procedure->hook_sentence);
 	procedure->hook_sentence = memory_text(result->sentence);
 	json_array_append_new(procedure->hook_rows, make_hook_row(procedure, result));
 	procedure->tools.on_news(procedure->tools.arg);
+}
+
+static void describe_hooks(const struct procedure *procedure, enum color to, char *out, size_t size)
+{
+	(void)to;
+	if (procedure->hook)
+		snprintf(out, size, "%.256s is under way (%zu of %zu)", hook_name(procedure->hook), procedure->hook_at + 1, hooks_of(procedure)->count);
+	else
+		snprintf(out, size, "%zu hook%s", hooks_of(procedure)->count, plural(hooks_of(procedure)->count));
 }
 
 /* One at a time, so that --force can go on behind one that refuses. */
@@ -230,6 +240,9 @@ static void begin_hooks(struct procedure *procedure, const struct procedure_now 
 	struct hook_facts facts = herald_describe(procedure->deployment, "before_switch", NULL, now->wall_ms);
 	procedure->hook_over = false;
 	procedure->hook = hook_start(procedure->tools.hooks, &hooks_of(procedure)->list[procedure->hook_at], &facts, on_hook_done, procedure);
+	char text[512];
+	describe_hooks(procedure, procedure->deployment->to, text, sizeof(text));
+	procedure_emit(procedure, PROCEDURE_HOOKS, "gate_started", NULL, text);
 }
 
 static void force_hook(struct procedure *procedure)
@@ -246,7 +259,9 @@ static bool look_hooks(struct procedure *procedure, const struct procedure_now *
 		snprintf(row->detail, sizeof(row->detail), "%s", procedure->hook_sentence);
 		return true;
 	}
-	if (!procedure->hook_passed)
+	if (procedure->hook_passed)
+		procedure_emit(procedure, PROCEDURE_HOOKS, "gate_passed", json_pack("{s:o}", "ms", wire_count(procedure->hook_ms)), procedure->hook_sentence);
+	else
 		force_hook(procedure);
 	if (++procedure->hook_at < hooks_of(procedure)->count) {
 		begin_hooks(procedure, now);
@@ -257,15 +272,6 @@ static bool look_hooks(struct procedure *procedure, const struct procedure_now *
 	return true;
 }
 
-static void describe_hooks(const struct procedure *procedure, enum color to, char *out, size_t size)
-{
-	(void)to;
-	if (procedure->hook)
-		snprintf(out, size, "%.256s is under way (%zu of %zu)", hook_name(procedure->hook), procedure->hook_at + 1, hooks_of(procedure)->count);
-	else
-		snprintf(out, size, "%zu hook%s", hooks_of(procedure)->count, plural(hooks_of(procedure)->count));
-}
-
 /* ---- all of them ---- */
 
 const struct procedure_kind procedure_kinds[PROCEDURE_PART_COUNT] = {
@@ -273,7 +279,7 @@ const struct procedure_kind procedure_kinds[PROCEDURE_PART_COUNT] = {
 	[PROCEDURE_REHEARSAL] = {"rehearsal", false, false, wants_rehearsal, NULL, look_rehearsal, describe_rehearsal},
 	[PROCEDURE_SMOKE] = {"smoke", true, false, wants_smoke, begin_smoke, look_smoke, describe_smoke},
 	[PROCEDURE_APPROVAL] = {"approval", false, false, wants_approval, begin_approval, look_approval, describe_approval},
-	[PROCEDURE_HOOKS] = {"hook", true, false, wants_hooks, begin_hooks, look_hooks, describe_hooks},
+	[PROCEDURE_HOOKS] = {"hook", false, false, wants_hooks, begin_hooks, look_hooks, describe_hooks},
 	[PROCEDURE_STILL_NO_FREEZE] = {"freeze", false, true, wants_still_no_freeze, NULL, look_freeze, describe_freeze},
 };
 

@@ -42,6 +42,7 @@ struct procedure {
 	size_t hook_at;              /* which one, from 0 on */
 	bool hook_over, hook_passed; /* the last one ended; not looked at yet */
 	char *hook_sentence;
+	uint64_t hook_ms;
 	json_t *hook_rows;
 	size_t output_left; /* of the output that is kept */
 };

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "switch/admin.h"
 #include "switch/daemon.h"
+#include "switch/procedure.h"
 #include "switch/wire.h"
 
 #define RATE_SECONDS 60u
@@ -174,6 +175,7 @@ json_t *status_make_service(const struct service *service)
 	json_object_set_new(object, "readiness", json_string(readiness_name(readiness)));
 	json_object_set_new(object, "readiness_reason", wire_text(reason));
 	json_object_set_new(object, "deployment", make_deployment(service));
+	json_object_set_new(object, "waiting", procedure_waiting_to_json(service->procedure));
 	json_object_set_new(object, "locked", make_lock(service));
 	json_object_set_new(object, "held", json_false());
 	json_object_set_new(object, "undo", current && deployment_has_flipped(current) ? wire_text(current->id) : wire_text(undo ? undo->id : NULL));

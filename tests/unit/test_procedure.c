@@ -733,7 +733,8 @@ static void test_hooks_pass(void **state)
 	set_hooks(world, hooks, 2);
 	begin(world);
 	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
-	assert_string_equal(world->events, "gate_started hook\ngate_passed hook\n");
+	assert_string_equal(world->events, "gate_started hook\ngate_passed hook\ngate_started hook\ngate_passed hook\n");
+	assert_non_null(strstr(world->last_text, "shop: hook: /bin/sh ended with status 0"));
 	expect_rows(world, (const char *[]){"hook passed: ", "hook passed: ", NULL});
 	json_t *rows = procedure_to_json(world->procedure);
 	assert_string_equal(output_of(rows, 0), "to green, v2, before_switch\n");
@@ -765,7 +766,7 @@ static void test_hook_forced(void **state)
 	begin(world);
 	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
 	expect_rows(world, (const char *[]){"hook forced: ", "hook passed: ", "hook forced: ", NULL});
-	assert_string_equal(world->events, "gate_started hook\ngate_forced hook\ngate_forced hook\ngate_passed hook\n");
+	assert_string_equal(world->events, "gate_started hook\ngate_forced hook\ngate_started hook\ngate_passed hook\ngate_started hook\ngate_forced hook\n");
 }
 
 static void test_hook_hangs(void **state)
