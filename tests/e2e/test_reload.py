@@ -56,6 +56,22 @@ def test_keys_that_are_read_at_the_start_only(shop):
     assert shop.service()["colors"]["green"]["version"] == "2"
 
 
+def test_a_preview_gets_no_listener_by_a_reload(shop):
+    service = shop.conf["services"]["shop"]
+    service["preview"] = {"listen": "127.0.0.1:0"}
+    shop.write_file()
+    result = shop.run("reload")
+    assert result.code == 2 and "services.shop.preview.listen" in result.out + result.err, result
+    service["preview"] = {"header": "X-Preview"}
+    service["gates"] = {"hooks": [["/bin/true"]], "freeze": [{"from": "Mon 00:00", "to": "Mon 00:01", "zone": "UTC"}]}
+    service["steps"] = {"shares": [5, 100]}
+    shop.write_file()
+    result = shop.run("reload", "--json")
+    changed = result.json()["changed"]
+    assert result.code == 0 and len(changed) == 3, result
+    assert all(any(word in sentence for sentence in changed) for word in ("preview", "gates", "steps")), changed
+
+
 def test_live_backends_change_with_a_drain(small, shop):
     """The download goes on at the backend that the file no longer names."""
     other = small("blue", "1b")
