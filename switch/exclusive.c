@@ -88,7 +88,8 @@ static void run_command(struct switcher *switcher, uint64_t now)
 	course_enter(switcher, STEP_COMMAND);
 	course_emit(switcher, "command_started", json_pack("{s:o}", "program", wire_text(deployment->exclusive.program)), "%s: running %s", switcher->service,
 		deployment->exclusive.program);
-	switcher->host.begin_command(switcher->host.arg, deployment, switcher->hold.ends_ms - now);
+	/* It is ended here, by ends_ms: its own limit is for a daemon that forgot it. */
+	switcher->host.begin_command(switcher->host.arg, deployment, switcher->hold.limit_ms + LATER_MS - now);
 }
 
 void exclusive_run_hold(struct switcher *switcher)

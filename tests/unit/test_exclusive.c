@@ -51,7 +51,7 @@ static void test_one_after_the_other(void **state)
 	world.in_force = true;
 	pass(10);
 	assert_non_null(strstr(world.story, "quiet command_started run:up"));
-	assert_int_equal(world.command_ms, 4730);
+	assert_int_equal(world.command_ms, 7980);
 	pass(1000);
 	assert_int_equal(world.live, COLOR_BLUE);
 	world.command = SWITCHER_COMMAND_DONE;

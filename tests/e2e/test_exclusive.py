@@ -1,0 +1,294 @@
+"""Exclusive switches from outside: what the backends themselves saw, what clients waited for, and what becomes of a command that fails, hangs or outlives the daemon."""
+import http.client
+import http.server
+import os
+import pathlib
+import socket
+import threading
+import time
+
+import pytest
+
+import daemon as rig
+
+
+class Noting:
+    """A backend that notes from when to when it had each request, by the clock of this process. The end is noted before the answer goes out: so the proxy can't know of it any sooner."""
+
+    def __init__(self, color, delay=0.0):
+        noting = self
+        self.color, self.delay, self.spans, self.lock = color, delay, [], threading.Lock()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                begin = time.monotonic_ns()
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if self.path != "/health":
+                    time.sleep(noting.delay)
+                    with noting.lock:
+                        noting.spans.append((begin, time.monotonic_ns()))
+                self.send_response(200)
+                self.send_header("X-Color", noting.color)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"ok")
+
+            do_POST = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            request_queue_size = 128
+            daemon_threads = True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.address = "127.0.0.1:%d" % self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
+        self.thread.start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+class Crowd:
+    """Clients that ask again and again, GET and POST by turns, and note every answer."""
+
+    def __init__(self, port, count=6):
+        self.port, self.over, self.answers, self.lock = port, False, [], threading.Lock()
+        self.threads = [threading.Thread(target=self.ask, daemon=True) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        turn = 0
+        while not self.over:
+            began, turn = time.monotonic(), turn + 1
+            try:
+                connection.request("POST" if turn % 2 else "GET", "/", b"x" * 20 if turn % 2 else None)
+                answer = connection.getresponse()
+                answer.read()
+                said = answer.status, answer.getheader("X-Color")
+            except (OSError, http.client.HTTPException) as fault:
+                said = repr(fault), None
+                connection.close()
+            with self.lock:
+                self.answers.append((said[0], said[1], time.monotonic() - began))
+            time.sleep(0.002)
+        connection.close()
+
+    def finish(self):
+        """All answers: (status, color, seconds)."""
+        self.over = True
+        for thread in self.threads:
+            thread.join()
+        return self.answers
+
+
+@pytest.fixture
+def noting():
+    started = []
+
+    def start(color, delay=0.0):
+        started.append(Noting(color, delay))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+def start_switch(teal, **body):
+    status, document = teal.api("POST", "/v1/services/shop/switch", {"exclusive": True, "bake_s": 0, **body})
+    assert status == 202, document
+    return document["deployment"]
+
+
+def switch(teal, **body):
+    return teal.deployment(start_switch(teal, **body))
+
+
+def overlaps(blue, green):
+    """Pairs of requests that both colors had at the same time."""
+    marks = sorted([(at, end, color) for color, one in (("blue", blue), ("green", green)) for begin, end_ in one.spans for at, end in ((begin, 1), (end_, 0))])
+    inside, found = {"blue": 0, "green": 0}, 0
+    for _, begins, color in marks:
+        inside[color] += 1 if begins else -1
+        found += inside["blue"] > 0 and inside["green"] > 0
+    return found
+
+
+def script(teal, name, *lines):
+    path = pathlib.Path(teal.folder) / name
+    path.write_text("#!/bin/sh\n" + "\n".join(lines) + "\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def is_running(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+# ---- as it should be ----
+
+
+def test_never_both(noting, teal):
+    """Back and forth under load: the backends' own spans never overlap, and the command ran while neither had anything."""
+    blue, green = noting("blue", 0.01), noting("green", 0.01)
+    one = teal(rig.colors([blue], [green]))
+    crowd = Crowd(one.port)
+    run = [script(one, "migrate", "date +%s >>" + str(one.folder / "ran"), "sleep 0.2")]
+    for to in ("green", "blue", "green"):
+        time.sleep(0.3)
+        document = switch(one, to=to, hold_max_s=20, run=run)
+        assert (document["outcome"], document["receipt"]["cut"]) == ("promoted", 0), document
+    time.sleep(0.3)
+    answers = crowd.finish()
+    assert {status for status, _, _ in answers} == {200}
+    assert {color for _, color, _ in answers} == {"blue", "green"}
+    assert len(blue.spans) > 50 and len(green.spans) > 50
+    assert overlaps(blue, green) == 0
+    assert len((one.folder / "ran").read_text().split()) == 3
+
+
+def test_tunnels_are_no_obstacle(shop):
+    tunnel = socket.create_connection(("127.0.0.1", shop.port), 30)
+    tunnel.sendall(b"GET /tunnel HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+    assert tunnel.recv(4096).startswith(b"HTTP/1.1 101")
+    document = switch(shop, hold_max_s=20, run=["/bin/true"])
+    assert document["outcome"] == "promoted", document
+    while tunnel.recv(4096):
+        pass
+    tunnel.close()
+
+
+def test_without_a_command(shop):
+    document = switch(shop, hold_max_s=5)
+    assert (document["outcome"], document["exclusive"]["run_at"]) == ("promoted", None)
+    assert shop.get()[1]["x-color"] == "green"
+
+
+# ---- as it should not ----
+
+
+def assert_stayed(teal, document, cause):
+    assert (document["outcome"], document["cause"], document["exit"]) == ("failed", cause, 1), document
+    assert "blue is live as before" in document["detail"]
+    assert teal.service()["live"] == "blue"
+    assert teal.get()[1]["x-color"] == "blue"
+
+
+def test_a_command_that_hangs(noting, teal):
+    blue, green = noting("blue"), noting("green")
+    one = teal(rig.colors([blue], [green]))
+    pid = one.folder / "pid"
+    run = [script(one, "hang", f"sleep 600 & echo $! >{pid}.more", f"echo $$ >{pid}", "wait")]
+    crowd = Crowd(one.port)
+    time.sleep(0.2)
+    document = switch(one, hold_max_s=3, run=run)
+    assert_stayed(one, document, "exclusive_time")
+    answers = crowd.finish()
+    assert {(status, color) for status, color, _ in answers} == {(200, "blue")}
+    assert green.spans == []
+    assert max(seconds for _, _, seconds in answers) > 1  # some were held
+    for name in (pid, f"{pid}.more"):
+        rig.wait_until("the command's end", lambda name=name: not is_running(pathlib.Path(name).read_text().strip()), 20)
+
+
+def test_a_command_that_fails(shop):
+    document = switch(shop, hold_max_s=20, run=[script(shop, "fail", "echo beginning", "echo column missing >&2", "exit 3"), "secret"])
+    assert_stayed(shop, document, "exclusive_run")
+    assert "column missing" in document["detail"] and "secret" not in str(document)
+
+
+def test_a_command_that_is_not_there(shop):
+    assert_stayed(shop, switch(shop, hold_max_s=20, run=["/nonexistent/migrate"]), "exclusive_run")
+
+
+def test_a_request_that_takes_longer(noting, teal):
+    blue, green = noting("blue", 3), noting("green")
+    one = teal(rig.colors([blue], [green]))
+    crowd = Crowd(one.port, 1)
+    rig.wait_until("a request in flight", lambda: one.service()["colors"]["blue"]["inflight"] == 1)
+    document = switch(one, hold_max_s=1, run=["/bin/true"])
+    assert (document["cause"], document["exclusive"]["run_at"]) == ("exclusive_drain", None)
+    answers = crowd.finish()
+    assert {(status, color) for status, color, _ in answers} == {(200, "blue")}
+
+
+def test_aborted(noting, teal):
+    blue, green = noting("blue"), noting("green")
+    one = teal(rig.colors([blue], [green]))
+    crowd = Crowd(one.port)
+    id = start_switch(one, hold_max_s=60, run=["/bin/sleep", "50"])
+    rig.wait_until("the command", lambda: one.service()["deployment"]["exclusive"]["run_at"])
+    one.must("abort")
+    document = one.deployment(id)
+    assert (document["outcome"], document["cause"], document["exit"]) == ("aborted", "abort", 1)
+    answers = crowd.finish()
+    assert {(status, color) for status, color, _ in answers} == {(200, "blue")}
+
+
+def test_killed_in_the_middle(noting, teal):
+    blue, green = noting("blue"), noting("green")
+    one = teal(rig.colors([blue], [green]))
+    id = start_switch(one, hold_max_s=60, run=["/bin/sleep", "2"])
+    rig.wait_until("the command", lambda: one.service()["deployment"]["exclusive"]["run_at"])
+    one.kill()
+    one.start()
+    document = one.deployment(id)
+    assert_stayed(one, document, "interrupted")
+    assert "may have run" in document["detail"]
+    assert switch(one, hold_max_s=20)["outcome"] == "promoted"
+
+
+# ---- who may ask for what ----
+
+
+@pytest.mark.parametrize("body", [
+    {"exclusive": True, "steps": [5, 100]},
+    {"exclusive": True, "pause_s": 5},
+    {"exclusive": True, "hold_max_s": 0},
+    {"exclusive": True, "run": []},
+    {"exclusive": True, "run": ["migrate"]},
+    {"run": ["/bin/true"]},
+    {"hold_max_s": 5},
+    {"pause_s": "manual"},
+    {"steps": [5, 25], "pause_s": 1},
+    {"steps": [25, 5, 100]},
+    {"steps": [0, 100]},
+    {"steps": 5},
+    {"steps": [5, 100], "pause_s": "forever"},
+    {"steps": [5, 100], "pause_s": 0},
+], ids=str)
+def test_what_makes_no_sense(shop, body):
+    status, problem = shop.api("POST", "/v1/services/shop/switch", body)
+    assert (status, problem["code"]) == (400, "bad_request"), problem
+    assert shop.newest() is None
+
+
+def test_no_command_over_tcp(small, teal, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef0123456789abcdef\n")
+    os.chmod(token, 0o600)
+    one = teal(rig.colors([small("blue")], [small("green", "2")]))
+    one.end()
+    one.conf["admin"].update(listen="127.0.0.1:0", token_file=str(token))
+    one.write_file()
+    one.start()
+    host, port = one.status()["admin_listen"].rsplit(":", 1)
+    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    connection.request("POST", "/v1/services/shop/switch", '{"exclusive": true, "run": ["/bin/true"]}',
+                       {"Authorization": "Bearer " + token.read_text().strip(), "Content-Type": "application/json"})
+    answer = connection.getresponse()
+    assert (answer.status, "admin socket" in answer.read().decode()) == (403, True)
+    connection.close()
+    assert one.newest() is None
