@@ -177,7 +177,7 @@ struct conf_steps {
 
 struct conf_sticky {
 	enum conf_sticky_by by;
-	char *name; /* of the cookie or the field */
+	char *name; /* of the cookie or the field; never NULL, without a meaning for the others */
 };
 
 /* New requests that wait while a service is held. */
