@@ -19,7 +19,7 @@ struct rehearsal;
 struct service;
 struct switcher_refusal;
 
-#define REHEARSAL_RATE 100u /* copies a second at most */
+#define REHEARSAL_RATE 50u /* copies a second at most */
 
 struct rehearsal_wish {
 	bool names_color;
