@@ -11,6 +11,7 @@
 #include "cli/screen.h"
 
 #define LAST_LINES 20u
+#define LAST_BYTES 2000
 
 void receipt_name_color(const char *color, const char *version, char out[RECEIPT_COLOR_SIZE])
 {
@@ -123,14 +124,17 @@ static void print_words(const char *words)
 	}
 }
 
-/* Where its last lines begin. */
-static const char *find_end(const char *words, unsigned lines)
+/* Where its last lines begin; in the middle of one that is very long, but of no character (UTF-8). */
+static const char *find_end(const char *words)
 {
-	const char *at = words + strlen(words);
+	unsigned lines = LAST_LINES;
+	const char *end = words + strlen(words), *at = end;
 	if (at > words && at[-1] == '\n')
 		at--;
-	while (at > words && (at[-1] != '\n' || --lines > 0))
+	while (at > words && end - at < LAST_BYTES && (at[-1] != '\n' || --lines > 0))
 		at--;
+	while ((*at & 0xc0) == 0x80)
+		at++;
 	return at;
 }
 
@@ -143,7 +147,7 @@ static void print_last_words(const json_t *gates)
 	{
 		const char *words = document_text(gate, "output");
 		if (words && !document_flag(gate, "passed"))
-			print_words(find_end(words, LAST_LINES));
+			print_words(find_end(words));
 	}
 }
 
