@@ -63,6 +63,8 @@ static void take_answers(struct judge *judge, const struct judge_input *input)
 static void take_other_answers(struct judge *judge, const struct judge_input *input)
 {
 	uint64_t answers = input->other_answers - judge->seen_other_answers, errors = input->other_errors - judge->seen_other_errors;
+	if (errors > answers)
+		errors = answers;
 	judge->seen_other_answers += answers;
 	judge->seen_other_errors += errors;
 	bool runs = input->concurrent && judge->rate.run_answers > 0;

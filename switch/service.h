@@ -110,6 +110,8 @@ void service_set_release(struct service *service, enum color color, const struct
 void service_set_live(struct service *service, enum color live);
 /* A switch in steps: the idle color gets so many hundredths of a percent of the requests, both colors' connections are pooled. service_set_live takes it back. */
 void service_set_split(struct service *service, unsigned idle_share, const char *deployment);
+/* Of the keys of a deployment's split: the same after a restart, and not the same in every deployment. */
+uint64_t service_split_seed(const char *deployment);
 /* What the color has of the split, in hundredths of a percent. */
 unsigned service_share(const struct service *service, enum color color);
 /* There is no quick way back any more: the idle color's connections are closed. What was ordered is done. */

@@ -49,10 +49,15 @@ void service_set_live(struct service *service, enum color live)
 	service_change(service);
 }
 
+uint64_t service_split_seed(const char *deployment)
+{
+	return text_hash(deployment, strlen(deployment), TEXT_HASH_SEED);
+}
+
 void service_set_split(struct service *service, unsigned idle_share, const char *deployment)
 {
 	service->idle_share = idle_share;
-	service->split_seed = text_hash(deployment, strlen(deployment), TEXT_HASH_SEED);
+	service->split_seed = service_split_seed(deployment);
 	service->colors[color_other(service->live)].pooling = BACKEND_POOLED;
 	service_change(service);
 }

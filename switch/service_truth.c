@@ -63,8 +63,10 @@ static void read_split(struct service *service, const json_t *truth)
 	const json_t *deployment = json_object_get(truth, "deployment");
 	const char *id = wire_read_text(deployment, "id");
 	double share = json_number_value(json_object_get(json_object_get(truth, "split"), color_name(color_other(service->live))));
-	if (id && deployment_is_shifting(deployment) && share > 0 && share < 100)
-		service_set_split(service, (unsigned)(share * 100 + 0.5), id);
+	if (!id || !deployment_is_shifting(deployment) || share <= 0 || share >= 100)
+		return;
+	service->idle_share = (unsigned)(share * 100 + 0.5);
+	service->split_seed = service_split_seed(id);
 }
 
 void service_truth_read(struct service *service, const json_t *truth)

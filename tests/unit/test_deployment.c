@@ -111,6 +111,109 @@ static void test_a_rolled_back_one(void **state)
 	deployment_free(after);
 }
 
+static void test_one_in_steps(void **state)
+{
+	(void)state;
+	static const unsigned shares[] = {1, 3333, 10000};
+	struct deployment *before = make();
+	deployment_set_shares(before, shares, 3, 1500);
+	before->step = STEP_SHIFT;
+	before->shift.at = 1;
+	before->shift.pause_ends_at = 1700000009000u;
+	json_array_append_new(before->shift.taken, json_pack("{s:f}", "share", 0.01));
+	json_t *document = deployment_to_truth(before);
+	assert_true(deployment_is_shifting(document));
+	struct deployment *after = deployment_read_truth(document);
+	assert_non_null(after);
+	assert_int_equal(after->step, STEP_SHIFT);
+	assert_int_equal(after->shift.count, 3);
+	assert_memory_equal(after->shift.shares, shares, sizeof(shares));
+	assert_int_equal(after->shift.at, 1);
+	assert_int_equal(after->shift.pause_ms, 1500);
+	assert_int_equal(after->shift.pause_ends_at, 1700000009000u);
+	assert_int_equal(json_array_size(after->shift.taken), 1);
+	assert_string_equal(deployment_phase(after), "shifting");
+	json_decref(document);
+	deployment_free(before);
+	deployment_free(after);
+}
+
+static void test_one_by_hand(void **state)
+{
+	(void)state;
+	static const unsigned shares[] = {500, 10000};
+	struct deployment *before = make();
+	deployment_set_shares(before, shares, 2, 0);
+	json_t *document = deployment_to_truth(before);
+	struct deployment *after = deployment_read_truth(document);
+	assert_int_equal(after->shift.pause_ms, 0);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(document, "steps"), "pause_s")), "manual");
+	json_decref(document);
+	deployment_free(before);
+	deployment_free(after);
+}
+
+static void test_an_exclusive_one(void **state)
+{
+	(void)state;
+	static char *const run[] = {(char *)"/bin/migrate", (char *)"--password", (char *)"hunter2", NULL};
+	struct deployment *before = make();
+	deployment_set_exclusive(before, 5000, run);
+	before->step = STEP_COMMAND;
+	before->exclusive.held_at = 1700000009000u;
+	json_t *document = deployment_to_truth(before);
+	char *bytes = json_dumps(document, 0);
+	assert_null(strstr(bytes, "hunter2"));
+	struct deployment *after = deployment_read_truth(document);
+	assert_true(after->exclusive.wanted);
+	assert_null(after->exclusive.run);
+	assert_string_equal(after->exclusive.program, "/bin/migrate");
+	assert_int_equal(after->exclusive.hold_max_ms, 5000);
+	assert_int_equal(after->exclusive.held_at, 1700000009000u);
+	free(bytes);
+	json_decref(document);
+	deployment_free(before);
+	deployment_free(after);
+}
+
+/* A number, in the order of those days. */
+static void test_steps_of_older_files(void **state)
+{
+	(void)state;
+	static const enum step expected[] = {STEP_GATE, STEP_RECORD, STEP_SPREAD, STEP_DRAIN, STEP_BAKE, STEP_BACK, STEP_END};
+	struct deployment *before = make();
+	for (int i = 0; i < 8; i++) {
+		json_t *document = deployment_to_truth(before);
+		json_object_set_new(document, "step", json_integer(i));
+		json_object_del(document, "steps");
+		json_object_del(document, "exclusive");
+		struct deployment *after = deployment_read_truth(document);
+		assert_true((after != NULL) == (i < 7));
+		if (after)
+			assert_int_equal(after->step, expected[i]);
+		json_decref(document);
+		deployment_free(after);
+	}
+	deployment_free(before);
+}
+
+static void test_steps_that_make_no_sense(void **state)
+{
+	(void)state;
+	static const char *const lists[] = {"[]", "[100]", "[25, 5, 100]", "[5, 25]", "[0, 100]", "[5, 101]", "[\"5\", 100]", "5"};
+	static const unsigned shares[] = {500, 10000};
+	struct deployment *before = make();
+	deployment_set_shares(before, shares, 2, 0);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		json_t *document = deployment_to_truth(before);
+		json_object_set_new(json_object_get(document, "steps"), "shares", json_loads(lists[i], JSON_DECODE_ANY, NULL));
+		if (deployment_read_truth(document))
+			fail_msg("read with %s", lists[i]);
+		json_decref(document);
+	}
+	deployment_free(before);
+}
+
 static void test_what_is_not_whole_is_not_read(void **state)
 {
 	(void)state;
@@ -143,6 +246,11 @@ int main(void)
 		cmocka_unit_test(test_releases),
 		cmocka_unit_test(test_through_the_truth),
 		cmocka_unit_test(test_a_rolled_back_one),
+		cmocka_unit_test(test_one_in_steps),
+		cmocka_unit_test(test_one_by_hand),
+		cmocka_unit_test(test_an_exclusive_one),
+		cmocka_unit_test(test_steps_of_older_files),
+		cmocka_unit_test(test_steps_that_make_no_sense),
 		cmocka_unit_test(test_what_is_not_whole_is_not_read),
 		cmocka_unit_test(test_times),
 	};

@@ -23,35 +23,43 @@ static const struct truth_case {
 	enum color live;
 	const char *green_version, *green_backend;
 	bool deployed, locked, quarantined;
+	unsigned idle_share;
 } cases[] = {
-	{"the first start", NULL, COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false},
-	{"an empty truth", "{}", COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false},
-	{"another live color", "{\"live\": \"green\"}", COLOR_GREEN, "g1", "127.0.0.1:2", false, false, false},
-	{"a live color nobody knows", "{\"live\": \"red\"}", COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false},
+	{"the first start", NULL, COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false, 0},
+	{"an empty truth", "{}", COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false, 0},
+	{"another live color", "{\"live\": \"green\"}", COLOR_GREEN, "g1", "127.0.0.1:2", false, false, false, 0},
+	{"a live color nobody knows", "{\"live\": \"red\"}", COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false, 0},
 	{"deployed, the file is the same",
 		"{\"live\": \"green\", \"colors\": {" BLUE
 		", \"green\": {\"version\": \"g9\", \"backends\": [\"127.0.0.1:9\"], \"deployed\": true, \"file\": {\"version\": \"g1\", "
 		"\"backends\": [\"127.0.0.1:2\"]}}}}",
-		COLOR_GREEN, "g9", "127.0.0.1:9", true, false, false},
+		COLOR_GREEN, "g9", "127.0.0.1:9", true, false, false, 0},
 	{"deployed, the file has another version now",
 		"{\"live\": \"green\", \"colors\": {" BLUE
 		", \"green\": {\"version\": \"g9\", \"backends\": [\"127.0.0.1:9\"], \"deployed\": true, \"file\": {\"version\": \"g0\", "
 		"\"backends\": [\"127.0.0.1:2\"]}}}}",
-		COLOR_GREEN, "g1", "127.0.0.1:2", false, false, false},
+		COLOR_GREEN, "g1", "127.0.0.1:2", false, false, false, 0},
 	{"deployed, the file has other backends now",
 		"{\"live\": \"blue\", \"colors\": {\"green\": {\"version\": \"g9\", \"backends\": [\"127.0.0.1:9\"], \"deployed\": true, \"file\": {\"version\": \"g1\", \"backends\": "
 		"[\"127.0.0.1:2\", \"127.0.0.1:3\"]}}}}",
-		COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false},
+		COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false, 0},
 	{"locked", "{\"live\": \"blue\", \"locked\": {\"actor\": \"ada\", \"reason\": \"db\", \"at\": \"2026-01-31T12:00:00.000Z\"}}", COLOR_BLUE, "g1",
-		"127.0.0.1:2", false, true, false},
+		"127.0.0.1:2", false, true, false, 0},
 	{"quarantined",
 		"{\"colors\": {\"green\": {\"quarantine\": {\"deployment\": \"d1\", \"at\": \"2026-01-31T12:00:00.000Z\", \"reason\": null, \"release\": {\"version\": \"g1\", "
 		"\"backends\": []}}}}}",
-		COLOR_BLUE, "g1", "127.0.0.1:2", false, false, true},
+		COLOR_BLUE, "g1", "127.0.0.1:2", false, false, true, 0},
+	{"in a step of a shift", "{\"live\": \"blue\", \"split\": {\"blue\": 66.67, \"green\": 33.33}, \"deployment\": {\"id\": \"d1\", \"step\": \"shift\"}}",
+		COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false, 3333},
+	{"before the last step of one",
+		"{\"live\": \"green\", \"split\": {\"blue\": 0, \"green\": 100}, \"deployment\": {\"id\": \"d1\", \"step\": \"complete\"}}", COLOR_GREEN, "g1",
+		"127.0.0.1:2", false, false, false, 0},
+	{"a split that belongs to nothing", "{\"live\": \"blue\", \"split\": {\"blue\": 95, \"green\": 5}, \"deployment\": null}", COLOR_BLUE, "g1",
+		"127.0.0.1:2", false, false, false, 0},
 	{"quarantined, another version in the file now",
 		"{\"colors\": {\"green\": {\"quarantine\": {\"deployment\": \"d1\", \"at\": \"2026-01-31T12:00:00.000Z\", \"reason\": null, \"release\": {\"version\": \"g0\", "
 		"\"backends\": []}}}}}",
-		COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false},
+		COLOR_BLUE, "g1", "127.0.0.1:2", false, false, false, 0},
 };
 
 static void finish(struct service *service)
@@ -76,6 +84,8 @@ static void check(const struct truth_case *test, const struct conf *conf)
 		fail_msg("%s: %s is live", test->name, color_name(service.live));
 	if (strcmp(green->now.version, test->green_version) != 0 || green->now.count != 1 || strcmp(green->now.backends[0], test->green_backend) != 0)
 		fail_msg("%s: green is %s", test->name, green->now.version);
+	if (service_share(&service, color_other(test->live)) != test->idle_share || (test->idle_share && service.split_seed != service_split_seed("d1")))
+		fail_msg("%s: the idle color has %u", test->name, service_share(&service, color_other(test->live)));
 	if (green->deployed != test->deployed || service.lock.set != test->locked)
 		fail_msg("%s: deployed %d, locked %d", test->name, green->deployed, service.lock.set);
 	if ((service_find_quarantine(&service, COLOR_GREEN) != NULL) != test->quarantined)
