@@ -136,7 +136,7 @@ static void emit_end(const struct rehearsal *rehearsal)
 {
 	char what[sizeof(rehearsal->text) + 32];
 	const char *verdict = comparison_verdict_name(rehearsal->verdict);
-	json_t *more = json_pack("{s:s, s:o, s:o}", "verdict", verdict, "text", wire_text(rehearsal->text), "sent", wire_count(rehearsal->sent.sent));
+	json_t *more = json_pack("{s:s, s:o}", "verdict", verdict, "sent", wire_count(rehearsal->sent.sent));
 	snprintf(what, sizeof(what), "%s: %s", verdict, rehearsal->text);
 	emit(rehearsal, "rehearsal_ended", more, what);
 }
@@ -168,11 +168,12 @@ static bool has_other_release(const struct rehearsal *rehearsal)
 	return false;
 }
 
-/* What is compared must stay what it is, and a deployment has the idle color to itself. NULL: it can go on. */
+/* What is compared must stay what it is, and a deployment that has passed its gates has the idle color to itself. NULL: it can go on. */
 static const char *find_obstacle(const struct rehearsal *rehearsal)
 {
 	const struct service *service = rehearsal->service;
-	if (switcher_current(service->switcher))
+	const struct deployment *current = switcher_current(service->switcher);
+	if (current && current->step > STEP_PROCEDURE)
 		return "a deployment began";
 	if (service->live != rehearsal->live)
 		return "the other color went live";
@@ -368,23 +369,24 @@ bool rehearsal_passed(const struct service *service, const char *version, uint64
 	char age[TEXT_UNIT_SIZE], within[TEXT_UNIT_SIZE];
 	const char *idle = color_name(color_other(service->live));
 	uint64_t age_ms = rehearsal && now > rehearsal->ended_at ? now - rehearsal->ended_at : 0;
+	const char *what = version[0] ? version : idle;
 	bool passed = false;
 	text_format_duration(age_ms / 1000 * 1000, age);
 	text_format_duration(within_ms, within);
 	if (!rehearsal)
 		snprintf(sentence, size, "no rehearsal of %s is known since teal has started; `teal rehearse %s` makes one", idle, idle);
 	else if (strcmp(version_of(rehearsal), version) != 0)
-		snprintf(sentence, size, "the newest rehearsal is of version %.64s, not of %.64s; `teal rehearse %s` makes another one", version_of(rehearsal),
-			version, idle);
+		snprintf(sentence, size, "the newest rehearsal is of another version than %.64s (%.64s); `teal rehearse %s` makes another one", what,
+			version_of(rehearsal)[0] ? version_of(rehearsal) : "none", idle);
 	else if (rehearsal->ended_at == 0)
-		snprintf(sentence, size, "the rehearsal of %.64s is still under way", version);
+		snprintf(sentence, size, "the rehearsal of %.64s is still under way", what);
 	else if (rehearsal->verdict != COMPARISON_PASSED)
-		snprintf(sentence, size, "the rehearsal of %.64s %s: %.300s", version, rehearsal->verdict == COMPARISON_FAILED ? "failed" : "says too little",
+		snprintf(sentence, size, "the rehearsal of %.64s %s: %.300s", what, rehearsal->verdict == COMPARISON_FAILED ? "failed" : "says too little",
 			rehearsal->text);
 	else if (age_ms > within_ms)
-		snprintf(sentence, size, "the rehearsal of %.64s passed %s ago, which is longer than %s; `teal rehearse %s` makes another one", version, age,
+		snprintf(sentence, size, "the rehearsal of %.64s passed %s ago, which is longer than %s; `teal rehearse %s` makes another one", what, age,
 			within, idle);
 	else
-		passed = snprintf(sentence, size, "the rehearsal of %.64s passed %s ago: %.300s", version, age, rehearsal->text) > 0;
+		passed = snprintf(sentence, size, "the rehearsal of %.64s passed %s ago: %.300s", what, age, rehearsal->text) > 0;
 	return passed;
 }

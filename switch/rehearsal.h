@@ -2,7 +2,7 @@
  *
  * One at a time for each service. The live path never waits: workers drop a copy when their ring is full (proxy/mirror.h), and at most REHEARSAL_RATE copies a second are taken. Each goes to both colors at the
  * same moment, so that what is compared was asked under the same conditions, and the live exchange's own answer need not be kept; a few go to the live color twice: what differs between two answers of one
- * release says nothing about the other (switch/comparison.h). Ends early when a deployment begins, or when there is another release. The newest report is kept in memory until the next rehearsal; after a
+ * release says nothing about the other (switch/comparison.h). Ends early when a deployment has passed its gates, or when there is another release. The newest report is kept in memory until the next rehearsal; after a
  * restart there is none. */
 #ifndef TEAL_SWITCH_REHEARSAL_H
 #define TEAL_SWITCH_REHEARSAL_H

@@ -291,3 +291,50 @@ def test_refusals(shop):
     assert one.api("PUT", "/v1/services/shop/colors/green", {"backends": []})[0] == 200
     refused("rehearse", {}, 409, "no_backend_up")
     assert one.api("POST", "/v1/services/none/rehearse", {})[0] == 404
+
+
+# ---- as a gate ----
+
+
+def gate_of(one):
+    gates = one.api("GET", f"/v1/deployments/{one.newest()['id']}")[1]["gates"]
+    return next(gate for gate in gates if gate["name"] == "rehearsal")
+
+
+def test_gate(actors, teal):
+    both = actors(green=lambda request: (500, {}, b"") if request.path == "/ill" else rehearsing.catalogue(request))
+    one = teal(rig.colors(both[:1], both[1:], bake="1h", gates={"rehearsal": "1h"}, rehearsal={"slower": "1000%"}))
+
+    def refused(sentence):
+        assert one.run("switch", "--no-wait").code == 3
+        assert not gate_of(one)["passed"] and sentence in gate_of(one)["detail"], gate_of(one)
+
+    refused("no rehearsal of green is known since teal has started; `teal rehearse green` makes one")
+    rehearse(one)
+    await_compared(one, 10, ["/"])
+    refused("the rehearsal of 2 is still under way")
+    assert report_of(one)["state"] == "running"
+    stop(one)
+    refused("the rehearsal of 2 says too little: it ended early: ")
+    rehearse(one, for_s=1)
+    rig.wait_until("the end", lambda: one.get("/ill") and report_of(one)["state"] == "ended", 60)
+    refused("the rehearsal of 2 failed: ")
+    end_well(one)
+    assert one.api("PUT", "/v1/services/shop/colors/green", {"backends": [both[1].address], "version": "3"})[0] == 200
+    one.await_healthy()
+    refused("the newest rehearsal is of another version than 3 (2); `teal rehearse green` makes another one")
+    end_well(one)
+    one.must("switch", "--no-wait")
+    assert gate_of(one)["passed"] and "the rehearsal of 3 passed " in gate_of(one)["detail"]
+
+
+def end_well(one):
+    """A rehearsal that passes. On a machine that is very busy it takes more than one."""
+
+    def passed():
+        if report_of(one)["state"] != "running":
+            rehearse(one, for_s=1)
+        rig.wait_until("the end", lambda: one.get("/") and report_of(one)["state"] == "ended", 60)
+        return report_of(one)["verdict"] == "passed"
+
+    rig.wait_until("a rehearsal that passes", passed, 60)
