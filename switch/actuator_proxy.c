@@ -29,7 +29,7 @@ static void close_tunnels(void *arg, enum color color, uint64_t ticket, uint64_t
 static uint64_t hold(void *arg, uint64_t max_ms)
 {
 	struct actuator_proxy *through = arg;
-	service_hold(through->service, SERVICE_HELD_BY_SWITCH, "teal", max_ms);
+	service_hold(through->service, SERVICE_HELD_BY_SWITCH, "teal", NULL, max_ms);
 	return tables_publish(through->tables);
 }
 

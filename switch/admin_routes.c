@@ -13,7 +13,9 @@
 #include "base/text.h"
 #include "switch/admin_approval.h"
 #include "switch/admin_deploy.h"
+#include "switch/admin_hold.h"
 #include "switch/admin_parts.h"
+#include "switch/admin_preview.h"
 #include "switch/admin_rehearsal.h"
 #include "switch/admin_streams.h"
 #include "switch/admin_verbs.h"
@@ -59,8 +61,9 @@ static const struct route routes[] = {
 	{{"v1", "services", SERVICE, "lock"}, EVHTTP_REQ_POST, admin_verbs_lock},
 	{{"v1", "services", SERVICE, "unlock"}, EVHTTP_REQ_POST, admin_verbs_unlock},
 	{{"v1", "services", SERVICE, "probe"}, EVHTTP_REQ_POST, admin_verbs_probe},
-	{{"v1", "services", SERVICE, "hold"}, EVHTTP_REQ_POST, admin_verbs_later},
-	{{"v1", "services", SERVICE, "resume"}, EVHTTP_REQ_POST, admin_verbs_later},
+	{{"v1", "services", SERVICE, "hold"}, EVHTTP_REQ_POST, admin_hold_hold},
+	{{"v1", "services", SERVICE, "resume"}, EVHTTP_REQ_POST, admin_hold_resume},
+	{{"v1", "services", SERVICE, "preview"}, EVHTTP_REQ_POST, admin_preview_make},
 	{{"v1", "services", SERVICE, "rehearse"}, EVHTTP_REQ_POST, admin_rehearsal_start},
 	{{"v1", "services", SERVICE, "rehearsal"}, EVHTTP_REQ_GET, admin_rehearsal_report},
 	{{"v1", "services", SERVICE, "rehearsal", "stop"}, EVHTTP_REQ_POST, admin_rehearsal_stop},

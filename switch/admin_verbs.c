@@ -45,12 +45,6 @@ void admin_verbs_confirm(struct admin *admin, struct ask *ask)
 	go_on(ask, switcher_confirm);
 }
 
-void admin_verbs_later(struct admin *admin, struct ask *ask)
-{
-	(void)admin;
-	ask_refuse(ask, "not_supported", NULL, "\"%s\" is not supported by this version", ask->verb);
-}
-
 /* ---- what waits for the disk ---- */
 
 static bool is_written(const struct ask *ask)

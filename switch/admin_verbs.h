@@ -10,7 +10,6 @@ void admin_verbs_confirm(struct admin *admin, struct ask *ask);
 void admin_verbs_lock(struct admin *admin, struct ask *ask);
 void admin_verbs_unlock(struct admin *admin, struct ask *ask);
 void admin_verbs_probe(struct admin *admin, struct ask *ask);
-void admin_verbs_later(struct admin *admin, struct ask *ask);
 void admin_verbs_put_color(struct admin *admin, struct ask *ask);
 void admin_verbs_reload(struct admin *admin, struct ask *ask);
 void admin_verbs_stop(struct admin *admin, struct ask *ask);

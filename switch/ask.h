@@ -37,7 +37,7 @@ struct ask {
 	bool (*is_over)(const struct ask *ask);
 	void (*answer)(struct ask *ask);
 	int until;
-	uint64_t ticket;
+	uint64_t ticket, generation; /* of the truth, of a table */
 	/* a round of single probes */
 	struct ask_shot *shots;
 	size_t shot_count, shots_left;

@@ -37,6 +37,8 @@ static const struct problem {
 	{"rehearsal_running", 409, 3},
 	{"no_rehearsal", 409, 3},
 	{"no_backend_up", 409, 3},
+	{"no_preview", 409, 3},
+	{"not_held", 409, 3},
 	{"stopping", 409, 3},
 	{"too_large", 413, 2},
 	{"wrong_content_type", 415, 2},

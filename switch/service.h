@@ -53,6 +53,8 @@ enum service_holder {
 	SERVICE_HELD_BY_SWITCH,   /* ends with this run */
 };
 
+#define SERVICE_HOLD_REASON_SIZE 1024
+
 struct service_color {
 	struct release file; /* what the file says */
 	struct release now;
@@ -84,9 +86,10 @@ struct service {
 	struct {
 		enum service_holder by;
 		char actor[64];
-		uint64_t at, ends_at; /* wall clock */
-		uint64_t until_ms;    /* monotonic */
-		struct event *end;    /* NULL before the first hold */
+		char reason[SERVICE_HOLD_REASON_SIZE]; /* "" when there is none */
+		uint64_t at, ends_at;                  /* wall clock */
+		uint64_t until_ms;                     /* monotonic */
+		struct event *end;                     /* NULL before the first hold */
 	} hold;
 	bool was_up[COLOR_COUNT]; /* while it was live */
 	char failover_said[512];  /* why the live color is dead and nothing is done about it; "" when nothing was said */
@@ -125,9 +128,9 @@ void service_set_cut(struct service *service, enum color color, uint64_t before,
 void service_lock(struct service *service, const char *actor, const char *reason);
 void service_unlock(struct service *service);
 
-/* New requests wait from the next table on (see proxy/hold.h), for `max_ms` from now; what is held already is held until then, sooner or later than before. Not for SERVICE_HELD_BY_NOBODY. The
+/* New requests wait from the next table on (see proxy/hold.h), for `max_ms` from now; what is held already is held until then, sooner or later than before. Not for SERVICE_HELD_BY_NOBODY. `reason` may be NULL. The
  * caller says so by an event, and has the truth written where the operator holds it. */
-void service_hold(struct service *service, enum service_holder by, const char *actor, uint64_t max_ms);
+void service_hold(struct service *service, enum service_holder by, const char *actor, const char *reason, uint64_t max_ms);
 /* The next table lets them go, to the colors that it has: a flip and its release are one table. Nothing when it is not held. When the time is over this comes about by itself, with event
  * `hold_over`. Should even that not come, the workers end it by themselves SERVICE_HOLD_GRACE_MS later. */
 void service_resume(struct service *service);

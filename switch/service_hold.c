@@ -21,7 +21,7 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 	service->owner->on_news(service->owner->arg);
 }
 
-void service_hold(struct service *service, enum service_holder by, const char *actor, uint64_t max_ms)
+void service_hold(struct service *service, enum service_holder by, const char *actor, const char *reason, uint64_t max_ms)
 {
 	struct timeval after = {(time_t)(max_ms / 1000u), (suseconds_t)(max_ms % 1000u) * 1000};
 	assert(by != SERVICE_HELD_BY_NOBODY);
@@ -29,6 +29,7 @@ void service_hold(struct service *service, enum service_holder by, const char *a
 		service->hold.end = evtimer_new(service->owner->loop, on_end, service);
 	service->hold.by = by;
 	snprintf(service->hold.actor, sizeof(service->hold.actor), "%s", actor);
+	snprintf(service->hold.reason, sizeof(service->hold.reason), "%s", reason ? reason : "");
 	service->hold.at = clock_wall_ms();
 	service->hold.ends_at = service->hold.at + max_ms;
 	service->hold.until_ms = clock_mono_ms() + max_ms;

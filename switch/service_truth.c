@@ -53,7 +53,8 @@ static void read_hold(struct service *service, const json_t *truth)
 	if (!actor || ends_at <= now)
 		return;
 	uint64_t at = wire_read_time(truth, "at"), whole_ms = ends_at > at ? ends_at - at : 0, left_ms = ends_at - now;
-	service_hold(service, SERVICE_HELD_BY_OPERATOR, actor, left_ms < whole_ms ? left_ms : whole_ms); /* a clock that was set back makes it no longer */
+	/* a clock that was set back makes it no longer */
+	service_hold(service, SERVICE_HELD_BY_OPERATOR, actor, wire_read_text(truth, "reason"), left_ms < whole_ms ? left_ms : whole_ms);
 	service->hold.at = at;
 }
 
@@ -138,8 +139,8 @@ static json_t *hold_to_truth(const struct service *service)
 {
 	if (service->hold.by != SERVICE_HELD_BY_OPERATOR)
 		return json_null();
-	return json_pack(
-		"{s:o, s:o, s:o}", "actor", wire_text(service->hold.actor), "at", wire_time(service->hold.at), "ends_at", wire_time(service->hold.ends_at));
+	return json_pack("{s:o, s:o, s:o, s:o}", "actor", wire_text(service->hold.actor), "reason", wire_text(service->hold.reason), "at",
+		wire_time(service->hold.at), "ends_at", wire_time(service->hold.ends_at));
 }
 
 static json_t *deployment_or_null(const struct deployment *deployment)

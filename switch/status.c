@@ -1,12 +1,14 @@
 /* The one status document. Control thread; only reads. */
 #include "switch/status.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "switch/admin.h"
 #include "switch/daemon.h"
 #include "switch/procedure.h"
+#include "switch/rehearsal.h"
 #include "switch/wire.h"
 
 #define RATE_SECONDS 60u
@@ -147,6 +149,31 @@ static json_t *make_lock(const struct service *service)
 		"{s:o, s:o, s:o}", "reason", wire_text(service->lock.reason), "actor", wire_text(service->lock.actor), "at", wire_time(service->lock.at));
 }
 
+json_t *status_make_hold(const struct service *service)
+{
+	const struct deployment *current = switcher_current(service->switcher);
+	bool by_switch = service->hold.by == SERVICE_HELD_BY_SWITCH && current;
+	if (service->hold.by == SERVICE_HELD_BY_NOBODY)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "since", wire_time(service->hold.at), "until", wire_time(service->hold.ends_at), "by",
+		wire_text(service->hold.actor), "reason", wire_text(service->hold.reason), "deployment", wire_text(by_switch ? current->id : NULL), "waiting",
+		wire_count(totals_waiting(service->totals)));
+}
+
+/* The one that runs; its report is to be asked for. */
+static json_t *make_rehearsal(const struct service *service)
+{
+	static const char *const kept[] = {"color", "version", "share", "for_s", "actor", "started_at", "sent", "compared", "differing"};
+	json_t *report = rehearsal_make_report(service), *object = json_null();
+	if (strcmp(wire_read_text(report, "state"), "running") == 0) {
+		object = json_object();
+		for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+			json_object_set(object, kept[i], json_object_get(report, kept[i]));
+	}
+	json_decref(report);
+	return object;
+}
+
 static json_t *make_pace(const struct service *service)
 {
 	uint64_t now = clock_mono_ms() / 1000, ended = 0, errors = 0;
@@ -177,7 +204,8 @@ json_t *status_make_service(const struct service *service)
 	json_object_set_new(object, "deployment", make_deployment(service));
 	json_object_set_new(object, "waiting", procedure_waiting_to_json(service->procedure));
 	json_object_set_new(object, "locked", make_lock(service));
-	json_object_set_new(object, "held", json_false());
+	json_object_set_new(object, "held", status_make_hold(service));
+	json_object_set_new(object, "rehearsal", make_rehearsal(service));
 	json_object_set_new(object, "undo", current && deployment_has_flipped(current) ? wire_text(current->id) : wire_text(undo ? undo->id : NULL));
 	json_object_set_new(object, "hosts", wire_texts(service->conf->hosts, service->conf->host_count));
 	json_object_set_new(object, "paths", wire_texts(service->conf->paths, service->conf->path_count));

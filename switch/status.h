@@ -11,6 +11,8 @@ struct service;
 
 json_t *status_make(const struct control *control);
 json_t *status_make_service(const struct service *service);
+/* Who holds its new requests back, and until when; null when nobody does. */
+json_t *status_make_hold(const struct service *service);
 json_t *status_make_color(const struct service *service, enum color color);
 
 #endif

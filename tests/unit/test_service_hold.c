@@ -85,7 +85,7 @@ static void test_begin_and_end(void **state)
 	assert_true(service_is_released(&service));
 	service_resume(&service);
 	assert_int_equal(told.changes, 0);
-	service_hold(&service, SERVICE_HELD_BY_OPERATOR, "ada", 60000);
+	service_hold(&service, SERVICE_HELD_BY_OPERATOR, "ada", NULL, 60000);
 	assert_true(service_is_held(&service));
 	assert_false(service_is_released(&service));
 	assert_string_equal(service.hold.actor, "ada");
@@ -104,8 +104,8 @@ static void test_begin_and_end(void **state)
 static void test_its_time_is_over(void **state)
 {
 	(void)state;
-	service_hold(&service, SERVICE_HELD_BY_OPERATOR, "ada", 60000);
-	service_hold(&service, SERVICE_HELD_BY_OPERATOR, "ada", 1); /* the last word counts */
+	service_hold(&service, SERVICE_HELD_BY_OPERATOR, "ada", NULL, 60000);
+	service_hold(&service, SERVICE_HELD_BY_OPERATOR, "ada", NULL, 1); /* the last word counts */
 	event_base_loop(owner.loop, EVLOOP_ONCE);
 	assert_int_equal(service.hold.by, SERVICE_HELD_BY_NOBODY);
 	assert_int_equal(service_read_hold(&service).until_ms, 0);
@@ -119,7 +119,7 @@ static void test_its_time_is_over(void **state)
 static void test_not_held_any_more(void **state)
 {
 	(void)state;
-	service_hold(&service, SERVICE_HELD_BY_SWITCH, "teal", 0);
+	service_hold(&service, SERVICE_HELD_BY_SWITCH, "teal", NULL, 0);
 	assert_false(service_is_held(&service));
 	assert_false(service_is_released(&service));
 }
