@@ -282,8 +282,8 @@ static const struct key keys[] = {
 	{"services.*.sticky.name", KEY_TOKEN, offsetof(struct conf_service, sticky.name), "teal_pin", .shown = "`teal_pin` for a cookie; required for a header",
 		.most = 64, .text = "The name of the cookie or the field."},
 	{"services.*.hold", KEY_MAP,
-		.text = "What becomes of new requests while the service is held, by `teal hold` or an exclusive switch: they wait in order. Beyond any of these bounds "
-			"they are answered 503."},
+		.text = "What becomes of new requests while the service is held, by `teal hold` or an exclusive switch: they wait in order. Beyond `requests` or `bytes` "
+			"they are answered 503 with Retry-After."},
 	{"services.*.hold.requests", KEY_COUNT, offsetof(struct conf_service, hold.requests), "1000", .least = 1, .most = 1000000,
 		.text = "How many may wait."},
 	{"services.*.hold.bytes", KEY_SIZE, offsetof(struct conf_service, hold.bytes), "64MiB", .least = 64u << 10, .most = 1ull << 36,
@@ -291,7 +291,7 @@ static const struct key keys[] = {
 	{"services.*.hold.max", KEY_DURATION, offsetof(struct conf_service, hold.max_ms), "10s", .least = 1, .most = MINUTE,
 		.text = "How long the service may be held; then it is released."},
 	{"services.*.hold.release", KEY_COUNT, offsetof(struct conf_service, hold.release), "1000", .least = 1, .most = 1000000,
-		.text = "How many requests a second are let go when the hold ends."},
+		.text = "How many requests a second are let go when the hold ends, besides as many as come in meanwhile."},
 	{"services.*.preview", KEY_MAP, .shown = "none", .text = "Ways to the idle color for those who ask for it."},
 	{"services.*.preview.header", KEY_FIELD, offsetof(struct conf_service, preview.header), .most = 64,
 		.text = "The header field that asks for it, with the value `1` or `true`. Whoever can send requests can send it."},
