@@ -11,8 +11,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 enum errand_state { ERRAND_AWAY, ERRAND_BACK, ERRAND_ABANDONED };
@@ -28,9 +30,10 @@ struct errand {
 struct errands {
 	struct event *event;
 	bool delivering; /* a `done` is on the stack */
+	int news_fd;
 	pthread_mutex_t mutex;
 	/* under the mutex */
-	int news_fd; /* -1: the loop's side is gone */
+	pthread_cond_t changed; /* one is back */
 	unsigned holders;
 	struct errand *first; /* changed by the control thread alone */
 };
@@ -42,6 +45,7 @@ static void release(struct errands *errands)
 	pthread_mutex_unlock(&errands->mutex);
 	if (!last)
 		return;
+	pthread_cond_destroy(&errands->changed);
 	pthread_mutex_destroy(&errands->mutex);
 	free(errands);
 }
@@ -54,7 +58,7 @@ static void end_errand(struct errand *errand)
 
 /* ---- the thread ---- */
 
-/* Under the mutex: the descriptor is there as long as its number is. A counter never blocks below 2^64 - 1. */
+/* Under the mutex, and for one that is not abandoned: so the loop's side is there. A counter never blocks below 2^64 - 1. */
 static void tell_loop(const struct errands *errands)
 {
 	uint64_t one = 1;
@@ -71,6 +75,7 @@ static bool come_back(struct errand *errand)
 	if (awaited) {
 		errand->state = ERRAND_BACK;
 		tell_loop(errands);
+		pthread_cond_signal(&errands->changed);
 	}
 	pthread_mutex_unlock(&errands->mutex);
 	return awaited;
@@ -106,13 +111,8 @@ static struct errand *find_one_back(struct errands *errands)
 	return errand;
 }
 
-static void on_news(evutil_socket_t fd, short what, void *arg)
+static void deliver(struct errands *errands)
 {
-	struct errands *errands = arg;
-	uint64_t count;
-	(void)what;
-	while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR) {
-	}
 	for (struct errand *errand; (errand = find_one_back(errands));) {
 		unlink_errand(errand);
 		errands->delivering = true;
@@ -122,11 +122,25 @@ static void on_news(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void on_news(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t count;
+	(void)what;
+	while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR) {
+	}
+	deliver(arg);
+}
+
 struct errands *errands_new(struct event_base *loop)
 {
 	struct errands *errands = memory_new(sizeof(*errands));
 	errands->holders = 1;
 	pthread_mutex_init(&errands->mutex, NULL);
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&errands->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
 	errands->news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	errands->event = event_new(loop, errands->news_fd, EV_READ | EV_PERSIST, on_news, errands);
 	if (errands->news_fd < 0 || !errands->event || event_add(errands->event, NULL) != 0)
@@ -144,6 +158,27 @@ void errands_free(struct errands *errands)
 	event_free(errands->event);
 	close(errands->news_fd);
 	release(errands);
+}
+
+static bool is_any_away(const struct errands *errands)
+{
+	const struct errand *errand = errands->first;
+	while (errand && errand->state != ERRAND_AWAY)
+		errand = errand->next;
+	return errand != NULL;
+}
+
+void errands_settle(struct errands *errands, uint64_t limit_ms)
+{
+	uint64_t until_ms = clock_mono_ms() + limit_ms;
+	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
+	int error = 0;
+	assert(!errands->delivering);
+	pthread_mutex_lock(&errands->mutex);
+	while (error != ETIMEDOUT && is_any_away(errands))
+		error = pthread_cond_timedwait(&errands->changed, &errands->mutex, &until);
+	pthread_mutex_unlock(&errands->mutex);
+	deliver(errands);
 }
 
 static void link_errand(struct errand *errand)

@@ -2,6 +2,8 @@
 #ifndef TEAL_BASE_ERRAND_H
 #define TEAL_BASE_ERRAND_H
 
+#include <stdint.h>
+
 struct event_base;
 struct errands; /* the errands of one loop */
 struct errand;  /* one of them */
@@ -15,6 +17,9 @@ struct errand_kind {
 struct errands *errands_new(struct event_base *loop);
 /* Abandons what is under way and waits for none of it. Not from inside a `done`. NULL is allowed. */
 void errands_free(struct errands *errands);
+
+/* Waits for what is under way, at most that long, and delivers it. For the end, when the loop does not run any more. */
+void errands_settle(struct errands *errands, uint64_t limit_ms);
 
 /* Takes `data`, which is the thread's alone until `done`. When there is no thread to be had, `work` is left out: the data must look like a failure beforehand. `done` never runs
  * from inside this. `kind` is static. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@
 
 #define GRACE_MS 2000u  /* from SIGTERM to SIGKILL */
 #define KILL_MS 1000u   /* from SIGKILL to giving up, which a disk that hangs may need */
-#define LINGER_MS 500u  /* for the output of what the first process has left behind */
+#define LINGER_MS 1000u /* for the output of what the first process has left behind */
 #define TURN_SIZE 65536 /* read at once, which is what a pipe holds */
 
 /* In the order in which a job goes through them; each may be the one in which it ends. */
@@ -37,14 +38,14 @@ enum step {
 struct runner {
 	struct event_base *loop;
 	struct errands *errands;
-	struct runner_job *jobs;
+	LIST_HEAD(, runner_job) jobs;
 	bool delivering; /* a `done` is on the stack */
 	char buffer[TURN_SIZE];
 };
 
 struct runner_job {
 	struct runner *runner;
-	struct runner_job *next, **link;
+	LIST_ENTRY(runner_job) entry;
 	runner_done *done; /* NULL: nobody waits for it any more */
 	void *arg;
 	char *program;
@@ -61,23 +62,6 @@ struct runner_job {
 	struct output output;
 };
 
-static void link_job(struct runner_job *job)
-{
-	struct runner *runner = job->runner;
-	job->next = runner->jobs;
-	job->link = &runner->jobs;
-	if (job->next)
-		job->next->link = &job->next;
-	runner->jobs = job;
-}
-
-static void unlink_job(struct runner_job *job)
-{
-	*job->link = job->next;
-	if (job->next)
-		job->next->link = job->link;
-}
-
 static void close_pipe(struct runner_job *job)
 {
 	if (job->readable)
@@ -90,7 +74,7 @@ static void close_pipe(struct runner_job *job)
 
 static void free_job(struct runner_job *job)
 {
-	unlink_job(job);
+	LIST_REMOVE(job, entry);
 	close_pipe(job);
 	if (job->ended)
 		event_free(job->ended);
@@ -329,7 +313,7 @@ struct runner_job *runner_start(struct runner *runner, const struct runner_reque
 	job->timer = evtimer_new(runner->loop, on_timer, job);
 	if (!job->timer)
 		abort(); /* out of memory */
-	link_job(job);
+	LIST_INSERT_HEAD(&runner->jobs, job, entry);
 	int output = open_pipe(job);
 	job->refused = output < 0 ? errno : 0;
 	if (!job->refused)
@@ -358,6 +342,7 @@ struct runner *runner_new(struct event_base *loop, struct errands *errands)
 	struct runner *runner = memory_new(sizeof(*runner));
 	runner->loop = loop;
 	runner->errands = errands;
+	LIST_INIT(&runner->jobs);
 	/* Whoever started us may have had it ignored, and then no program would leave its status. */
 	signal(SIGCHLD, SIG_DFL);
 	return runner;
@@ -375,20 +360,27 @@ static void wait_for_end(const struct runner_job *job, uint64_t until_ms)
 static void wait_for_all(const struct runner *runner, uint64_t limit_ms)
 {
 	uint64_t until_ms = clock_mono_ms() + limit_ms;
-	for (const struct runner_job *job = runner->jobs; job; job = job->next)
-		wait_for_end(job, until_ms);
+	const struct runner_job *job;
+	LIST_FOREACH(job, &runner->jobs, entry)
+	wait_for_end(job, until_ms);
 }
 
 static void tell_all(const struct runner *runner, int signal_number)
 {
-	for (const struct runner_job *job = runner->jobs; job; job = job->next)
-		kill(-job->pid, signal_number);
+	const struct runner_job *job;
+	LIST_FOREACH(job, &runner->jobs, entry)
+	kill(-job->pid, signal_number);
 }
 
-static void abandon_launches(struct runner *runner)
+/* One that the disk does not answer for is left to its thread. */
+static void settle_launches(struct runner *runner)
 {
-	for (struct runner_job *job = runner->jobs, *next; job; job = next) {
-		next = job->next;
+	struct runner_job *job, *next;
+	LIST_FOREACH(job, &runner->jobs, entry)
+	job->done = NULL;
+	errands_settle(runner->errands, KILL_MS);
+	for (job = LIST_FIRST(&runner->jobs); job; job = next) {
+		next = LIST_NEXT(job, entry);
 		if (job->step != STEP_LAUNCHING)
 			continue;
 		if (job->errand)
@@ -403,14 +395,14 @@ void runner_free(struct runner *runner)
 	if (!runner)
 		return;
 	assert(!runner->delivering);
-	abandon_launches(runner);
+	settle_launches(runner);
 	tell_all(runner, SIGTERM);
 	wait_for_all(runner, GRACE_MS);
 	tell_all(runner, SIGKILL);
 	wait_for_all(runner, KILL_MS);
-	while (runner->jobs) {
-		reap(runner->jobs, &ignored);
-		free_job(runner->jobs);
+	for (struct runner_job *job; (job = LIST_FIRST(&runner->jobs));) {
+		reap(job, &ignored);
+		free_job(job);
 	}
 	free(runner);
 }

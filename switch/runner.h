@@ -2,7 +2,7 @@
  *
  * A program gets the daemon's PATH, HOME and LANG and the variables it is given, and nothing else of the daemon's environment; / as its working folder; /dev/null as its input; no
  * descriptor but 0, 1 and 2; every signal at its default.
- * It has ended when its first process has: what that left in the process group is killed as soon as the output ends, 500 ms later at the latest. What left the group (setsid) goes
+ * It has ended when its first process has: what that left in the process group is killed as soon as the output ends, 1 s later at the latest. What left the group (setsid) goes
  * on, but its output is not waited for. How many run at a time is the caller's business. */
 #ifndef TEAL_SWITCH_RUNNER_H
 #define TEAL_SWITCH_RUNNER_H

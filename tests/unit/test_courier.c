@@ -224,7 +224,7 @@ static void test_late(void **state)
 static void test_late_before_first(void **state)
 {
 	struct world *world = *state;
-	limit(world, &(struct courier_limits){.tries = 1, .first_pause_ms = 1, .late_ms = 50, .under_way = 1, .waiting = 256});
+	limit(world, &(struct courier_limits){.tries = 1, .first_pause_ms = 1, .late_ms = 1000, .under_way = 1, .waiting = 256});
 	world->receivers[0].statuses[0] = RECEIVER_HANGS;
 	notify(world, 0, "shop", "switched");
 	wait_for_letters(world, 0, 1);
@@ -363,6 +363,21 @@ static void test_more_from_inside(void **state)
 	check_told(world, 1, "more", 1, true, "answered 200");
 }
 
+/* What comes while something is told as given up is begun at once. */
+static void test_more_when_given_up(void **state)
+{
+	struct world *world = *state;
+	limit(world, &(struct courier_limits){.tries = 5, .first_pause_ms = 1, .late_ms = 1000, .under_way = 8, .waiting = 256});
+	world->receivers[1].statuses[0] = RECEIVER_HANGS;
+	notify(world, 1, "shop", "1");
+	wait_for_letters(world, 1, 1);
+	notify(world, 1, "shop", "2");
+	world->gives_more = true;
+	wait_for(world, 2);
+	check_told(world, 0, "2", 0, false, "was not told: too much was before it");
+	check_told(world, 1, "more", 1, true, "answered 200");
+}
+
 /* Everything under way and waiting is given up without a word but the log's. */
 static void test_end(void **state)
 {
@@ -392,6 +407,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_under_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_more_from_inside, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_more_when_given_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_end, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

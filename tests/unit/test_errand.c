@@ -2,6 +2,7 @@
 // links: base
 #include <event2/event.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -149,6 +150,22 @@ static void test_hanging(void **state)
 	assert_int_equal(world->done, 1);
 }
 
+static void test_settled(void **state)
+{
+	struct world *world = *state;
+	start(world, true);
+	start(world, false);
+	while (world->worked < 1)
+		sched_yield();
+	errands_settle(world->errands, 1);
+	assert_int_equal(world->done, 1);
+	open_gate(world);
+	errands_settle(world->errands, 60000);
+	assert_int_equal(world->done, 2);
+	errands_settle(world->errands, 60000);
+	errands_free(world->errands);
+}
+
 static void test_abandoned_away(void **state)
 {
 	struct world *world = *state;
@@ -183,6 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hanging, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_settled, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_abandoned_away, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_abandoned_any_time, set_up, tear_down),
 	};
