@@ -15,7 +15,6 @@
 #include "switch/differ.h"
 #include "switch/procedure.h"
 #include "switch/rehearsal.h"
-#include "switch/service_assist.h"
 #include "switch/service_truth.h"
 #include "switch/wire.h"
 

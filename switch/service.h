@@ -160,6 +160,16 @@ const struct service_quarantine *service_find_quarantine(const struct service *s
 
 /* What workers see of it has changed: a table has to be built and published anew. */
 void service_change(struct service *service);
+/* What one color does for the other, as the next table has it (service_assist.c). Bits of enum table_shield for this color's failures. */
+unsigned service_read_shield(const struct service *service, enum color color);
+/* The paths of the fallback, with a reference for the caller; NULL when there are none. */
+struct table_index *service_read_fallback_paths(const struct service *service);
+/* Whether this color's 404s may be tried on the other one: that is live, or kept for a while because this one has users since a deployment that still runs, or is wanted at any time as a shield. Never what
+ * was rolled back. */
+bool service_falls_back(const struct service *service, enum color color);
+/* Whether the color that is not live may get previews: not from the hold of an exclusive switch on, to its end. */
+bool service_takes_previews(const struct service *service);
+
 /* The table's view of it, built when something changed; borrowed. */
 struct table_service *service_read_table(struct service *service);
 /* Nothing in flight on the color, nothing connected to its backends. */

@@ -1,5 +1,5 @@
-/* What one color does for the other. Control thread. */
-#include "switch/service_assist.h"
+/* What one color does for the other: which failures the shield makes good, whose 404s are tried on the other color, and who looks at it. Control thread; changes nothing. */
+#include "switch/service.h"
 
 /* Nothing that one color was given may be asked of the other one. */
 static bool is_exclusive(const struct service *service)
