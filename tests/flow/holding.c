@@ -44,6 +44,16 @@ void holding_end(struct stage *stage, enum color live)
 	stage_flip(stage, live);
 }
 
+void holding_take_away(struct stage *stage)
+{
+	struct table_index *index = table_index_new(NULL, 0);
+	uint64_t generation = proxy_publish(stage->proxy, table_new(&stage->globals, index, NULL, 0, stage->workers));
+	table_index_release(index);
+	while (proxy_acknowledged(stage->proxy) < generation)
+		actor_wait_ms(1);
+	proxy_collect(stage->proxy);
+}
+
 int holding_ask(const struct stage *stage, const char *text)
 {
 	int fd = stage_connect(stage);

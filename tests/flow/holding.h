@@ -17,6 +17,8 @@ void holding_open(struct stage *stage, unsigned workers, unsigned blue, unsigned
 /* Published, and seen by every worker. */
 void holding_begin(struct stage *stage, uint64_t ms);
 void holding_end(struct stage *stage, enum color live);
+/* The same with a table that has no service. */
+void holding_take_away(struct stage *stage);
 
 /* A connection on which this was said. */
 int holding_ask(const struct stage *stage, const char *text);

@@ -348,7 +348,7 @@ static void read_storm_answers(struct storm_client *client, int fd, unsigned cou
 	while (count-- > 0) {
 		int status = stage_read_answer(fd, answer, sizeof(answer), false);
 		client->answers += status == 200;
-		client->wrong += status != 200 && status != 503; /* too many wait */
+		client->wrong += status != 200 && status != 503 && status != 404; /* too many wait; the service is gone */
 	}
 }
 
@@ -398,13 +398,15 @@ static bool is_over(const struct storm_client *clients)
 	return true;
 }
 
-/* Held, held again, let go at once or by and by, to either color, or ended by the workers themselves. */
+/* Held, held again, let go at once or by and by, to either color, or ended by the workers themselves; or the service goes away and comes back. */
 static void hold_and_release(unsigned *seed)
 {
 	unsigned dice = (unsigned)rand_r(seed);
 	holding.release_per_s = dice % 3 * 300;
 	holding_begin(&stage, 1 + dice / 4 % 16);
 	actor_wait_ms(dice / 64 % 16);
+	if (dice / 16384 % 8 == 0)
+		holding_take_away(&stage);
 	holding_end(&stage, dice / 1024 % 2 ? COLOR_BLUE : COLOR_GREEN);
 	actor_wait_ms(dice / 2048 % 8);
 }
