@@ -195,6 +195,42 @@ static void test_head_request(void **state)
 	peer_close(&peer);
 }
 
+/* What a URL's parser would refuse or change. */
+static void test_target(void **state)
+{
+	struct world *world = *state;
+	struct peer peer = {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", .end = PEER_STAYS};
+	peer_open(&peer, world->loop);
+	struct fetch_request request = {.url = "http://a/no", .target = "/x//../{y}?a=%zz|'#b", .connect = &peer.addr, .timeout_ms = PATIENCE_MS};
+	fetch_and_wait(world, &request);
+	assert_int_equal(world->outcome, FETCH_ANSWERED);
+	assert_ptr_equal(strstr(peer.request, "GET /x//../{y}?a=%zz|'#b HTTP/1.1\r\nHost: a\r\n"), peer.request);
+	peer_close(&peer);
+}
+
+/* One after the other on the same connection, but only where both want it so. */
+static void test_keeps_open(void **state)
+{
+	struct world *world = *state;
+	struct peer peer = {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", .end = PEER_STAYS};
+	peer_open(&peer, world->loop);
+	struct fetch_request request = {.url = "http://a/1", .connect = &peer.addr, .timeout_ms = PATIENCE_MS, .keeps_open = true};
+	fetch_and_wait(world, &request);
+	assert_int_equal(peer.accepted, 1);
+	bufferevent_setcb(peer.open[0], peer_on_read, NULL, peer_on_event, &peer); /* it shall answer again */
+	request.url = "http://a/2";
+	fetch_and_wait(world, &request);
+	assert_int_equal(world->outcome, FETCH_ANSWERED);
+	assert_memory_equal(peer.request, "GET /2 ", 7);
+	assert_int_equal(peer.accepted, 1);
+	assert_int_equal(world->connect_us, 0);
+	request.keeps_open = false;
+	fetch_and_wait(world, &request);
+	assert_int_equal(world->outcome, FETCH_ANSWERED);
+	assert_int_equal(peer.accepted, 2);
+	peer_close(&peer);
+}
+
 /* A proxy named by the environment is nothing to us. */
 static void test_no_proxy_environment(void **state)
 {
@@ -603,6 +639,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_answers, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_request, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_head_request, open_world, close_world),
+		cmocka_unit_test_setup_teardown(test_target, open_world, close_world),
+		cmocka_unit_test_setup_teardown(test_keeps_open, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_no_proxy_environment, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_host_is_address, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_unusable, open_world, close_world),
