@@ -3,6 +3,7 @@
 
 #include "cli/document.h"
 #include "cli/follow.h"
+#include "cli/manner.h"
 #include "cli/screen.h"
 
 const struct option order_switch_options[] = {
@@ -15,9 +16,7 @@ const struct option order_switch_options[] = {
 	{"wait", 0, OPTION_DURATION, "TIME", "how long to wait for the color to be healthy (default 60s)"},
 	{"no-wait", 0, OPTION_FLAG, NULL, "return as soon as every worker sends to the new color; the daemon carries on"},
 	{"idempotency-key", 0, OPTION_TEXT, "KEY", "done once, however often it is asked for with this key"},
-	{"steps", 0, OPTION_LATER, NULL, NULL},
-	{"pause", 0, OPTION_LATER, NULL, NULL},
-	{"exclusive", 0, OPTION_LATER, NULL, NULL},
+	MANNER_ROWS,
 	{"standalone", 0, OPTION_LATER, NULL, NULL},
 	{0},
 };
@@ -52,8 +51,13 @@ static enum exit_code follow(struct command *command, const struct target *targe
 
 enum exit_code order_deployment(struct command *command, const struct target *target, const char *action, json_t *body)
 {
+	struct err err;
 	struct caller_answer answer;
 	const char *key = options_text(&command->options, "idempotency-key");
+	if (!manner_put(command, body, &err)) {
+		json_decref(body);
+		return command_misused(command, &err);
+	}
 	if (key)
 		caller_use_key(command->client, key);
 	put_shared(command, target, body);

@@ -19,11 +19,17 @@ static const struct verb *const verbs[] = {
 	&verb_confirm,
 	&verb_abort,
 	&verb_promote,
+	&verb_approve,
+	&verb_reject,
+	&verb_preview,
+	&verb_rehearse,
 	&verb_probe,
 	&verb_history,
 	&verb_explain,
 	&verb_lock,
 	&verb_unlock,
+	&verb_hold,
+	&verb_resume,
 	&verb_reload,
 	&verb_stop,
 	&verb_demo,
@@ -33,7 +39,7 @@ static const struct verb *const verbs[] = {
 #define VERB_COUNT (sizeof(verbs) / sizeof(*verbs))
 
 /* Verbs that the contract names and this version does not do. */
-static const char *const later[] = {"hold", "resume", "approve", "reject", "preview", "rehearse", "upgrade", "dns"};
+static const char *const later[] = {"upgrade", "dns"};
 
 static void complain_unknown(const char *name)
 {

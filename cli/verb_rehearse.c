@@ -1,0 +1,165 @@
+/* teal rehearse. Live requests are copied to the idle color and the answers compared; the daemon does it, here it is asked for and followed. */
+#include "cli/verbs.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/document.h"
+#include "cli/report.h"
+#include "cli/screen.h"
+
+static const struct option rows[] = {
+	{"share", 0, OPTION_TEXT, "SHARE", "of the requests that can be copied, such as 10% (default: rehearsal.share of the configuration)"},
+	{"for", 0, OPTION_DURATION, "TIME", "how long (default: rehearsal.for of the configuration)"},
+	{"no-wait", 0, OPTION_FLAG, NULL, "return at once; `teal rehearse --report` tells of it later"},
+	{"stop", 0, OPTION_FLAG, NULL, "end the one that runs, and print what it found"},
+	{"report", 0, OPTION_FLAG, NULL, "begin nothing; print the report of the one that runs, or of the newest one"},
+	{0},
+};
+
+static char detached[512];
+
+/* Says how it is gone on with, and ends as Ctrl-C ends a process. */
+static void on_interrupt(int number)
+{
+	ssize_t ignored = write(STDERR_FILENO, detached, strlen(detached));
+	(void)ignored;
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+static void arm_interrupt(const char *service)
+{
+	snprintf(detached, sizeof(detached),
+		"%steal: detached; the rehearsal goes on\n  its report: teal rehearse %s --report\n  stop it:    teal rehearse %s --stop\n",
+		screen_is_terminal() ? "\r\033[K" : "", service, service);
+	signal(SIGINT, on_interrupt);
+}
+
+static bool is_state(const json_t *report, const char *state)
+{
+	return strcmp(document_text_or(report, "state", "none"), state) == 0;
+}
+
+/* A verdict that can't be given is none: whoever asks whether the release passed must not read it as a yes. */
+static enum exit_code tell(const struct command *command, const json_t *report)
+{
+	bool failed = strcmp(document_text_or(report, "verdict", "failed"), "passed") != 0;
+	if (command->json)
+		command_print(report);
+	else
+		report_print(report);
+	return is_state(report, "ended") && failed ? EXIT_FAILED : EXIT_DONE;
+}
+
+static bool make_wish(const struct command *command, const struct target *target, json_t *body, struct err *err)
+{
+	double share = 0;
+	const char *text = options_text(&command->options, "share");
+	if (text && (!text_parse_share(text, &share) || share <= 0))
+		return err_set(err, "--share wants a share above 0 and at most 100%%, such as 10%%, not \"%s\"", text);
+	if (text)
+		json_object_set_new(body, "share", json_real(share));
+	if (target->has_color)
+		json_object_set_new(body, "to", json_string(color_name(target->color)));
+	command_put_seconds(command, "for", body, "for_s");
+	return true;
+}
+
+/* One call, and the report it is answered with, owned by the caller; NULL: a sentence was printed. */
+static json_t *ask(struct command *command, const char *method, const char *service, const char *action, const json_t *body, enum exit_code *code)
+{
+	struct caller_answer answer;
+	*code = command_call_service(command, method, service, action, body, &answer);
+	if (*code == EXIT_DONE)
+		return answer.document;
+	caller_answer_fini(&answer);
+	return NULL;
+}
+
+static enum exit_code follow(struct command *command, const char *service, json_t *report)
+{
+	enum exit_code code = EXIT_DONE;
+	arm_interrupt(service);
+	while (report && is_state(report, "running")) {
+		if (!command->json)
+			report_print_progress(report);
+		nanosleep(&(struct timespec){.tv_nsec = 250000000}, NULL);
+		json_decref(report);
+		report = ask(command, "GET", service, "rehearsal", NULL, &code);
+	}
+	screen_live_end();
+	if (report)
+		code = tell(command, report);
+	json_decref(report);
+	return code;
+}
+
+static enum exit_code start(struct command *command, const struct target *target)
+{
+	struct err err;
+	enum exit_code code = EXIT_USAGE;
+	json_t *body = json_object();
+	if (!make_wish(command, target, body, &err)) {
+		json_decref(body);
+		return command_misused(command, &err);
+	}
+	json_t *report = ask(command, "POST", target->service, "rehearse", body, &code);
+	json_decref(body);
+	if (report && !options_given(&command->options, "no-wait"))
+		return follow(command, target->service, report);
+	if (report && command->json)
+		command_print(report);
+	else if (report)
+		screen_line("%s: the rehearsal of %s has begun; its report: teal rehearse %s --report", target->service, document_text_or(report, "color", "?"),
+			target->service);
+	json_decref(report);
+	return code;
+}
+
+static enum exit_code look(struct command *command, const char *service, bool stop)
+{
+	struct err err;
+	enum exit_code code;
+	json_t *report = stop ? ask(command, "POST", service, "rehearsal/stop", NULL, &code) : ask(command, "GET", service, "rehearsal", NULL, &code);
+	if (report && is_state(report, "none")) {
+		err_set(&err, "no rehearsal of %s is known since the daemon has started; begin one: teal rehearse %s", service, service);
+		code = command_fail(EXIT_FAILED, &err);
+	} else if (report) {
+		code = tell(command, report);
+	}
+	json_decref(report);
+	return code;
+}
+
+static enum exit_code run(struct command *command)
+{
+	struct err err;
+	struct target target;
+	json_t *names;
+	bool stop = options_given(&command->options, "stop"), report = options_given(&command->options, "report");
+	if (stop && report) {
+		err_set(&err, "--stop prints the report too; leave --report out");
+		return command_misused(command, &err);
+	}
+	enum exit_code code = command_begin(command, TARGET_SERVICE_COLOR, &target, &names);
+	if (code == EXIT_DONE)
+		code = stop || report ? look(command, target.service, stop) : start(command, &target);
+	json_decref(names);
+	return code;
+}
+
+const struct verb verb_rehearse = {
+	.name = "rehearse",
+	.summary = "copy live requests to the idle color and compare the answers",
+	.usage = "[SERVICE] [COLOR]",
+	.options = rows,
+	.asks_daemon = true,
+	.help = "Only GET and HEAD are copied; users never wait for it. What is compared: status, chosen fields, bodies and latency (see `rehearsal` of the configuration).\n"
+		"Ctrl-C detaches; the rehearsal goes on. Exit code 0 passed, 1 failed or too little was compared to say, 3 refused.",
+	.run = run,
+};
