@@ -93,8 +93,8 @@ static bool is_new(struct follow *follow, const json_t *event)
 
 static enum paint event_paint(const char *name)
 {
-	static const char *const bad[] = {"rolling_back", "rolled_back", "refused", "aborted", "failed", "held", "not_durable"};
-	static const char *const good[] = {"switched", "promoted", "rollback_in_force"};
+	static const char *const bad[] = {"rolling_back", "rolled_back", "refused", "aborted", "failed", "held", "not_durable", "rejected", "gate_forced"};
+	static const char *const good[] = {"switched", "promoted", "rollback_in_force", "approved"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		if (strcmp(name, bad[i]) == 0)
 			return PAINT_RED;
@@ -144,13 +144,15 @@ static void take_event(struct follow *follow, const json_t *event)
 
 static void show_progress(const json_t *deployment)
 {
-	char left[DOCUMENT_FORM_SIZE], more[2 * DOCUMENT_FORM_SIZE] = "", flying[2 * DOCUMENT_FORM_SIZE] = "";
+	char left[DOCUMENT_FORM_SIZE], more[RECEIPT_STAGE_SIZE] = "", flying[2 * DOCUMENT_FORM_SIZE] = "";
 	uint64_t now = clock_wall_ms(), bake_ends = document_time(deployment, "bake_ends_at");
 	int64_t inflight = document_count(deployment, "inflight");
 	const char *text = document_text(json_object_get(deployment, "evidence"), "text");
 	if (bake_ends > now) {
 		document_format_span(bake_ends - now, left);
 		snprintf(more, sizeof(more), ", %s left", left);
+	} else {
+		receipt_tell_stage(deployment, now, more);
 	}
 	if (inflight > 0)
 		snprintf(flying, sizeof(flying), ", %" PRId64 " in flight on the color that is left", inflight);
@@ -284,11 +286,29 @@ enum exit_code follow_to_end(struct command *command, const char *service, const
 	return code;
 }
 
+static void tell_step(const char *service, const json_t *deployment)
+{
+	const json_t *steps = json_object_get(deployment, "steps");
+	size_t at = (size_t)document_count(steps, "at");
+	double share = json_number_value(json_array_get(json_object_get(steps, "shares"), at));
+	bool manual = json_is_string(json_object_get(steps, "pause_s"));
+	screen_line("%s: %s has %g%% of the requests, step %zu of %zu; deployment %s goes on%s%s", service, document_text_or(deployment, "to", "?"), share,
+		at + 1, json_array_size(json_object_get(steps, "shares")), document_text_or(deployment, "id", "?"), manual ? " with teal promote " : "",
+		manual ? service : "");
+}
+
+static bool is_there(const json_t *deployment)
+{
+	return document_flag(deployment, "in_force") || document_flag(json_object_get(deployment, "steps"), "in_force") || !is_running(deployment);
+}
+
 static enum exit_code tell_switched(struct command *command, const char *service, const json_t *deployment)
 {
 	bool running = is_running(deployment);
 	if (command->json)
 		command_print_line(deployment);
+	else if (running && !document_flag(deployment, "in_force"))
+		tell_step(service, deployment);
 	else if (running)
 		screen_line("%s: %s is live on every worker, %lld us after the flip; deployment %s goes on", service, document_text_or(deployment, "to", "?"),
 			(long long)document_count(deployment, "flip_us"), document_text_or(deployment, "id", "?"));
@@ -303,7 +323,7 @@ enum exit_code follow_to_switched(struct command *command, const char *service, 
 	arm_interrupt(service, id);
 	for (;;) {
 		enum exit_code code = get_deployment(command, id, "?until=switched&timeout_s=30", 40000, &answer);
-		bool there = document_flag(answer.document, "in_force") || !is_running(answer.document);
+		bool there = is_there(answer.document);
 		if (code != EXIT_DONE)
 			command_fail(code, &answer.err);
 		else if (there)

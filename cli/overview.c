@@ -60,12 +60,62 @@ static void print_lock(const json_t *service)
 	screen_line(" by %s%s%s", document_text_or(locked, "actor", "?"), reason ? ": " : "", reason ? reason : "");
 }
 
+static void print_hold(const json_t *service, uint64_t now_ms)
+{
+	const json_t *held = json_object_get(service, "held");
+	if (!json_is_object(held))
+		return;
+	char until[DOCUMENT_FORM_SIZE], left[DOCUMENT_FORM_SIZE];
+	uint64_t ends = document_time(held, "until");
+	const char *reason = document_text(held, "reason");
+	int64_t waiting = document_count(held, "waiting");
+	document_format_when(ends, now_ms, until);
+	document_format_span(ends > now_ms ? ends - now_ms : 0, left);
+	screen_write("  ");
+	screen_write_painted(PAINT_YELLOW, "new requests are held");
+	screen_line(" by %s until %s (%s left)%s%s; %" PRId64 " wait%s", document_has(held, "deployment") ? "the switch" : document_text_or(held, "by", "?"),
+		until, left, reason ? ": " : "", reason ? reason : "", waiting, waiting == 1 ? "s" : "");
+}
+
+/* The gate that a deployment is at, where that takes its time. */
+static void print_waiting(const json_t *service, uint64_t now_ms)
+{
+	const json_t *waiting = json_object_get(service, "waiting");
+	if (!json_is_object(waiting))
+		return;
+	char until[DOCUMENT_FORM_SIZE];
+	const char *name = document_text_or(service, "name", "SERVICE"), *id = document_text_or(json_object_get(service, "deployment"), "id", "");
+	screen_write("  ");
+	if (strcmp(document_text_or(waiting, "gate", ""), "approval") == 0) {
+		document_format_when(document_time(waiting, "expires_at"), now_ms, until);
+		screen_write_painted(PAINT_YELLOW, "waits for somebody's approval");
+		screen_line(" until %s: teal approve %s %s, or teal reject %s %s", until, name, id, name, id);
+	} else {
+		screen_write_painted(PAINT_YELLOW, "gate %s", document_text_or(waiting, "gate", "?"));
+		screen_line(": %s", document_text_or(waiting, "detail", ""));
+	}
+}
+
+static void print_rehearsal(const json_t *service, uint64_t now_ms)
+{
+	const json_t *rehearsal = json_object_get(service, "rehearsal");
+	if (!json_is_object(rehearsal))
+		return;
+	char left[DOCUMENT_FORM_SIZE], share[DOCUMENT_FORM_SIZE], release[RECEIPT_COLOR_SIZE];
+	uint64_t ends = document_time(rehearsal, "started_at") + (uint64_t)(document_number(rehearsal, "for_s", 0) * 1000);
+	document_format_span(ends > now_ms ? ends - now_ms : 0, left);
+	document_format_share(document_number(rehearsal, "share", 0), share);
+	receipt_name_color(document_text_or(rehearsal, "color", "?"), document_text(rehearsal, "version"), release);
+	screen_line("  rehearsal of %s with %s of the requests by %s, %s left: %" PRId64 " compared, %" PRId64 " differ", release, share,
+		document_text_or(rehearsal, "actor", "?"), left, document_count(rehearsal, "compared"), document_count(rehearsal, "differing"));
+}
+
 static void print_deployment(const json_t *service, uint64_t now_ms)
 {
 	const json_t *deployment = json_object_get(service, "deployment");
 	if (!json_is_object(deployment))
 		return;
-	char to[RECEIPT_COLOR_SIZE], left[DOCUMENT_FORM_SIZE], ago[DOCUMENT_FORM_SIZE];
+	char to[RECEIPT_COLOR_SIZE], left[DOCUMENT_FORM_SIZE], ago[DOCUMENT_FORM_SIZE], stage[RECEIPT_STAGE_SIZE];
 	uint64_t ends = document_time(deployment, "bake_ends_at"), started = document_time(deployment, "started_at");
 	receipt_name_color(document_text_or(deployment, "to", "?"), document_text(deployment, "version"), to);
 	document_format_span(now_ms > started ? now_ms - started : 0, ago);
@@ -75,6 +125,8 @@ static void print_deployment(const json_t *service, uint64_t now_ms)
 		document_format_span(ends - now_ms, left);
 		screen_write(", %s of the bake left", left);
 	}
+	receipt_tell_stage(deployment, now_ms, stage);
+	screen_write("%s", stage);
 	int64_t inflight = document_count(deployment, "inflight");
 	if (inflight > 0)
 		screen_write(", %" PRId64 " in flight on the color that is left", inflight);
@@ -95,7 +147,7 @@ static void add_color(struct grid *grid, const json_t *service, enum color color
 	grid_add(grid, live ? PAINT_BOLD : PAINT_NONE, "%s", name);
 	grid_add(grid, PAINT_BOLD, "%s", live ? "live" : "");
 	grid_add(grid, PAINT_NONE, "%s", document_text_or(document, "version", "-"));
-	grid_add(grid, PAINT_NONE, "%" PRId64 "%%", document_count(json_object_get(service, "split"), name));
+	grid_add(grid, PAINT_NONE, "%g%%", document_number(json_object_get(service, "split"), name, 0));
 	grid_add(grid, health_paint(health), "%s", health);
 	grid_add(grid, PAINT_NONE, "%.1f", document_number(document, "requests_per_s", 0));
 	grid_add(grid, PAINT_NONE, "%s", p50);
@@ -184,7 +236,10 @@ void overview_print_service(const char *name, const json_t *service, uint64_t no
 {
 	print_headline(name, service);
 	print_deployment(service, now_ms);
+	print_waiting(service, now_ms);
+	print_hold(service, now_ms);
 	print_lock(service);
+	print_rehearsal(service, now_ms);
 	print_readiness(service);
 	print_quarantine(service);
 	print_colors(service);

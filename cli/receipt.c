@@ -30,6 +30,42 @@ const char *receipt_event_text(const json_t *event)
 	return text;
 }
 
+static void tell_step(const json_t *steps, uint64_t now_ms, char out[RECEIPT_STAGE_SIZE])
+{
+	const json_t *shares = json_object_get(steps, "shares");
+	size_t at = (size_t)document_count(steps, "at"), count = json_array_size(shares);
+	uint64_t ends = document_time(steps, "pause_ends_at");
+	char left[DOCUMENT_FORM_SIZE];
+	document_format_span(ends > now_ms ? ends - now_ms : 0, left);
+	bool manual = json_is_string(json_object_get(steps, "pause_s"));
+	snprintf(out, RECEIPT_STAGE_SIZE, ", step %zu of %zu (%g%%)%s%s%s", at + 1, count, json_number_value(json_array_get(shares, at)),
+		manual ? ", waits for `teal promote`"
+		: ends ? ", "
+		       : "",
+		manual || !ends ? "" : left, manual || !ends ? "" : " left");
+}
+
+static const char *name_stage(const json_t *exclusive)
+{
+	if (document_has(exclusive, "released_at") || !document_has(exclusive, "held_at"))
+		return NULL;
+	if (!document_has(exclusive, "drained_at"))
+		return "until the old color has finished";
+	return document_has(exclusive, "run_at") && !document_has(exclusive, "ran_at") ? "while the command runs" : "until the flip";
+}
+
+void receipt_tell_stage(const json_t *deployment, uint64_t now_ms, char out[RECEIPT_STAGE_SIZE])
+{
+	const json_t *steps = json_object_get(deployment, "steps"), *exclusive = json_object_get(deployment, "exclusive");
+	const char *stage = name_stage(exclusive);
+	bool shifting = strcmp(document_text_or(deployment, "phase", ""), "shifting") == 0;
+	out[0] = '\0';
+	if (shifting && json_array_size(json_object_get(steps, "taken")) > 0)
+		tell_step(steps, now_ms, out);
+	else if (stage)
+		snprintf(out, RECEIPT_STAGE_SIZE, ", new requests are held %s", stage);
+}
+
 void receipt_name_ends(const json_t *deployment, char from[RECEIPT_COLOR_SIZE], char to[RECEIPT_COLOR_SIZE])
 {
 	receipt_name_color(document_text_or(deployment, "from", "?"), document_text(deployment, "from_version"), from);

@@ -3,6 +3,7 @@
 #define TEAL_CLI_RECEIPT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <jansson.h>
 
 /* How it ended, what it cost, and when the old color can be stopped; also why it ended so, unless the events have `told` it already. */
@@ -19,6 +20,9 @@ void receipt_print_outputs(const json_t *gates);
 void receipt_name_color(const char *color, const char *version, char out[RECEIPT_COLOR_SIZE]);
 /* The two colors of a deployment, with their versions. */
 void receipt_name_ends(const json_t *deployment, char from[RECEIPT_COLOR_SIZE], char to[RECEIPT_COLOR_SIZE]);
+/* Where it is, behind the name of its phase: `, step 1 of 3 (5%), 12 s left`; "" where there is nothing to say. */
+#define RECEIPT_STAGE_SIZE 256
+void receipt_tell_stage(const json_t *deployment, uint64_t now_ms, char out[RECEIPT_STAGE_SIZE]);
 /* The event's sentence without the service's name in front. Borrowed. */
 const char *receipt_event_text(const json_t *event);
 

@@ -98,7 +98,10 @@ bool admin_manner_read(struct ask *ask, const struct service *service, struct ad
 	if (is_given(ask, "run") || is_given(ask, "hold_max_s"))
 		return refuse_alone(ask, is_given(ask, "run") ? "run" : "hold_max_s", "exclusive");
 	read_steps(ask, &service->conf->steps, manner, request);
-	return !is_given(ask, "pause_s") || request->share_count > 1 || refuse_alone(ask, "pause_s", "steps");
+	if (!is_given(ask, "pause_s") || request->share_count > 1)
+		return true;
+	ask_refuse(ask, "bad_request", NULL, "there is nothing to pause between: a pause goes with \"steps\", and neither the request nor the file has any");
+	return false;
 }
 
 void admin_manner_fini(struct admin_manner *manner)

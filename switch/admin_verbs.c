@@ -18,31 +18,49 @@
 
 typedef bool going_on(struct switcher *switcher, const struct actor *actor, char id[32], struct switcher_refusal *refusal);
 
-static void go_on(struct ask *ask, going_on *how)
+/* `more` goes into the answer; consumed, may be NULL. */
+static void go_on(struct ask *ask, going_on *how, json_t *more)
 {
 	char id[32];
 	struct switcher_refusal refusal;
 	struct service *service = ask_find_service(ask);
-	if (!service || !ask_check_body(ask, NULL, 0))
-		return;
-	if (!how(service->switcher, &ask->actor, id, &refusal)) {
-		ask_refuse_verb(ask, &refusal);
+	if (!service || !ask_check_body(ask, NULL, 0)) {
+		json_decref(more);
 		return;
 	}
-	rounds_wake(ask->control);
-	ask_answer(ask, 200, json_pack("{s:s}", "deployment", id));
+	if (how(service->switcher, &ask->actor, id, &refusal)) {
+		json_t *answer = json_pack("{s:s}", "deployment", id);
+		json_object_update(answer, more);
+		rounds_wake(ask->control);
+		ask_answer(ask, 200, answer);
+	} else {
+		ask_refuse_verb(ask, &refusal);
+	}
+	json_decref(more);
+}
+
+/* In steps: what the new color gets next, in percent; null in the bake. */
+static json_t *describe_next_share(const struct deployment *deployment)
+{
+	if (!deployment || (deployment->step != STEP_SHIFT && deployment->step != STEP_COMPLETE))
+		return json_null();
+	const struct deployment_shift *shift = &deployment->shift;
+	bool whole = shift->pause_ms > 0 || shift->at + 1 >= shift->count;
+	return deployment_share_to_json(whole ? DEPLOYMENT_SHARE_WHOLE : shift->shares[shift->at + 1]);
 }
 
 void admin_verbs_promote(struct admin *admin, struct ask *ask)
 {
+	const struct service *service = control_find_service(ask->control, ask->service);
+	json_t *share = describe_next_share(service ? switcher_current(service->switcher) : NULL);
 	(void)admin;
-	go_on(ask, switcher_promote);
+	go_on(ask, switcher_promote, json_pack("{s:o}", "share", share));
 }
 
 void admin_verbs_confirm(struct admin *admin, struct ask *ask)
 {
 	(void)admin;
-	go_on(ask, switcher_confirm);
+	go_on(ask, switcher_confirm, NULL);
 }
 
 /* ---- what waits for the disk ---- */
