@@ -328,7 +328,7 @@ static const struct key keys[] = {
 	{"services.*.hooks", KEY_MAP, .text = "What is run when something has happened. It can't refuse any more; one that fails is repeated, and told."},
 	{"services.*.hooks.switched", KEY_HOOKS, offsetof(struct conf_service, hooks[CONF_SWITCHED].list),
 		.count_at = offsetof(struct conf_service, hooks[CONF_SWITCHED].count), .size = sizeof(struct conf_hook), .sample = RUN_SAMPLE,
-		.most = HOOKS_MAX, .text = "After the flip; with steps, after the first."},
+		.most = HOOKS_MAX, .text = "After the flip, which of a switch in steps is the last one."},
 	{"services.*.hooks.switched[].run", KEY_COMMAND, offsetof(struct conf_hook, run), .least = 1, .most = ARGUMENTS_MAX, .missing = RUN_MISSING,
 		.instead = "url", .text = "As for `gates.hooks`."},
 	{"services.*.hooks.switched[].url", KEY_POST_URL, offsetof(struct conf_hook, url), .instead = "run", .text = "As for `gates.hooks`."},
