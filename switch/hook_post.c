@@ -137,11 +137,12 @@ static void on_answer(void *arg, const struct fetch_answer *answer)
 
 static void ask(struct hook_post *post)
 {
+	static const char agent[] = "User-Agent: teal/" TEAL_VERSION;
 	char event[128], delivery[160];
 	uint64_t now_ms = clock_mono_ms();
 	snprintf(event, sizeof(event), "X-Teal-Event: %.100s", post->event);
 	snprintf(delivery, sizeof(delivery), "X-Teal-Delivery: %.128s", post->delivery);
-	const char *headers[FIELDS] = {"User-Agent: teal/" TEAL_VERSION, "Content-Type: application/json", event, delivery, post->timestamp, post->signature};
+	const char *headers[FIELDS] = {agent, "Content-Type: application/json", event, delivery, post->timestamp, post->signature};
 	struct fetch_request request = {
 		.method = "POST",
 		.url = post->url,

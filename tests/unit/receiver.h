@@ -81,7 +81,7 @@ static inline void receiver_on_request(struct evhttp_request *request, void *arg
 /* On a free port of the address. False when it has none to give. */
 static inline bool receiver_open(struct receiver *receiver, struct event_base *loop, const char *address)
 {
-	struct sockaddr_storage bound;
+	struct sockaddr_storage bound = {0};
 	socklen_t length = sizeof(bound);
 	*receiver = (struct receiver){.http = evhttp_new(loop)};
 	evhttp_set_gencb(receiver->http, receiver_on_request, receiver);
