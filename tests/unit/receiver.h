@@ -2,7 +2,6 @@
 #ifndef TEAL_TESTS_UNIT_RECEIVER_H
 #define TEAL_TESTS_UNIT_RECEIVER_H
 
-#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
@@ -14,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "base/addr.h"
 
 #define RECEIVER_KEPT 32u
 #define RECEIVER_HANGS 1 /* as a status: no answer ever comes */
@@ -82,6 +83,7 @@ static inline void receiver_on_request(struct evhttp_request *request, void *arg
 static inline bool receiver_open(struct receiver *receiver, struct event_base *loop, const char *address)
 {
 	struct sockaddr_storage bound = {0};
+	struct addr addr;
 	socklen_t length = sizeof(bound);
 	*receiver = (struct receiver){.http = evhttp_new(loop)};
 	evhttp_set_gencb(receiver->http, receiver_on_request, receiver);
@@ -89,7 +91,8 @@ static inline bool receiver_open(struct receiver *receiver, struct event_base *l
 	if (!listener)
 		return false;
 	getsockname(evhttp_bound_socket_get_fd(listener), (struct sockaddr *)&bound, &length);
-	receiver->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port : ((struct sockaddr_in *)&bound)->sin_port);
+	addr_from_socket((const struct sockaddr *)&bound, length, &addr);
+	receiver->port = addr.port;
 	return true;
 }
 
