@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "cli/document.h"
 #include "cli/grid.h"
+#include "cli/moments.h"
 #include "cli/receipt.h"
 #include "cli/screen.h"
 
@@ -28,6 +29,26 @@ static void tell_asker(const json_t *deployment)
 	screen_line("%s.", document_flag(deployment, "force") ? ", with --force" : "");
 }
 
+static void tell_manner(const json_t *deployment)
+{
+	const json_t *steps = json_object_get(deployment, "steps"), *exclusive = json_object_get(deployment, "exclusive");
+	const json_t *shares = json_object_get(steps, "shares"), *share;
+	size_t i;
+	if (json_is_object(exclusive)) {
+		const char *program = document_text(exclusive, "program");
+		screen_line("Exclusive: new requests held for less than %g s%s%s.", document_number(exclusive, "hold_max_s", 0),
+			program ? ", while the old color finishes; then runs " : ", while the old color finishes", program ? program : "");
+	}
+	if (!json_is_object(steps))
+		return;
+	screen_write("In steps of");
+	json_array_foreach(shares, i, share) screen_write("%s %g%%", i ? "," : "", json_number_value(share));
+	if (json_is_string(json_object_get(steps, "pause_s")))
+		screen_line(", each until somebody promotes it.");
+	else
+		screen_line(", %g s each.", document_number(steps, "pause_s", 0));
+}
+
 static void tell_request(const json_t *deployment)
 {
 	char from[RECEIPT_COLOR_SIZE], to[RECEIPT_COLOR_SIZE];
@@ -35,6 +56,7 @@ static void tell_request(const json_t *deployment)
 	screen_write_painted(PAINT_BOLD, "%s", document_text_or(deployment, "id", "?"));
 	screen_line(": a %s of %s from %s to %s.", document_text_or(deployment, "kind", "switch"), document_text_or(deployment, "service", "?"), from, to);
 	tell_asker(deployment);
+	tell_manner(deployment);
 }
 
 /* ---- how it ended ---- */
@@ -66,11 +88,17 @@ static void tell_way_back(const json_t *deployment)
 	const json_t *rollback = json_object_get(deployment, "rollback");
 	uint64_t at = document_time(rollback, "at"), switched = document_time(deployment, "switched_at");
 	const char *reason = document_text_or(rollback, "reason", ""), *from = document_text_or(deployment, "from", "?");
+	const json_t *shift = json_object_get(deployment, "steps");
+	size_t steps = json_array_size(json_object_get(shift, "taken"));
+	bool in_step = steps > 0 && steps < json_array_size(json_object_get(shift, "shares"));
 	bool by_hand = is_cause(rollback, "rollback") || is_cause(rollback, "abort");
 	screen_write_painted(PAINT_RED, "rolled back");
 	format_after(at > switched ? at - switched : 0, after);
 	if (switched && switched <= at)
 		screen_write(" %s after the switch", after);
+	else if (in_step)
+		screen_write(" in step %zu of %zu (%g%%)", steps, json_array_size(json_object_get(shift, "shares")),
+			document_number(json_array_get(json_object_get(shift, "taken"), steps - 1), "share", 0));
 	else
 		screen_write(" before the switch was in force on every worker");
 	if (by_hand)
@@ -104,79 +132,6 @@ static void tell_outcome(const json_t *deployment)
 		screen_line("%s%s", detail ? ": " : "", detail ? detail : "");
 	}
 	tell_live(deployment);
-}
-
-/* ---- what happened when ---- */
-
-/* One moment: the clock, the time since the start, and what it was. */
-struct moment {
-	const json_t *document;
-	const char *key, *what;
-};
-
-static uint64_t time_of(const struct moment *moment)
-{
-	return document_time(moment->document, moment->key);
-}
-
-/* A rollback may come before the drain or long after it, so the order is that of the clock; at one instant it is that of the list. */
-static void sort_moments(struct moment *moments, size_t count)
-{
-	for (size_t i = 1; i < count; i++)
-		for (size_t k = i; k > 0 && time_of(&moments[k]) < time_of(&moments[k - 1]); k--) {
-			struct moment later = moments[k - 1];
-			moments[k - 1] = moments[k];
-			moments[k] = later;
-		}
-}
-
-static void add_after(struct grid *grid, enum paint paint, uint64_t at, uint64_t started)
-{
-	char after[DOCUMENT_FORM_SIZE];
-	document_format_count(at > started ? (int64_t)(at - started) : 0, after);
-	grid_add(grid, paint, "+%s ms", after);
-}
-
-static void add_moment(struct grid *grid, const struct moment *moment, uint64_t started)
-{
-	char when[DOCUMENT_FORM_SIZE];
-	uint64_t at = time_of(moment);
-	if (!at)
-		return;
-	document_format_when(at, clock_wall_ms(), when);
-	grid_add(grid, PAINT_NONE, "%s", when);
-	add_after(grid, PAINT_NONE, at, started);
-	grid_add(grid, PAINT_NONE, "%s", moment->what);
-}
-
-static void tell_moments(const json_t *deployment)
-{
-	const json_t *verification = json_object_get(deployment, "verification");
-	const char *from = document_text_or(deployment, "from", "?"), *to = document_text_or(deployment, "to", "?");
-	uint64_t started = document_time(deployment, "started_at");
-	char flip[160], stop[80], back[160], watched[80], drained[80];
-	snprintf(flip, sizeof(flip), "%s live on every worker, %" PRId64 " us after the flip", to, document_count(deployment, "flip_us"));
-	bool cut = document_count(json_object_get(deployment, "receipt"), "cut") > 0;
-	snprintf(drained, sizeof(drained), "%s %s", from, cut ? "drained, as its time for that was over" : "drained: nothing in flight any more");
-	snprintf(stop, sizeof(stop), "%s can be stopped safely from here on", from);
-	snprintf(back, sizeof(back), "%s live again (%s)", from, document_text_or(json_object_get(deployment, "rollback"), "cause", "?"));
-	snprintf(watched, sizeof(watched), "%s watched to the end: %s", from, document_text_or(verification, "state", "?"));
-	struct moment moments[] = {
-		{deployment, "started_at", "started"},
-		{deployment, "switched_at", flip},
-		{deployment, "confirmed_at", "confirmed"},
-		{deployment, "rolled_back_at", back},
-		{deployment, "drained_at", drained},
-		{deployment, "ended_at", "ended"},
-		{deployment, "safe_to_stop_at", stop},
-		{verification, "ended_at", watched},
-	};
-	size_t count = sizeof(moments) / sizeof(moments[0]);
-	struct grid *grid = grid_new(2, "lrl", NULL);
-	sort_moments(moments, count);
-	for (size_t i = 0; i < count; i++)
-		add_moment(grid, &moments[i], started);
-	grid_print(grid);
 }
 
 /* ---- the numbers ---- */
@@ -267,6 +222,13 @@ static void tell_verification(const json_t *deployment)
 
 /* ---- the rest ---- */
 
+static void add_after(struct grid *grid, enum paint paint, uint64_t at, uint64_t started)
+{
+	char after[DOCUMENT_FORM_SIZE];
+	document_format_count(at > started ? (int64_t)(at - started) : 0, after);
+	grid_add(grid, paint, "+%s ms", after);
+}
+
 static void tell_events(const json_t *deployment)
 {
 	const json_t *events = json_object_get(deployment, "events"), *event;
@@ -291,7 +253,7 @@ void story_tell(const json_t *deployment)
 	tell_outcome(deployment);
 	tell_verification(deployment);
 	receipt_print_warnings(deployment, document_text_or(deployment, "detail", ""));
-	tell_moments(deployment);
+	moments_tell(deployment);
 	tell_receipt(deployment);
 	tell_evidence(deployment);
 	if (json_array_size(json_object_get(deployment, "gates")) > 0)

@@ -1,12 +1,14 @@
 /* teal hold. New requests wait in the proxy, for a bounded time. */
 #include "cli/verbs.h"
 
-#include <string.h>
-
 #include "base/clock.h"
+#include "base/text.h"
 #include "cli/document.h"
 #include "cli/order.h"
 #include "cli/screen.h"
+
+#define HOLD_MIN_MS 100u
+#define HOLD_MAX_MS 600000u
 
 static const struct option rows[] = {
 	{"max", 0, OPTION_DURATION, "TIME", "hold them at most so long (default: hold.max of the configuration)"},
@@ -17,19 +19,25 @@ static const struct option rows[] = {
 static void tell(const char *service, const json_t *answer)
 {
 	const json_t *held = json_object_get(answer, "held");
-	char until[DOCUMENT_FORM_SIZE], left[DOCUMENT_FORM_SIZE];
-	uint64_t ends = document_time(held, "until"), now = clock_wall_ms();
-	document_format_when(ends, now, until);
-	document_format_span(ends > now ? ends - now : 0, left);
-	screen_line("%s: new requests are held until %s, for %s at most; let them go: teal resume %s", service, until, left, service);
+	char until[DOCUMENT_FORM_SIZE], limit[TEXT_UNIT_SIZE];
+	uint64_t begins = document_time(held, "since"), ends = document_time(held, "until");
+	document_format_when(ends, clock_wall_ms(), until);
+	text_format_duration(ends > begins ? ends - begins : 0, limit);
+	screen_line("%s: new requests are held until %s, for %s at most; let them go: teal resume %s", service, until, limit, service);
 	if (!document_flag(answer, "in_force"))
 		screen_complain("warning: not every worker holds them yet");
 }
 
 static enum exit_code run(struct command *command)
 {
+	struct err err;
 	struct target target;
 	struct caller_answer answer;
+	const struct options_value *max = options_get(&command->options, "max");
+	if (max->given && (max->number < HOLD_MIN_MS || max->number > HOLD_MAX_MS)) {
+		err_set(&err, "--max is 100ms to 10m");
+		return command_misused(command, &err);
+	}
 	json_t *names = NULL, *body = json_object();
 	command_put_seconds(command, "max", body, "max_s");
 	command_put_text(command, "reason", body, "reason");

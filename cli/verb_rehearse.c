@@ -126,7 +126,10 @@ static enum exit_code look(struct command *command, const char *service, bool st
 	struct err err;
 	enum exit_code code;
 	json_t *report = stop ? ask(command, "POST", service, "rehearsal/stop", NULL, &code) : ask(command, "GET", service, "rehearsal", NULL, &code);
-	if (report && is_state(report, "none")) {
+	if (report && is_state(report, "none") && command->json) {
+		command_print(report);
+		code = EXIT_FAILED;
+	} else if (report && is_state(report, "none")) {
 		err_set(&err, "no rehearsal of %s is known since the daemon has started; begin one: teal rehearse %s", service, service);
 		code = command_fail(EXIT_FAILED, &err);
 	} else if (report) {

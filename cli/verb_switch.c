@@ -22,6 +22,10 @@ const struct verb verb_switch = {
 	.asks_daemon = true,
 	.help = "COLOR is the idle one when it is left out. Gates first, then the flip, the drain of the old color, the bake, and the verdict.\n"
 		"Ctrl-C detaches; the switch goes on. Exit code 0 promoted, 1 aborted or failed, 3 refused, 4 rolled back.\n"
-		"With --json: one event a line, the deployment last.",
+		"With --json: one event a line, the deployment last.\n\n"
+		"--steps 5,25,100 shifts the requests step by step; `teal promote` goes on, `teal abort` goes back from any step.\n"
+		"--exclusive holds new requests, lets the old color finish, runs COMMAND, flips and lets them go to the new color; if anything fails, or at\n"
+		"--hold-max, they go to the old one. COMMAND is split at blanks, with quotes and backslashes as in a shell, but nothing is expanded and no shell\n"
+		"is there: --run \"/usr/local/bin/migrate --to 12\", or --run \"/bin/sh -c '...'\". It is run by the daemon, with the variables that hooks get.",
 	.run = run,
 };

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/text.h"
 #include "switch/flip.h"
 #include "switch/watch.h"
 #include "switch/wire.h"
@@ -42,12 +43,15 @@ static void tell_step(struct switcher *switcher)
 	const struct deployment *deployment = switcher->current;
 	const struct deployment_shift *shift = &deployment->shift;
 	const char *to = color_name(deployment->to);
-	char then[64] = "until it is promoted";
-	if (shift->pause_ms > 0)
-		snprintf(then, sizeof(then), "for %g s", (double)shift->pause_ms / 1000);
+	char pause[TEXT_UNIT_SIZE], then[64] = " until it is promoted";
+	text_format_duration(shift->pause_ms, pause);
+	if (shift->at + 1 == shift->count)
+		then[0] = '\0';
+	else if (shift->pause_ms > 0)
+		snprintf(then, sizeof(then), " for %s", pause);
 	json_t *more = json_pack("{s:s, s:o, s:I, s:I, s:o}", "color", to, "share", deployment_share_to_json(shift->shares[shift->at]), "step",
 		(json_int_t)shift->at + 1, "of", (json_int_t)shift->count, "pause_ends_at", wire_time(shift->pause_ends_at));
-	course_emit(switcher, "step", more, "%s: step %zu of %zu: %s gets %g %% %s", switcher->service, shift->at + 1, shift->count, to,
+	course_emit(switcher, "step", more, "%s: step %zu of %zu: %s gets %g %%%s", switcher->service, shift->at + 1, shift->count, to,
 		(double)shift->shares[shift->at] / 100, then);
 }
 
