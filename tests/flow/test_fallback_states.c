@@ -146,6 +146,29 @@ static void test_shield(void **state)
 	assert_int_equal(shielded_gained(COLOR_BLUE, fallbacks), 1);
 }
 
+static void dress_preview(struct table_service_spec *spec)
+{
+	spec->fallback = lacking_paths;
+	spec->preview_header = "X-Preview";
+	spec->colors[COLOR_BLUE].fallback = spec->colors[COLOR_GREEN].fallback = true;
+}
+
+/* Who looks at the idle color sees what it lacks. */
+static void test_preview(void **state)
+{
+	(void)state;
+	shielded_stage.dress = dress_preview;
+	lacking_publish(COLOR_BLUE);
+	shielded_begin();
+	int fd = stage_connect(&shielded_stage);
+	assert_int_equal(lacking_ask(fd, "GET /assets/a.js", "200", "404", "X-Preview: 1\r\n"), 404);
+	assert_true(lacking_is_from(COLOR_GREEN));
+	assert_int_equal(lacking_ask(fd, "GET /assets/a.js", "404", "200", ""), 200);
+	assert_true(lacking_is_from(COLOR_GREEN));
+	stage_close_client(fd);
+	lacking_assert_counted(COLOR_BLUE, 1, 1);
+}
+
 /* On return green has the request, and says nothing. */
 static int ask_hanging(void)
 {
@@ -247,6 +270,7 @@ int main(void)
 		flow_test(test_newer_table),
 		flow_test(test_halves),
 		flow_test(test_shield),
+		flow_test(test_preview),
 		flow_test(test_cut),
 		flow_test(test_client_leaves),
 		flow_test(test_draining),
