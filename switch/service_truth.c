@@ -53,9 +53,11 @@ static void read_hold(struct service *service, const json_t *truth)
 	if (!actor || ends_at <= now)
 		return;
 	uint64_t at = wire_read_time(truth, "at"), whole_ms = ends_at > at ? ends_at - at : 0, left_ms = ends_at - now;
-	/* a clock that was set back makes it no longer */
-	service_hold(service, SERVICE_HELD_BY_OPERATOR, actor, wire_read_text(truth, "reason"), left_ms < whole_ms ? left_ms : whole_ms);
+	if (left_ms > whole_ms) /* the clock was set back */
+		left_ms = whole_ms;
+	service_hold(service, SERVICE_HELD_BY_OPERATOR, actor, wire_read_text(truth, "reason"), left_ms);
 	service->hold.at = at;
+	service->hold.ends_at = now + left_ms;
 }
 
 /* In force from the first table on, so that no user changes color by a restart. */
