@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "proxy/exchange.h"
+#include "proxy/table.h"
 
 static bool is_heard_by(const struct oracle_case *that, unsigned client, const struct account_request *request, enum color color)
 {
@@ -22,7 +22,7 @@ static bool is_crossed(const struct oracle_case *that, unsigned client, const st
 
 static bool may_be_shielded(const struct oracle_case *that, const struct account_request *request)
 {
-	return that->crossing.shield && (EXCHANGE_SAFE_METHODS & 1u << request->method) && !request->upgrades && !request->expects;
+	return that->crossing.shield && (ORACLE_SAFE_METHODS & 1u << request->method) && !request->upgrades && !request->expects;
 }
 
 /* In the fallback's path, at the border of a segment. */

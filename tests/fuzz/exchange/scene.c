@@ -3,7 +3,6 @@
 
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -11,22 +10,18 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "proxy/client.h"
-#include "proxy/exchange.h"
 #include "proxy/listener.h"
 #include "proxy/proxy.h"
 #include "proxy/quota.h"
 #include "proxy/totals.h"
 #include "tests/fuzz/exchange/oracle.h"
 #include "tests/fuzz/exchange/stream.h"
-#include "tests/fuzz/exchange/tally.h"
 #include "tests/fuzz/exchange/world.h"
 
 #define IDLE_TURNS_MAX 1000u
 #define PATIENCE_MS 10000u /* passes at a time while the end is waited for */
 #define PATIENCE_TIMES 100u
 #define DESCRIPTORS_MAX 512u
-#define SAFE_METHODS (1u << METHOD_get | 1u << METHOD_head | 1u << METHOD_options | 1u << METHOD_trace)
 
 static bool was_open[DESCRIPTORS_MAX];
 
@@ -247,108 +242,6 @@ void scene_settle(struct scene *scene)
 		party_note_rest(scene->calls[i]);
 }
 
-/* ---- judging and showing ---- */
-
-/* Where nothing speaks against it, it is sure what is kept from clients. */
-static struct oracle_crossing read_crossing(const struct scene *scene)
-{
-	const struct scene_options *options = &scene->options;
-	bool sure = !scene->relented && scene->call_count < SCENE_CALLS_MAX && !options->narrow_client;
-	return (struct oracle_crossing){
-		.shield = options->shield != 0,
-		.fallback = options->fallback,
-		.first_sure = !scene->flipped && !options->halves,
-		.first = scene->live,
-		.withheld = sure ? options->shield : 0,
-		.withheld_missing = sure && options->fallback,
-	};
-}
-
-static struct oracle_case describe(const struct scene *scene)
-{
-	return (struct oracle_case){
-		.clients = scene->clients,
-		.client_count = scene->client_count,
-		.backends = scene->calls,
-		.backend_count = scene->call_count,
-		.limits = scene->worker.head_limits,
-		.repeatable = SAFE_METHODS | scene->options.replay_methods,
-		.announced = scene->options.announced,
-		.crossing = read_crossing(scene),
-		.announces = {scene->options.announces ? 1 : 0, scene->options.announces ? 2 : 0},
-	};
-}
-
-void scene_judge(const struct scene *scene)
-{
-	struct oracle_case that = describe(scene);
-	struct oracle_sums sums = oracle_check(&that);
-	tally_check(scene->totals, &sums);
-}
-
-static bool everybody_listens(const struct scene *scene)
-{
-	bool listens = true;
-	for (unsigned i = 0; i < scene->client_count; i++)
-		listens &= !scene->clients[i]->deaf;
-	for (unsigned i = 0; i < scene->call_count; i++)
-		listens &= !scene->calls[i]->deaf && !scene->calls[i]->slow;
-	return listens;
-}
-
-static void show_bytes(const char *what, const struct bytes *bytes)
-{
-	fprintf(stderr, "  %s:", what);
-	for (size_t i = 0; i < bytes->length; i++) {
-		unsigned char c = (unsigned char)bytes->at[i];
-		if (c == '\n')
-			fputs("\n    ", stderr);
-		else if (c != '\r')
-			fprintf(stderr, c >= ' ' && c < 127 ? "%c" : "\\x%02x", c);
-	}
-	fputs("\n", stderr);
-}
-
-static void show(const char *who, unsigned number, const struct party *party)
-{
-	fprintf(stderr, "%s %u:%s%s%s%s\n", who, number, party->said_fin ? " said FIN" : "", party->said_reset ? " reset" : "",
-		party->heard_fin ? " heard FIN" : "", party->heard_reset ? " heard reset" : "");
-	show_bytes("said", &party->said);
-	show_bytes("heard", &party->heard);
-}
-
-/* The worker's side of it. */
-static void show_worker(const struct worker *worker)
-{
-	for (const struct client *client = worker->clients; client; client = client->next) {
-		const struct conn *conn = &client->conn;
-		struct pollfd fd = {.fd = conn->fd, .events = POLLIN | POLLOUT | POLLRDHUP};
-		poll(&fd, 1, 0);
-		fprintf(stderr, "the worker's client %s: descriptor %d (poll says %x) step %d%s%s%s%s%s, exchange step %d, deadline %d\n", client->address,
-			conn->fd, (unsigned)fd.revents, (int)client->step, client->half_closed ? " half-closed" : "", client->unread ? " unread" : "",
-			conn->readable ? " readable" : "", conn->writable ? " writable" : "", conn->hangup ? " hangup" : "",
-			client->exchange ? (int)client->exchange->step : -1, (int)conn->deadline.kind);
-	}
-}
-
-static const struct scene *shown;
-
-static void show_all(void)
-{
-	for (unsigned i = 0; i < shown->client_count; i++)
-		show("client", i, shown->clients[i]);
-	for (unsigned i = 0; i < shown->call_count; i++)
-		show("connection to a backend", i, shown->calls[i]);
-	show_worker(&shown->worker);
-}
-
-static void judge_delivery(const struct scene *scene)
-{
-	struct oracle_case that = describe(scene);
-	if (everybody_listens(scene))
-		oracle_check_delivered(&that);
-}
-
 /* ---- the beginning ---- */
 
 static void make_backends(struct scene *scene)
@@ -382,8 +275,7 @@ static void make_worker(struct scene *scene)
 void scene_open(struct scene *scene, const struct scene_options *options)
 {
 	memset(scene, 0, sizeof(*scene));
-	shown = scene;
-	oracle_on_finding = show_all;
+	scene_show_findings(scene);
 	look_at_descriptors(was_open);
 	world_begin(on_call, scene);
 	scene->options = *options;
@@ -448,7 +340,7 @@ static void check_quota(const struct scene *scene)
 static void end_quietly(struct scene *scene)
 {
 	scene_settle(scene);
-	judge_delivery(scene);
+	scene_judge_delivery(scene);
 	leave_all(scene);
 	scene_settle(scene);
 	oracle_demand(count_open(scene) == 0, "a client or a request is left though everybody is gone");

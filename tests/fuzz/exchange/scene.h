@@ -66,8 +66,11 @@ void scene_turn(struct scene *scene);
 /* A table as the options and the fields above say it, from the next turn on. Once it is taken, and the idle color has nothing in flight and helps nobody, nothing may be asked of its
  * backends until the next one. */
 void scene_publish(struct scene *scene);
-/* What was heard and counted is judged. A finding shows everything that was said and heard. */
+/* What was heard and counted is judged; while all are there still, and nothing moves, what is on its way. */
 void scene_judge(const struct scene *scene);
+void scene_judge_delivery(const struct scene *scene);
+/* A finding from now on shows everything that was said and heard. */
+void scene_show_findings(const struct scene *scene);
 /* Two characters, other ones each time. */
 void scene_mark(struct scene *scene, char mark[2]);
 
