@@ -95,3 +95,16 @@ def test_what_is_counted(shop):
     tried, plain = by_target["/assets/a.js"], by_target["/elsewhere"]
     assert (tried["status"], tried["color"], tried["fallback"], tried["fallback_from"]) == (200, "blue", True, "green")
     assert (plain["status"], plain["color"]) == (404, "green") and "fallback" not in plain
+
+
+@pytest.mark.parametrize("lacking", ["blue", "green"])
+def test_in_steps_both_ways(shop, lacking):
+    one = shop(**{lacking: ("--fail-rate", "1", "--fail-status", "404")})
+    other = "green" if lacking == "blue" else "blue"
+    status, document = one.api("POST", "/v1/services/shop/switch", {"steps": [50, 100], "pause_s": "manual"})
+    assert status in (200, 202), document
+    rig.wait_until("both colors to be asked", lambda: {one.get()[1]["x-color"] for _ in range(4)} == {"blue", "green"})
+    for _ in range(20):
+        found, fields, _ = one.get("/assets/a.js")
+        assert (found, fields["x-color"]) == (200, other)
+    assert one.service()["colors"][lacking]["fallbacks"] > 0
