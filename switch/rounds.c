@@ -3,13 +3,16 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "switch/admin.h"
 #include "switch/daemon.h"
 #include "switch/failover.h"
+#include "switch/hook.h"
 #include "switch/reload.h"
+#include "switch/runner.h"
 
 #define DRAIN_HURRY_MS 1000u
 
@@ -118,6 +121,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	keeper_retry(control->keeper);
 	scribe_flush(control->scribe, false);
 	close_old_access(control);
+	if (getpid() == 1)
+		runner_reap_orphans(control->hooks->runner);
 	admin_tick(control->admin);
 	go_round(control);
 }

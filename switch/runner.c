@@ -348,6 +348,14 @@ struct runner *runner_new(struct event_base *loop, struct errands *errands)
 	return runner;
 }
 
+void runner_reap_orphans(struct runner *runner)
+{
+	siginfo_t end;
+	do
+		end.si_pid = 0;
+	while (LIST_EMPTY(&runner->jobs) && waitid(P_ALL, 0, &end, WEXITED | WNOHANG) == 0 && end.si_pid > 0);
+}
+
 /* The loop does not run any more. */
 static void wait_for_end(const struct runner_job *job, uint64_t until_ms)
 {

@@ -51,4 +51,7 @@ struct runner_job *runner_start(struct runner *runner, const struct runner_reque
 /* Ends it without a callback: SIGTERM now, SIGKILL 2 s later. Returns at once. Not from inside its own `done`. */
 void runner_cancel(struct runner_job *job);
 
+/* For process 1, to which the system gives what programs leave behind: ends the zombies among them, unless a program is under way. */
+void runner_reap_orphans(struct runner *runner);
+
 #endif

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -425,6 +426,24 @@ static void test_many(void **state)
 	assert_int_equal(scratch_count_descriptors(), before);
 }
 
+/* As for process 1: what a program left behind is this one's to end, but never while a program is under way, whose end would be taken for such a one. */
+static void test_orphans(void **state)
+{
+	struct world *world = *state;
+	siginfo_t info;
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	assert_int_equal(run_script(world, "setsid true & exit 3", 50000)->status, 3);
+	start(world, write_script(world, "script", "exit 4"), NULL, 50000);
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+	}
+	runner_reap_orphans(world->runner);
+	wait_for(world, 2);
+	assert_int_equal(world->last.status, 4);
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+		runner_reap_orphans(world->runner);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+}
+
 /* Other children of this process are not touched. */
 static void test_other_children(void **state)
 {
@@ -497,6 +516,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_endless_output, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_other_children, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_orphans, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cancel, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_free_while_running, set_up, tear_down),
 	};
