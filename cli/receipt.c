@@ -50,8 +50,8 @@ static const char *name_stage(const json_t *exclusive)
 	if (document_has(exclusive, "released_at") || !document_has(exclusive, "held_at"))
 		return NULL;
 	if (!document_has(exclusive, "drained_at"))
-		return "until the old color has finished";
-	return document_has(exclusive, "run_at") && !document_has(exclusive, "ran_at") ? "while the command runs" : "until the flip";
+		return "the old color finishes";
+	return document_has(exclusive, "run_at") && !document_has(exclusive, "ran_at") ? "the command runs" : "the flip is written down";
 }
 
 void receipt_tell_stage(const json_t *deployment, uint64_t now_ms, char out[RECEIPT_STAGE_SIZE])
@@ -63,7 +63,7 @@ void receipt_tell_stage(const json_t *deployment, uint64_t now_ms, char out[RECE
 	if (shifting && json_array_size(json_object_get(steps, "taken")) > 0)
 		tell_step(steps, now_ms, out);
 	else if (stage)
-		snprintf(out, RECEIPT_STAGE_SIZE, ", new requests are held %s", stage);
+		snprintf(out, RECEIPT_STAGE_SIZE, ", %s", stage);
 }
 
 void receipt_name_ends(const json_t *deployment, char from[RECEIPT_COLOR_SIZE], char to[RECEIPT_COLOR_SIZE])

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/document.h"
 #include "cli/receipt.h"
@@ -75,12 +76,38 @@ static void print_criteria(const json_t *plan)
 	text_fini(&list);
 }
 
+static void print_steps(const json_t *steps)
+{
+	char pause[TEXT_UNIT_SIZE];
+	const json_t *shares = json_object_get(steps, "shares"), *share;
+	size_t i;
+	if (!json_is_object(steps))
+		return;
+	screen_write("  in steps of");
+	json_array_foreach(shares, i, share) screen_write("%s %g%%", i ? "," : "", json_number_value(share));
+	text_format_duration((uint64_t)(document_number(steps, "pause_s", 0) * 1000), pause);
+	if (json_is_string(json_object_get(steps, "pause_s")))
+		screen_line(", each until `teal promote`");
+	else
+		screen_line(", %s apart", pause);
+}
+
+static void print_hold(const json_t *held)
+{
+	char until[DOCUMENT_FORM_SIZE];
+	document_format_when(document_time(held, "until"), clock_wall_ms(), until);
+	if (json_is_object(held))
+		screen_line("  new requests are held by %s until %s", document_text_or(held, "by", "?"), until);
+}
+
 static void print_plan(const json_t *plan)
 {
 	char drain[TEXT_UNIT_SIZE];
 	text_format_duration((uint64_t)(document_number(plan, "drain_s", 0) * 1000), drain);
 	print_verdict(plan);
 	receipt_print_gates(json_object_get(plan, "gates"));
+	print_hold(json_object_get(plan, "held"));
+	print_steps(json_object_get(plan, "steps"));
 	int64_t inflight = document_count(plan, "inflight");
 	screen_line("  %" PRId64 " request%s in flight on %s would end there, within %s", inflight, inflight == 1 ? "" : "s",
 		document_text_or(plan, "from", "?"), drain);

@@ -7,6 +7,9 @@
 #include "cli/receipt.h"
 #include "cli/screen.h"
 
+#define EXPIRES_MIN_MS 1000u
+#define EXPIRES_MAX_MS 2592000000u
+
 static const struct option rows[] = {
 	{"expires", 0, OPTION_DURATION, "TIME", "how long the link is good (default: preview.expires of the configuration)"},
 	{"base", 0, OPTION_TEXT, "URL", "what stands in front of the link's path, such as https://shop.example.com (default: the first host and listener)"},
@@ -30,8 +33,14 @@ static void tell(const char *service, const json_t *answer)
 
 static enum exit_code run(struct command *command)
 {
+	struct err err;
 	struct target target;
 	struct caller_answer answer;
+	const struct options_value *expires = options_get(&command->options, "expires");
+	if (expires->given && (expires->number < EXPIRES_MIN_MS || expires->number > EXPIRES_MAX_MS)) {
+		err_set(&err, "--expires is 1s to 720h");
+		return command_misused(command, &err);
+	}
 	json_t *names = NULL, *body = json_object();
 	command_put_seconds(command, "expires", body, "expires_s");
 	command_put_text(command, "base", body, "base");

@@ -127,6 +127,17 @@ static void add_limits(json_t *plan, const struct service *service, enum color f
 	json_object_set_new(plan, "warnings", plan_warnings(service, from));
 }
 
+/* Of the file: null when the switch is at once. */
+static json_t *plan_steps(const struct conf_steps *conf)
+{
+	if (conf->count < 2)
+		return json_null();
+	json_t *shares = json_array();
+	for (size_t i = 0; i < conf->count; i++)
+		json_array_append_new(shares, deployment_share_to_json(conf->shares[i]));
+	return json_pack("{s:o, s:o}", "shares", shares, "pause_s", conf->pause_ms ? wire_seconds(conf->pause_ms) : json_string("manual"));
+}
+
 void admin_views_plan(struct admin *admin, struct ask *ask)
 {
 	struct switcher_request request;
@@ -143,6 +154,8 @@ void admin_views_plan(struct admin *admin, struct ask *ask)
 	json_object_set_new(plan, "inflight", wire_count(totals_inflight(service->totals, from)));
 	add_readiness(plan, service, from);
 	add_limits(plan, service, from);
+	json_object_set_new(plan, "steps", plan_steps(&service->conf->steps));
+	json_object_set_new(plan, "held", status_make_hold(service));
 	ask_answer(ask, 200, plan);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/url.h"
 #include "switch/hook.h"
 #include "switch/wire.h"
 
@@ -225,13 +226,23 @@ static void on_hook_done(void *arg, const struct hook_result *result)
 	procedure->tools.on_news(procedure->tools.arg);
 }
 
+static void list_hooks(const struct conf_hooks *hooks, char *out, size_t size)
+{
+	int length = snprintf(out, size, "%zu hook%s", hooks->count, plural(hooks->count));
+	for (size_t i = 0; i < hooks->count && length > 0 && (size_t)length < size; i++) {
+		char *target = hooks->list[i].run ? NULL : url_show_target(hooks->list[i].url);
+		length += snprintf(out + length, size - (size_t)length, "%s %.256s", i ? "," : ":", target ? target : hooks->list[i].run[0]);
+		free(target);
+	}
+}
+
 static void describe_hooks(const struct procedure *procedure, enum color to, char *out, size_t size)
 {
 	(void)to;
 	if (procedure->hook)
 		snprintf(out, size, "%.256s is under way (%zu of %zu)", hook_name(procedure->hook), procedure->hook_at + 1, hooks_of(procedure)->count);
 	else
-		snprintf(out, size, "%zu hook%s", hooks_of(procedure)->count, plural(hooks_of(procedure)->count));
+		list_hooks(hooks_of(procedure), out, size);
 }
 
 /* One at a time, so that --force can go on behind one that refuses. */

@@ -225,8 +225,11 @@ static bool may_start(const struct service *service, const struct rehearsal_wish
 		snprintf(refusal->deployment, sizeof(refusal->deployment), "%s", current->id);
 		return false;
 	}
-	if (service->rehearsal && service->rehearsal->ended_at == 0)
-		return refuse(refusal, "rehearsal_running", "a rehearsal is under way already; it can be stopped");
+	if (service->rehearsal && service->rehearsal->ended_at == 0) {
+		snprintf(detail, sizeof(detail), "a rehearsal of service %s is under way already; end it: teal rehearse %s --stop", service->name,
+			service->name);
+		return refuse(refusal, "rehearsal_running", detail);
+	}
 	if (wish->names_color && wish->color == service->live) {
 		snprintf(detail, sizeof(detail), "%s is the live color of service %s; the idle one is rehearsed", color_name(wish->color), service->name);
 		return refuse(refusal, "color_is_live", detail);

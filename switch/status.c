@@ -155,7 +155,9 @@ json_t *status_make_hold(const struct service *service)
 	bool by_switch = service->hold.by == SERVICE_HELD_BY_SWITCH && current;
 	if (service->hold.by == SERVICE_HELD_BY_NOBODY)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "since", wire_time(service->hold.at), "until", wire_time(service->hold.ends_at), "by",
+	/* The workers would go on a little longer than the switch lets them. */
+	uint64_t until = by_switch ? current->exclusive.held_at + current->exclusive.hold_max_ms : service->hold.ends_at;
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "since", wire_time(service->hold.at), "until", wire_time(until), "by",
 		wire_text(service->hold.actor), "reason", wire_text(service->hold.reason), "deployment", wire_text(by_switch ? current->id : NULL), "waiting",
 		wire_count(totals_waiting(service->totals)));
 }
