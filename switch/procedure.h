@@ -36,7 +36,7 @@ struct procedure_tools {
 	struct fetch *fetch;
 	struct hook_tools *hooks;
 	struct courier *courier;
-	/* The backends of a color as they are now, the first `max` of them into `into`; borrowed until the caller returns to the loop. Returns how many there are. */
+	/* The backends of a color that smoke requests are for, the first `max` of them into `into`; borrowed until the caller returns to the loop. Returns how many there are. */
 	size_t (*list_backends)(void *arg, enum color color, struct smoke_backend *into, size_t max);
 	/* rehearsal_passed: of a rehearsal of this version that ended at most `within_ms` before `wall_ms`. The sentence is set either way. */
 	bool (*check_rehearsal)(void *arg, const char *version, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size);

@@ -8,19 +8,31 @@
 #include "switch/service.h"
 
 /* A backend whose name is not resolved yet is listed by that name. */
+static struct smoke_backend describe(const struct service_color *half, const struct member *member)
+{
+	return (struct smoke_backend){
+		.name = member->name,
+		.addr = member->backend ? member->backend->addr : member->configured,
+		.announce = half->member_owner.announce,
+	};
+}
+
+/* Those that are up: gates.healthy says how many that must be. All of them where none is. */
 static size_t list_backends(void *arg, enum color color, struct smoke_backend *into, size_t max)
 {
 	const struct service *service = arg;
 	const struct service_color *half = &service->colors[color];
-	for (size_t i = 0; i < half->count && i < max; i++) {
-		const struct member *member = half->members[i];
-		into[i] = (struct smoke_backend){
-			.name = member->name,
-			.addr = member->backend ? member->backend->addr : member->configured,
-			.announce = half->member_owner.announce,
-		};
+	struct service_health health;
+	size_t count = 0;
+	service_read_health(service, color, &health);
+	for (size_t i = 0; i < half->count; i++) {
+		if (health.up > 0 && half->members[i]->health != HEALTH_UP)
+			continue;
+		if (count < max)
+			into[count] = describe(half, half->members[i]);
+		count++;
 	}
-	return half->count;
+	return count;
 }
 
 static bool check_rehearsal(void *arg, const char *version, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size)

@@ -372,7 +372,7 @@ def test_plan(shop):
     one = shop(gates={"smoke": [{"path": "/fail"}], "approval": "10m", "hooks": [sh("exit 1")], "freeze": [OVER]})
     result = one.run("plan")
     assert result.code == 0 and re.search(r"smoke +planned +1 request to 1 backend of green", result.out), result
-    assert re.search(r"approval +planned", result.out) and re.search(r"hook +planned +1 hook", result.out) and re.search(r"freeze +passed", result.out), result
+    assert re.search(r"approval +planned", result.out) and re.search(r"hook +planned +1 hook: /bin/sh", result.out) and re.search(r"freeze +passed", result.out), result
 
 
 # ---- who is told ----

@@ -544,6 +544,27 @@ static void test_smoke_unresolved(void **state)
 	expect_refusal(world, "smoke", 3, "GET / to app.internal:80 of green: the name app.internal has no address yet");
 }
 
+/* On a unix socket, behind a PROXY protocol header. */
+static void test_smoke_unix(void **state)
+{
+	struct world *world = *state;
+	char folder[] = "/tmp/teal_test.XXXXXX", path[64];
+	struct peer *peer = &world->peers[world->peer_count++];
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/app.sock", folder);
+	peer->answer = OK_ANSWER;
+	peer_open_unix(peer, world->loop, path);
+	world->backends[world->backend_count++] = (struct smoke_backend){.name = "unix:app.sock", .addr = peer->addr, .announce = CONF_PROXY_PROTOCOL_V2};
+	struct conf_smoke smoke = one_request();
+	set_smokes(world, &smoke, 1);
+	begin(world);
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	assert_memory_equal(peer->request, "\r\n\r\n\0\r\nQUIT\n", 12);
+	assert_non_null(strstr(peer->request + 16, "GET / HTTP/1.1\r\nHost: localhost\r\n"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 static unsigned count_accepted(const struct world *world)
 {
 	unsigned accepted = 0;
@@ -861,7 +882,7 @@ static void test_foresee(void **state)
 	assert_string_equal(json_string_value(json_object_get(json_array_get(gates, 2), "detail")), "1 request to 1 backend of green");
 	assert_string_equal(
 		json_string_value(json_object_get(json_array_get(gates, 3), "detail")), "waits at most 10m for somebody's approval: teal approve shop");
-	assert_string_equal(json_string_value(json_object_get(json_array_get(gates, 4), "detail")), "1 hook");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(gates, 4), "detail")), "1 hook: /bin/sh");
 	json_array_clear(gates);
 	world->rehearsed = false;
 	assert_false(procedure_foresee(world->procedure, COLOR_GREEN, &world->deployment->to_release, false, NOON_MS + 9 * 3600000ull, gates, &refusal));
@@ -1041,6 +1062,7 @@ int main(void)
 		ROUND(test_smoke_forced),
 		ROUND(test_smoke_without_backends),
 		ROUND(test_smoke_unresolved),
+		ROUND(test_smoke_unix),
 		ROUND(test_smoke_bound),
 		ROUND(test_smoke_all_backends),
 		ROUND(test_approved),
