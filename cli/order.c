@@ -49,23 +49,32 @@ static enum exit_code follow(struct command *command, const struct target *targe
 	return follow_to_end(command, target->service, id);
 }
 
-enum exit_code order_deployment(struct command *command, const struct target *target, const char *action, json_t *body)
+static enum exit_code send_deployment(struct command *command, const struct target *target, const char *action, json_t *body)
 {
-	struct err err;
 	struct caller_answer answer;
 	const char *key = options_text(&command->options, "idempotency-key");
-	if (!manner_put(command, body, &err)) {
-		json_decref(body);
-		return command_misused(command, &err);
-	}
 	if (key)
 		caller_use_key(command->client, key);
 	put_shared(command, target, body);
 	enum exit_code code = command_call_service(command, "POST", target->service, action, body, &answer);
-	json_decref(body);
 	if (code == EXIT_DONE)
 		code = follow(command, target, answer.document);
 	caller_answer_fini(&answer);
+	return code;
+}
+
+enum exit_code order_deployment(struct command *command, const char *action, json_t *body)
+{
+	struct err err;
+	struct target target;
+	json_t *names = NULL;
+	enum exit_code code = manner_put(command, body, &err) ? EXIT_DONE : command_misused(command, &err);
+	if (code == EXIT_DONE)
+		code = command_begin(command, TARGET_SERVICE_COLOR, &target, &names);
+	if (code == EXIT_DONE)
+		code = send_deployment(command, &target, action, body);
+	json_decref(body);
+	json_decref(names);
 	return code;
 }
 

@@ -7,8 +7,8 @@
 /* The rows that switch and deploy share. */
 extern const struct option order_switch_options[];
 
-/* Sends `action` with `body` (owned from here on; the shared options are added) and follows the deployment as --no-wait says. */
-enum exit_code order_deployment(struct command *command, const struct target *target, const char *action, json_t *body);
+/* Sends `action` with `body` (owned from here on; the shared options are added) for the words [SERVICE] [COLOR], and follows the deployment as --no-wait says. */
+enum exit_code order_deployment(struct command *command, const char *action, json_t *body);
 
 /* POST action with body (owned from here on) for the service that the words name. With --json the answer is printed. `*answer` and `*target` are the
  * caller's, to tell of it; `*names` as of command_begin. */

@@ -20,17 +20,11 @@ static json_t *make_body(const struct command *command)
 static enum exit_code run(struct command *command)
 {
 	struct err err;
-	struct target target;
-	json_t *names;
 	if (!options_given(&command->options, "backend")) {
 		err_set(&err, "say where the new release runs: --backend ADDR[,ADDR]");
 		return command_misused(command, &err);
 	}
-	enum exit_code code = command_begin(command, TARGET_SERVICE_COLOR, &target, &names);
-	if (code == EXIT_DONE)
-		code = order_deployment(command, &target, "deploy", make_body(command));
-	json_decref(names);
-	return code;
+	return order_deployment(command, "deploy", make_body(command));
 }
 
 const struct verb verb_deploy = {

@@ -56,7 +56,7 @@ static enum exit_code tell(const struct command *command, const json_t *report)
 	return is_state(report, "ended") && failed ? EXIT_FAILED : EXIT_DONE;
 }
 
-static bool make_wish(const struct command *command, const struct target *target, json_t *body, struct err *err)
+static bool make_wish(const struct command *command, json_t *body, struct err *err)
 {
 	double share = 0;
 	const char *text = options_text(&command->options, "share");
@@ -64,8 +64,6 @@ static bool make_wish(const struct command *command, const struct target *target
 		return err_set(err, "--share wants a share above 0 and at most 100%%, such as 10%%, not \"%s\"", text);
 	if (text)
 		json_object_set_new(body, "share", json_real(share));
-	if (target->has_color)
-		json_object_set_new(body, "to", json_string(color_name(target->color)));
 	command_put_seconds(command, "for", body, "for_s");
 	return true;
 }
@@ -99,17 +97,12 @@ static enum exit_code follow(struct command *command, const char *service, json_
 	return code;
 }
 
-static enum exit_code start(struct command *command, const struct target *target)
+static enum exit_code start(struct command *command, const struct target *target, json_t *body)
 {
-	struct err err;
-	enum exit_code code = EXIT_USAGE;
-	json_t *body = json_object();
-	if (!make_wish(command, target, body, &err)) {
-		json_decref(body);
-		return command_misused(command, &err);
-	}
+	enum exit_code code;
+	if (target->has_color)
+		json_object_set_new(body, "to", json_string(color_name(target->color)));
 	json_t *report = ask(command, "POST", target->service, "rehearse", body, &code);
-	json_decref(body);
 	if (report && !options_given(&command->options, "no-wait"))
 		return follow(command, target->service, report);
 	if (report && command->json)
@@ -139,19 +132,30 @@ static enum exit_code look(struct command *command, const char *service, bool st
 	return code;
 }
 
+static bool is_possible(const struct options *options, struct err *err)
+{
+	static const char *const starting[] = {"share", "for", "no-wait"};
+	const char *other = options_given(options, "stop") ? "stop" : options_given(options, "report") ? "report" : NULL;
+	if (options_given(options, "stop") && options_given(options, "report"))
+		return err_set(err, "--stop prints the report too; leave --report out");
+	for (size_t i = 0; other && i < sizeof(starting) / sizeof(starting[0]); i++)
+		if (options_given(options, starting[i]))
+			return err_set(err, "--%s is for a rehearsal that begins; --%s begins none", starting[i], other);
+	return true;
+}
+
 static enum exit_code run(struct command *command)
 {
 	struct err err;
 	struct target target;
-	json_t *names;
-	bool stop = options_given(&command->options, "stop"), report = options_given(&command->options, "report");
-	if (stop && report) {
-		err_set(&err, "--stop prints the report too; leave --report out");
-		return command_misused(command, &err);
-	}
-	enum exit_code code = command_begin(command, TARGET_SERVICE_COLOR, &target, &names);
+	json_t *names = NULL, *body = json_object();
+	const struct options *options = &command->options;
+	bool stop = options_given(options, "stop"), begins = !stop && !options_given(options, "report");
+	bool ok = is_possible(options, &err) && make_wish(command, body, &err);
+	enum exit_code code = ok ? command_begin(command, begins ? TARGET_SERVICE_COLOR : TARGET_SERVICE, &target, &names) : command_misused(command, &err);
 	if (code == EXIT_DONE)
-		code = stop || report ? look(command, target.service, stop) : start(command, &target);
+		code = begins ? start(command, &target, body) : look(command, target.service, stop);
+	json_decref(body);
 	json_decref(names);
 	return code;
 }

@@ -5,13 +5,7 @@
 
 static enum exit_code run(struct command *command)
 {
-	struct target target;
-	json_t *names;
-	enum exit_code code = command_begin(command, TARGET_SERVICE_COLOR, &target, &names);
-	if (code == EXIT_DONE)
-		code = order_deployment(command, &target, "switch", json_object());
-	json_decref(names);
-	return code;
+	return order_deployment(command, "switch", json_object());
 }
 
 const struct verb verb_switch = {

@@ -223,6 +223,27 @@ def test_serve_refuses_a_second_daemon(shop, tmp_path):
         (["--json", "status"], "the verb comes first"),
         (["switch", "--forse"], "did you mean --force?"),
         (["switch", "--reason"], "--reason needs a value"),
+        (["switch", "--steps", "5,25"], "--steps must end with 100"),
+        (["switch", "--steps", "25,5,100"], '--steps must rise, as in 5,25,100; "5" does not'),
+        (["switch", "--steps", "5,1.234,100"], '"1.234" is none'),
+        (["switch", "--steps", "5,101"], '"101" is none'),
+        (["switch", "--pause", "soon"], '--pause wants a duration such as 30s or 5m, or manual; not "soon"'),
+        (["switch", "--exclusive", "--steps", "5,100"], "--exclusive and --steps exclude each other"),
+        (["deploy", "--backend", "x:1", "--exclusive", "--pause", "5s"], "--exclusive and --pause exclude each other"),
+        (["switch", "--run", "/bin/true"], "--run goes with --exclusive"),
+        (["switch", "--hold-max", "5s"], "--hold-max goes with --exclusive"),
+        (["switch", "--exclusive", "--hold-max", "1h"], "--hold-max is 100ms to 10m"),
+        (["switch", "--exclusive", "--run", "nosuchprogram --to 12"], '--run: there is no program "nosuchprogram" in $PATH'),
+        (["switch", "--exclusive", "--run", "./nosuchprogram"], '--run: there is no program "./nosuchprogram" (see'),
+        (["switch", "--exclusive", "--run", "/bin/a && /bin/b"], "--run: '&' means something to a shell only, and there is none here"),
+        (["switch", "--exclusive", "--run", "/bin/a 'b"], "--run: a quote (') is not closed"),
+        (["hold", "--max", "1ms"], "--max is 100ms to 10m"),
+        (["hold", "green"], "takes no color"),
+        (["preview", "--expires", "10ms"], "--expires is 1s to 720h"),
+        (["rehearse", "--share", "0%"], "--share wants a share above 0 and at most 100%"),
+        (["rehearse", "--stop", "--report"], "leave --report out"),
+        (["rehearse", "--report", "--for", "5m"], "--for is for a rehearsal that begins"),
+        (["approve", "shop", "market"], "one service is enough"),
         (["switch", "--standalone"], "--standalone is not supported by this version"),
         (["switch", "blue", "green"], "one color is enough"),
         (["rollback", "blue"], "takes no color"),
@@ -241,7 +262,7 @@ def test_wrong_usage(words, sentence):
     assert got.out == ""
 
 
-@pytest.mark.parametrize("verb", "serve check status plan switch deploy rollback confirm abort promote probe history explain lock unlock reload stop demo version".split())
+@pytest.mark.parametrize("verb", "serve check status plan switch deploy rollback confirm abort promote probe history explain lock unlock hold resume approve reject preview rehearse reload stop demo version".split())
 def test_help_of_every_verb(verb):
     got = teal(verb, "--help")
     assert got.code == 0 and f"usage: teal {verb}" in got.out and got.err == ""
