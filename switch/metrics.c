@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "proxy/fail.h"
 #include "switch/daemon.h"
+#include "switch/metrics_around.h"
 
 /* ---- text ---- */
 
@@ -39,14 +40,7 @@ void metrics_add_sample(struct text *out, const char *name, const char *const *l
 		text_addf(out, "%.9g\n", value);
 }
 
-/* What is being written. */
-struct page {
-	struct text *out;
-	enum metrics_form form;
-};
-
-/* OpenMetrics names a family without the suffix of its samples; the older form knows samples alone, and no info. */
-static void begin(struct page *page, const char *family, const char *type, const char *suffix, const char *help)
+void metrics_begin_family(struct page *page, const char *family, const char *type, const char *suffix, const char *help)
 {
 	bool open = page->form == METRICS_OPEN;
 	const char *of_samples = open ? "" : suffix, *known = !open && strcmp(type, "info") == 0 ? "gauge" : type;
@@ -61,7 +55,7 @@ static void add_plain(struct page *page, const char *family, const char *type, c
 {
 	char name[96];
 	snprintf(name, sizeof(name), "%s%s", family, suffix);
-	begin(page, family, type, suffix, help);
+	metrics_begin_family(page, family, type, suffix, help);
 	metrics_add_sample(page->out, name, NULL, value);
 }
 
@@ -226,7 +220,7 @@ static void add_probe_duration(struct page *page, const char *name, const struct
 
 static void write_deployments(const struct control *control, struct page *page)
 {
-	begin(page, "teal_deployments", "counter", "_total", "Deployments that ended, since the start of the daemon.");
+	metrics_begin_family(page, "teal_deployments", "counter", "_total", "Deployments that ended, since the start of the daemon.");
 	for (size_t i = 0; i < control->service_count; i++) {
 		const struct service *service = control->services[i];
 		for (unsigned outcome = OUTCOME_PROMOTED; outcome < OUTCOME_COUNT; outcome++) {
@@ -238,39 +232,13 @@ static void write_deployments(const struct control *control, struct page *page)
 
 static void write_readiness(const struct control *control, struct page *page)
 {
-	begin(page, "teal_rollback_ready", "gauge", "", "Whether a rollback would succeed now: 1 ready, 0.5 degraded, 0 gone.");
+	metrics_begin_family(page, "teal_rollback_ready", "gauge", "", "Whether a rollback would succeed now: 1 ready, 0.5 degraded, 0 gone.");
 	for (size_t i = 0; i < control->service_count; i++) {
 		char reason[256];
 		const struct service *service = control->services[i];
 		const char *labels[] = {"service", service->name, NULL};
 		metrics_add_sample(
 			page->out, "teal_rollback_ready", labels, (double)switcher_readiness(service->switcher, reason, sizeof(reason)) / READINESS_READY);
-	}
-}
-
-static void write_holds(const struct control *control, struct page *page)
-{
-	static const struct {
-		const char *family, *type, *suffix, *help;
-		size_t offset;
-	} families[] = {
-		{"teal_held_requests", "gauge", "", "Requests that wait because the service is held.", offsetof(struct totals_held, waiting)},
-		{"teal_held_request_bytes", "gauge", "", "Memory that these take.", offsetof(struct totals_held, bytes)},
-		{"teal_hold_requests", "counter", "_total", "Requests that waited.", offsetof(struct totals_held, held)},
-		{"teal_hold_refusals", "counter", "_total", "Requests that were answered 503 because too many waited.", offsetof(struct totals_held, refused)},
-		{"teal_hold_losses", "counter", "_total", "Of those that waited: gone before they were let go.", offsetof(struct totals_held, left)},
-	};
-	for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++) {
-		char name[96];
-		snprintf(name, sizeof(name), "%s%s", families[f].family, families[f].suffix);
-		begin(page, families[f].family, families[f].type, families[f].suffix, families[f].help);
-		for (size_t i = 0; i < control->service_count; i++) {
-			struct totals_held held;
-			const struct service *service = control->services[i];
-			const char *labels[] = {"service", service->name, NULL};
-			totals_read_held(service->totals, &held);
-			metrics_add_sample(page->out, name, labels, (double)*(const uint64_t *)((const char *)&held + families[f].offset));
-		}
 	}
 }
 
@@ -304,7 +272,7 @@ static void write_colors(const struct control *control, struct page *page)
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
 		char name[96];
 		snprintf(name, sizeof(name), "%s%s", families[i].family, families[i].suffix);
-		begin(page, families[i].family, families[i].type, families[i].suffix, families[i].help);
+		metrics_begin_family(page, families[i].family, families[i].type, families[i].suffix, families[i].help);
 		for_each_color(control, page, name, families[i].samples);
 	}
 }
@@ -318,7 +286,7 @@ static void write_connections(const struct proxy_counters *counters, struct page
 		uint64_t value;
 	} states[] = {{"active", counters->open > counters->idle + counters->tunnels ? counters->open - counters->idle - counters->tunnels : 0},
 		{"idle", counters->idle}, {"tunnel", counters->tunnels}};
-	begin(page, "teal_connections", "gauge", "", "Client connections that are open.");
+	metrics_begin_family(page, "teal_connections", "gauge", "", "Client connections that are open.");
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
 		const char *labels[] = {"state", states[i].state, NULL};
 		metrics_add_sample(page->out, "teal_connections", labels, (double)states[i].value);
@@ -327,7 +295,7 @@ static void write_connections(const struct proxy_counters *counters, struct page
 
 static void write_failures(const struct proxy_counters *counters, struct page *page)
 {
-	begin(page, "teal_failures", "counter", "_total", "Exchanges that failed, or were repeated after failing, by kind.");
+	metrics_begin_family(page, "teal_failures", "counter", "_total", "Exchanges that failed, or were repeated after failing, by kind.");
 	for (unsigned i = FAIL_none + 1; i < FAIL_COUNT; i++) {
 		const char *labels[] = {"kind", fail_row((enum fail)i)->name, NULL};
 		if (counters->fails[i] > 0)
@@ -337,7 +305,7 @@ static void write_failures(const struct proxy_counters *counters, struct page *p
 
 static void write_limits(const struct proxy_counters *counters, struct page *page)
 {
-	begin(page, "teal_limit_hits", "counter", "_total", "Times that a client or a backend met a limit, by its key.");
+	metrics_begin_family(page, "teal_limit_hits", "counter", "_total", "Times that a client or a backend met a limit, by its key.");
 	for (unsigned i = 0; i < LIMIT_COUNT; i++) {
 		const char *labels[] = {"limit", limit_name((enum limit)i), NULL};
 		metrics_add_sample(page->out, "teal_limit_hits_total", labels, (double)counters->limits[i]);
@@ -346,7 +314,7 @@ static void write_limits(const struct proxy_counters *counters, struct page *pag
 
 static void write_replays(const struct proxy_counters *counters, struct page *page)
 {
-	begin(page, "teal_replays", "counter", "_total", "Attempts repeated on another connection or backend, by what went wrong first.");
+	metrics_begin_family(page, "teal_replays", "counter", "_total", "Attempts repeated on another connection or backend, by what went wrong first.");
 	for (unsigned i = FAIL_none + 1; i < FAIL_COUNT; i++) {
 		const char *labels[] = {"kind", fail_row((enum fail)i)->name, NULL};
 		if (counters->replays[i] > 0)
@@ -359,7 +327,7 @@ static void write_daemon(const struct control *control, struct page *page)
 	const char *build[] = {"version", TEAL_VERSION, NULL};
 	struct proxy_counters counters;
 	proxy_read_counters(control->proxy, &counters);
-	begin(page, "teal_build", "info", "_info", "What is running.");
+	metrics_begin_family(page, "teal_build", "info", "_info", "What is running.");
 	metrics_add_sample(page->out, "teal_build_info", build, 1);
 	write_connections(&counters, page);
 	write_failures(&counters, page);
@@ -393,7 +361,7 @@ void metrics_write(const struct control *control, enum metrics_form form, struct
 	write_colors(control, &page);
 	write_deployments(control, &page);
 	write_readiness(control, &page);
-	write_holds(control, &page);
+	metrics_around_write(control, &page);
 	if (form == METRICS_OPEN)
 		text_addf(out, "# EOF\n");
 }
