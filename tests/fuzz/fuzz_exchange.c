@@ -8,6 +8,7 @@
  *   ? LETTER COLOR      the same for the backends of one color, b or g
  *   + DIGIT             time passes
  *   U COLOR, S          the backends of a color (b, g, or else both) are down, or up again, as probes say; the live color gets no help of the other (options H, 5, f), or does again
+ *   h j                 new requests are held for 3 s, as long as few wait; or let go, the others one by one
  *   F K k w d t T       flip, cut requests and tunnels, cut tunnels, close tunnels one by one, drain, one turn, turns until nothing moves
  * In BYTES, ~~ becomes a mark of its own each time, and the byte 0x1f and the one behind it a run of letters, no two pages of which are alike. */
 // links: proxy
@@ -200,6 +201,8 @@ static void publish(char letter)
 		scene->options.globals.draining = true;
 		atomic_store(&scene->worker.draining, true);
 	}
+	if (letter == 'h' || letter == 'j')
+		scene->hold = (struct table_hold){letter == 'h' ? world_now_us() / 1000u + 3000 : 0, 3, 20000, 20};
 	scene_publish(scene);
 }
 
@@ -229,7 +232,7 @@ static void play(const char *text, size_t length)
 		reach(second, length > 2 ? text[2] : '\0');
 	else if (first == '+')
 		pass(second);
-	else if (strchr("FKkwd", first))
+	else if (strchr("FKkwdhj", first))
 		publish(first);
 	else if (first == 'S' || first == 'U')
 		relent(first, second);

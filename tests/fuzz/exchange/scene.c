@@ -21,6 +21,7 @@
 #define IDLE_TURNS_MAX 1000u
 #define PATIENCE_MS 10000u /* passes at a time while the end is waited for */
 #define PATIENCE_TIMES 100u
+#define TICK_MS 10u
 #define DESCRIPTORS_MAX 512u
 
 static bool was_open[DESCRIPTORS_MAX];
@@ -58,6 +59,7 @@ void scene_publish(struct scene *scene)
 		.blue_split = options->halves ? TABLE_SPLIT_WHOLE / 2 : blue,
 		.balance = options->balance,
 		.replay_methods = options->replay_methods,
+		.hold = scene->hold,
 		.totals = scene->totals,
 		.fallback = options->fallback ? scene->fallback : NULL,
 	};
@@ -336,6 +338,17 @@ static void check_quota(const struct scene *scene)
 	}
 }
 
+/* A client that waits and has only ended its side is still waited for. */
+static void let_go(struct scene *scene)
+{
+	scene->hold = (struct table_hold){0};
+	scene_publish(scene);
+	scene_settle(scene);
+	world_pass_ms(TICK_MS); /* until the next batch, where it is on already */
+	scene_settle(scene);
+	oracle_demand(totals_waiting(scene->totals) == 0, "a request waits though nothing is held");
+}
+
 /* No deadline may be needed to see that everybody is gone, but for idle connections to backends that were not even closed. */
 static void end_quietly(struct scene *scene)
 {
@@ -384,9 +397,12 @@ static void free_all(struct scene *scene)
 void scene_close(struct scene *scene, bool abrupt)
 {
 	struct worker *worker = &scene->worker;
-	if (!abrupt)
+	if (!abrupt) {
+		let_go(scene);
 		end_quietly(scene);
+	}
 	worker_close_all(worker);
+	oracle_demand(totals_waiting(scene->totals) == 0 && !worker->holds, "a request waits after the worker's end");
 	oracle_demand(count_open(scene) == 0 && count_calls(scene) == 0, "something is left after the worker's end");
 	hear_all(scene);
 	scene_judge(scene);

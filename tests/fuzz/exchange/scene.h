@@ -44,6 +44,7 @@ struct scene {
 	bool cold;
 	uint64_t cut_requests_before, cut_tunnels_before;
 	struct table_closing closing;
+	struct table_hold hold;
 	struct quota *quota;
 	struct totals *totals;
 	struct table_index *index, *fallback;
