@@ -230,8 +230,9 @@ static void list_hooks(const struct conf_hooks *hooks, char *out, size_t size)
 {
 	int length = snprintf(out, size, "%zu hook%s", hooks->count, plural(hooks->count));
 	for (size_t i = 0; i < hooks->count && length > 0 && (size_t)length < size; i++) {
-		char *target = hooks->list[i].run ? NULL : url_show_target(hooks->list[i].url);
-		length += snprintf(out + length, size - (size_t)length, "%s %.256s", i ? "," : ":", target ? target : hooks->list[i].run[0]);
+		const struct conf_hook *hook = &hooks->list[i];
+		char *target = hook->run ? NULL : url_show_target(hook->url);
+		length += snprintf(out + length, size - (size_t)length, "%s %.256s", i ? "," : ":", hook->run ? hook->run[0] : target);
 		free(target);
 	}
 }
