@@ -88,6 +88,19 @@ def test_link(shop):
     assert color_of(one, {"Cookie": f"look={token_of(one, 'blue')}"}) == "blue"
 
 
+def test_link_of_the_api(shop):
+    """What `teal preview` prints is a link to this daemon, good for as long as was asked."""
+    one = shop({"cookie": "look", "expires": "2h"})
+    for wish, lasts in (({}, 7200), ({"expires_s": 60}, 60)):
+        status, link = one.api("POST", "/v1/services/shop/preview", wish)
+        assert status == 200 and link["url"] == f"http://127.0.0.1:{one.port}/?teal_preview={link['token']}"
+        status, fields, _ = one.get(link["url"].split(str(one.port), 1)[1])
+        assert (status, fields["location"]) == (302, "/")
+        assert lasts - 30 < int(re.search(r"Max-Age=(\d+)", fields["set-cookie"])[1]) <= lasts
+        assert color_of(one, {"Cookie": fields["set-cookie"].split(";")[0]}) == "green"
+    assert one.api("POST", "/v1/services/shop/preview", {"base": "https://shop.example"})[1]["url"].startswith("https://shop.example/?teal_preview=v1.")
+
+
 def test_what_is_no_good_is_ignored(shop):
     one = shop({"cookie": "look"})
     token = token_of(one, "green")
