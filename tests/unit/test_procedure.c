@@ -235,21 +235,23 @@ static void expect_refusal(struct world *world, const char *gate, int exit_code,
 /* The rows as "name passed|failed|forced|waits: detail". */
 static void expect_rows(struct world *world, const char *const *expected)
 {
-	size_t i;
+	size_t i, count = 0;
 	const json_t *row;
 	json_t *rows = procedure_to_json(world->procedure);
+	while (expected[count])
+		count++;
 	json_array_foreach(rows, i, row)
 	{
 		char line[1400];
+		const char *wanted = i < count ? expected[i] : "none";
 		bool passed = json_is_true(json_object_get(row, "passed")), forced = json_is_true(json_object_get(row, "forced"));
 		const char *how = passed ? "passed" : forced ? "forced" : json_is_true(json_object_get(row, "waits")) ? "waits" : "failed";
 		snprintf(line, sizeof(line), "%s %s: %s", json_string_value(json_object_get(row, "name")), how,
 			json_string_value(json_object_get(row, "detail")));
-		if (!expected[i] || strncmp(line, expected[i], strlen(expected[i])) != 0)
-			fail_msg("row %zu: expected \"%s\", got \"%s\"", i, expected[i] ? expected[i] : "none", line);
+		if (strncmp(line, wanted, strlen(wanted)) != 0)
+			fail_msg("row %zu: expected \"%s\", got \"%s\"", i, wanted, line);
 	}
-	if (expected[i])
-		fail_msg("no row \"%s\"", expected[i]);
+	assert_int_equal(json_array_size(rows), count);
 	json_decref(rows);
 }
 
