@@ -2,7 +2,7 @@
 #ifndef TEAL_TESTS_UNIT_SWITCHING_H
 #define TEAL_TESTS_UNIT_SWITCHING_H
 
-#include "switching_host.h"
+#include "tests/unit/switching_host.h"
 
 static const struct actor ada = {"ada", 1000};
 

@@ -1,6 +1,6 @@
 /* An exclusive switch, against the world of switching.h: what is held for how long, and to whom it is let go. */
 // links: switch
-#include "switching.h"
+#include "tests/unit/switching.h"
 
 static char *const migrate[] = {(char *)"/bin/migrate", (char *)"up", NULL};
 

@@ -1,6 +1,6 @@
 /* What comes before a switch, against the world of switching.h: the procedure between the gates and the record. */
 // links: switch
-#include "switching.h"
+#include "tests/unit/switching.h"
 
 static void start_pending(void)
 {

@@ -1,6 +1,6 @@
 /* A switch in steps, against the world of switching.h: what every step does, how it ends, and how it goes on after a restart. */
 // links: switch
-#include "switching.h"
+#include "tests/unit/switching.h"
 
 static const unsigned shares[] = {500, 2500, 10000};
 

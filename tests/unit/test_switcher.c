@@ -1,6 +1,6 @@
 /* The switcher against a world that the test is (see switching.h). What is told, in which order, and how a deployment ends. */
 // links: switch
-#include "switching.h"
+#include "tests/unit/switching.h"
 
 /* ---- a switch ---- */
 
