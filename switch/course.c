@@ -219,10 +219,10 @@ void course_finish(struct switcher *switcher, enum outcome outcome, const char *
 	deployment->outcome = outcome;
 	deployment->exit_code = exit_code;
 	deployment->ended_at = course_wall_ms(switcher);
-	if (deployment_has_flipped(deployment)) {
+	if (deployment_has_flipped(deployment))
 		watch_count(switcher);
+	if (deployment_has_flipped(deployment) || deployment->exclusive.held_at) /* then it gave orders */
 		switcher->actuator.settle(switcher->actuator.arg);
-	}
 	course_enter(switcher, STEP_END);
 	restore_release(switcher);
 	switcher->outcomes[outcome]++;

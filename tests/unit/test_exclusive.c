@@ -28,6 +28,7 @@ static void assert_failed(const char *cause)
 	assert_false(world.held);
 	assert_null(strstr(world.story, "apply"));
 	assert_null(strstr(world.story, "quarantine"));
+	assert_non_null(strstr(world.story, "settle")); /* no order to tunnels is left */
 	assert_string_equal(world.told, "started failed");
 }
 
