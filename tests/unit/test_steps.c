@@ -159,15 +159,14 @@ static void assert_went_back(const char *cause)
 static void test_bad_in_any_step(void **state)
 {
 	for (size_t at = 0; at < 3; at++) {
-		begin(state);
 		start_steps(30000);
 		go_to_step(at);
 		world.failed_rounds[COLOR_GREEN] = 3;
 		pass(300);
 		assert_went_back("probes");
 		end(state);
+		begin(state);
 	}
-	begin(state);
 }
 
 static void test_errors_in_a_step(void **state)
@@ -261,13 +260,12 @@ static void test_abort_before_the_first_step(void **state)
 static void test_abort_in_any_step(void **state)
 {
 	for (size_t at = 0; at < 3; at++) {
-		begin(state);
 		start_steps(30000);
 		go_to_step(at);
 		abort_it("rolled_back", 4);
 		end(state);
+		begin(state);
 	}
-	begin(state);
 }
 
 static void test_abort_while_the_last_step_is_recorded(void **state)
