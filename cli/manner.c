@@ -8,10 +8,9 @@
 
 #include "base/text.h"
 #include "cli/words.h"
+#include "conf/conf.h"
 
 #define DIGITS "0123456789"
-#define HOLD_MIN_MS 100u
-#define HOLD_MAX_MS 600000u
 
 /* ---- steps ---- */
 
@@ -131,7 +130,7 @@ static bool put_run(const struct command *command, json_t *body, struct err *err
 static bool put_hold_max(const struct command *command, json_t *body, struct err *err)
 {
 	uint64_t ms = options_get(&command->options, "hold-max")->number;
-	if (ms < HOLD_MIN_MS || ms > HOLD_MAX_MS)
+	if (ms < CONF_HOLD_LEAST_MS || ms > CONF_HOLD_MOST_MS)
 		return err_set(err, "--hold-max is 100ms to 10m");
 	command_put_seconds(command, "hold-max", body, "hold_max_s");
 	return true;

@@ -66,7 +66,7 @@ static enum exit_code send_deployment(struct command *command, const struct targ
 enum exit_code order_deployment(struct command *command, const char *action, json_t *body)
 {
 	struct err err;
-	struct target target;
+	struct target target = {0};
 	json_t *names = NULL;
 	enum exit_code code = manner_put(command, body, &err) ? EXIT_DONE : command_misused(command, &err);
 	if (code == EXIT_DONE)

@@ -36,8 +36,8 @@ static void tell_manner(const json_t *deployment)
 	size_t i;
 	if (json_is_object(exclusive)) {
 		const char *program = document_text(exclusive, "program");
-		screen_line("Exclusive: new requests held for less than %g s%s%s.", document_number(exclusive, "hold_max_s", 0),
-			program ? ", while the old color finishes; then runs " : ", while the old color finishes", program ? program : "");
+		screen_line("Exclusive: holds new requests for less than %g s while the old color finishes%s%s.", document_number(exclusive, "hold_max_s", 0),
+			program ? ", then runs " : "", program ? program : "");
 	}
 	if (!json_is_object(steps))
 		return;

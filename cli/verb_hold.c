@@ -6,9 +6,7 @@
 #include "cli/document.h"
 #include "cli/order.h"
 #include "cli/screen.h"
-
-#define HOLD_MIN_MS 100u
-#define HOLD_MAX_MS 600000u
+#include "conf/conf.h"
 
 static const struct option rows[] = {
 	{"max", 0, OPTION_DURATION, "TIME", "hold them at most so long (default: hold.max of the configuration)"},
@@ -34,7 +32,7 @@ static enum exit_code run(struct command *command)
 	struct target target;
 	struct caller_answer answer;
 	const struct options_value *max = options_get(&command->options, "max");
-	if (max->given && (max->number < HOLD_MIN_MS || max->number > HOLD_MAX_MS)) {
+	if (max->given && (max->number < CONF_HOLD_LEAST_MS || max->number > CONF_HOLD_MOST_MS)) {
 		err_set(&err, "--max is 100ms to 10m");
 		return command_misused(command, &err);
 	}

@@ -46,14 +46,19 @@ static bool is_state(const json_t *report, const char *state)
 }
 
 /* A verdict that can't be given is none: whoever asks whether the release passed must not read it as a yes. */
-static enum exit_code tell(const struct command *command, const json_t *report)
+static enum exit_code tell(const struct command *command, const char *service, const json_t *report)
 {
+	struct err err;
 	bool failed = strcmp(document_text_or(report, "verdict", "failed"), "passed") != 0;
-	if (command->json)
+	if (command->json) {
 		command_print(report);
-	else
+	} else if (is_state(report, "none")) {
+		err_set(&err, "no rehearsal of %s is known since the daemon has started; begin one: teal rehearse %s", service, service);
+		return command_fail(EXIT_FAILED, &err);
+	} else {
 		report_print(report);
-	return is_state(report, "ended") && failed ? EXIT_FAILED : EXIT_DONE;
+	}
+	return !is_state(report, "running") && failed ? EXIT_FAILED : EXIT_DONE;
 }
 
 static bool make_wish(const struct command *command, json_t *body, struct err *err)
@@ -92,7 +97,7 @@ static enum exit_code follow(struct command *command, const char *service, json_
 	}
 	screen_live_end();
 	if (report)
-		code = tell(command, report);
+		code = tell(command, service, report);
 	json_decref(report);
 	return code;
 }
@@ -116,18 +121,10 @@ static enum exit_code start(struct command *command, const struct target *target
 
 static enum exit_code look(struct command *command, const char *service, bool stop)
 {
-	struct err err;
 	enum exit_code code;
 	json_t *report = stop ? ask(command, "POST", service, "rehearsal/stop", NULL, &code) : ask(command, "GET", service, "rehearsal", NULL, &code);
-	if (report && is_state(report, "none") && command->json) {
-		command_print(report);
-		code = EXIT_FAILED;
-	} else if (report && is_state(report, "none")) {
-		err_set(&err, "no rehearsal of %s is known since the daemon has started; begin one: teal rehearse %s", service, service);
-		code = command_fail(EXIT_FAILED, &err);
-	} else if (report) {
-		code = tell(command, report);
-	}
+	if (report)
+		code = tell(command, service, report);
 	json_decref(report);
 	return code;
 }
@@ -147,7 +144,7 @@ static bool is_possible(const struct options *options, struct err *err)
 static enum exit_code run(struct command *command)
 {
 	struct err err;
-	struct target target;
+	struct target target = {0};
 	json_t *names = NULL, *body = json_object();
 	const struct options *options = &command->options;
 	bool stop = options_given(options, "stop"), begins = !stop && !options_given(options, "report");

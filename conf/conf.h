@@ -181,6 +181,10 @@ struct conf_sticky {
 };
 
 /* New requests that wait while a service is held. */
+/* What may be asked for of `teal hold` and of an exclusive switch, whatever the file says. */
+#define CONF_HOLD_LEAST_MS 100u
+#define CONF_HOLD_MOST_MS 600000u
+
 struct conf_hold {
 	unsigned requests;
 	uint64_t bytes, max_ms;

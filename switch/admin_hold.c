@@ -12,8 +12,6 @@
 #include "switch/wire.h"
 
 #define SETTLE_MS 2000u
-#define HOLD_MIN_MS 100u
-#define HOLD_MAX_MS 600000u
 
 /* ---- what the answer waits for ---- */
 
@@ -65,7 +63,7 @@ static bool refuse_of_switch(struct ask *ask, const struct service *service)
 static bool read_limit(struct ask *ask, const struct service *service, uint64_t *max_ms)
 {
 	*max_ms = wire_read_ms(ask->body, "max_s", service->conf->hold.max_ms);
-	if (*max_ms >= HOLD_MIN_MS && *max_ms <= HOLD_MAX_MS)
+	if (*max_ms >= CONF_HOLD_LEAST_MS && *max_ms <= CONF_HOLD_MOST_MS)
 		return true;
 	ask_refuse(ask, "bad_request", NULL, "\"max_s\" must be 0.1 to 600");
 	return false;

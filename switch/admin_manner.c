@@ -7,9 +7,6 @@
 #include "base/memory.h"
 #include "switch/wire.h"
 
-#define HOLD_MIN_MS 100u
-#define HOLD_MAX_MS 600000u
-
 /* ---- steps ---- */
 
 static void read_steps(struct ask *ask, const struct conf_steps *conf, struct admin_manner *manner, struct switcher_request *request)
@@ -66,7 +63,7 @@ static bool read_exclusive(struct ask *ask, const struct service *service, struc
 	}
 	request->exclusive = true;
 	request->hold_max_ms = wire_read_ms(ask->body, "hold_max_s", service->conf->hold.max_ms);
-	if (request->hold_max_ms < HOLD_MIN_MS || request->hold_max_ms > HOLD_MAX_MS) {
+	if (request->hold_max_ms < CONF_HOLD_LEAST_MS || request->hold_max_ms > CONF_HOLD_MOST_MS) {
 		ask_refuse(ask, "bad_request", NULL, "\"hold_max_s\" must be 0.1 to 600");
 		return false;
 	}

@@ -3,9 +3,9 @@ import contextlib
 import json
 import pathlib
 import re
+import signal
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -263,6 +263,11 @@ def says(price, count=0):
     return answer
 
 
+def catches(pid, number):
+    found = re.search(r"^SigCgt:\s*(\w+)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
+    return int(found[1], 16) >> (number - 1) & 1
+
+
 def await_compared(one, count):
     rig.wait_until(f"{count} answers compared", lambda: one.service()["rehearsal"] and one.service()["rehearsal"]["compared"] >= count, 60)
 
@@ -297,6 +302,18 @@ def test_a_release_fails(actors, aside):
 def test_nothing_to_rehearse(shop):
     result = shop.run("rehearse", "--for", "200ms")
     assert result.code == 1 and "inconclusive: only 0 answers were compared" in result.out, result
+
+
+def test_a_rehearsal_goes_on_without_its_watcher(shop, aside):
+    watcher = aside(shop, "rehearse", "--for", "10m")
+    rig.wait_until("its eye on signals", lambda: catches(watcher.process.pid, signal.SIGINT), 30)
+    watcher.process.send_signal(signal.SIGINT)
+    result = watcher.finish()
+    assert result.code == -signal.SIGINT and "teal: detached; the rehearsal goes on\n" in result.err and "teal rehearse shop --stop" in result.err, result
+    assert shop.service()["rehearsal"]
+    shop.must("switch")
+    report = shop.run("rehearse", "--report")
+    assert report.code == 1 and "it ended early: a deployment began" in report.out, report
 
 
 def test_no_waiting_for_a_rehearsal(shop):
@@ -371,7 +388,7 @@ def test_exclusive(shop):
     for sentence in ("new requests are held, for less than 20 s", f"running {path}", "12 tables changed", "what was held goes to green"):
         assert sentence in result.out, result
     told = shop.must("explain").out
-    assert f"Exclusive: new requests held for less than 20 s, while the old color finishes; then runs {path}." in told
+    assert f"Exclusive: holds new requests for less than 20 s while the old color finishes, then runs {path}." in told
     for moment in ("new requests held", "no request under way any more", f"{path} started", f"{path} ended with status 0", "what was held let go to green, after"):
         assert re.search(rf"^  \S+ +\+[\d,]+ ms  {re.escape(moment)}", told, re.M), (moment, told)
     assert "release two" not in told + shop.read_log()
