@@ -247,7 +247,8 @@ static bool needs_current(struct switcher *switcher, const char *verb, struct sw
 {
 	if (switcher->current)
 		return true;
-	return refuse(refusal, "no_deployment", NULL, "service %s has no deployment under way, so there is nothing to %s", switcher->service, verb);
+	refuse(refusal, "no_deployment", NULL, "service %s has no deployment under way, so there is nothing to %s", switcher->service, verb);
+	return false;
 }
 
 bool switcher_abort(struct switcher *switcher, const struct actor *actor, const char *reason, char id[32], struct switcher_refusal *refusal)
@@ -290,14 +291,15 @@ static void promote_step(struct switcher *switcher, const struct actor *actor)
 
 bool switcher_promote(struct switcher *switcher, const struct actor *actor, char id[32], struct switcher_refusal *refusal)
 {
-	bool in_steps = switcher->current && (switcher->current->step == STEP_SHIFT || switcher->current->step == STEP_COMPLETE);
-	if (!in_steps && !needs_flip(switcher, "not_switched", "promote", refusal))
+	if (!needs_current(switcher, "promote", refusal))
 		return false;
 	copy_id(id, switcher->current);
-	if (in_steps) {
+	if (switcher->current->step == STEP_SHIFT || switcher->current->step == STEP_COMPLETE) {
 		promote_step(switcher, actor);
 		return true;
 	}
+	if (!needs_flip(switcher, "not_switched", "promote", refusal))
+		return false;
 	switcher->current->promote_asked = true;
 	note_confirmed(switcher, "promote_asked", actor);
 	course_run(switcher);
