@@ -36,7 +36,7 @@ static void test_good(void **state)
 		if (!words)
 			fail_msg("%s: %s", cases[i].text, err.text);
 		text_init(&joined, SIZE_MAX);
-		for (size_t k = 0; words[k]; k++)
+		for (size_t k = 0; words && words[k]; k++)
 			text_addf(&joined, "%s%s", k ? "|" : "", words[k]);
 		assert_string_equal(joined.bytes, cases[i].words);
 		text_fini(&joined);
