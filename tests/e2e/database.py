@@ -44,7 +44,8 @@ class Server:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def connection(self, name):
-        return f"host={self.folder} user={USER} dbname='{name}'"
+        quoted = name.replace("\\", "\\\\").replace("'", "\\'")
+        return f"host={self.folder} user={USER} dbname='{quoted}'"
 
     def names(self):
         return {row[0] for row in Database(self, "postgres").rows("SELECT datname FROM pg_database")}

@@ -124,11 +124,11 @@ def test_backup_that_differs(small, teal, fresh, tmp_path):
                 "CREATE OR REPLACE FUNCTION tax(numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 0.16'")
     shop = with_backup(small, teal, one, tmp_path)
     result = shop.run("switch")
-    assert result.code == 3 and re.search(rf"the restored {one.name} differs .*< rows of public.orders 3000 \d+;> rows of public.orders 3000 \d+;", result.out), result
+    assert result.code == 3 and re.search(rf"the restored {one.name} differs .*< rows of public.orders 3000 -?\d+;> rows of public.orders 3000 -?\d+;", result.out), result
     assert shop.service()["live"] == "blue" and not os.listdir(tmp_path) and not left_behind(one, tmp_path)
 
 
-RICH = ("CREATE EXTENSION citext", "CREATE EXTENSION hstore", 'CREATE SCHEMA "Odd $name''s"', "CREATE DOMAIN positive AS int CHECK (VALUE > 0)", "CREATE TYPE mood AS ENUM ('sad', 'ok')",
+RICH = ("CREATE EXTENSION citext", "CREATE EXTENSION hstore", "CREATE SCHEMA \"Odd $name's\"", "CREATE DOMAIN positive AS int CHECK (VALUE > 0)", "CREATE TYPE mood AS ENUM ('sad', 'ok')",
         """CREATE TABLE "Odd $name's"."a ""b""	c" (id serial PRIMARY KEY, f float8, m money, b bytea, j jsonb, x xml, t timestamptz, i interval, a text[], c citext, h hstore, d positive, e mood)""",
         """INSERT INTO "Odd $name's"."a ""b""	c" (f, m, b, j, x, t, i, a, c, h, d, e) SELECT random(), n, decode('00ff', 'hex'), '{"a": [1, null]}', '<a/>', now(), '1 day 2 s',
            ARRAY['x', NULL, E'tab\\there'], 'C', 'a=>1', n, 'ok' FROM generate_series(1, 50) n""",
@@ -145,9 +145,9 @@ def test_backup_of_much(fresh, tmp_path):
     """Whatever a database may have: all of it is the same after a restore."""
     one = fresh(*RICH, "CREATE TABLE parents (n int)", "CREATE TABLE children (more text) INHERITS (parents)", "INSERT INTO parents VALUES (1)", "INSERT INTO children VALUES (2, 'x')",
                 options="TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de' LOCALE 'C.UTF-8'", name="Much of it's")
-    result = recipes.run(BACKUP, "--folder", tmp_path, one.connection.replace("it's", "it\\'s"))
+    result = recipes.run(BACKUP, "--folder", tmp_path, one.connection)
     assert result.code == 0 and result.out.startswith("Much of it's: a dump of 6 tables and 58 rows was restored and is the same; kept as manual-Much_of_it_s-"), result
-    result = recipes.run(BACKUP, "--folder", tmp_path, "--checksum-up-to", "0", one.connection.replace("it's", "it\\'s"))
+    result = recipes.run(BACKUP, "--folder", tmp_path, "--checksum-up-to", "0", one.connection)
     assert result.code == 0 and "(of 6 large tables the number of rows)" in result.out, result
     assert not left_behind(one, tmp_path)
 
@@ -329,7 +329,7 @@ def test_migration_forth_and_back(teal, fresh, applications, tmp_path):
         assert [found["output"].splitlines()[-1].split(": ")[-1][:20] for found in gate(shop.deployment(id, until="switched"))] == ["a dump of 1 tables a", "orders has price_cen"]
         back()
         assert shop.deployment(id)["outcome"] == "rolled_back"
-        rig.wait_until("what the hook said", lambda: "orders is as it was" in shop.must("explain", id).out, 30)
+        rig.wait_until("what the hook said", lambda: "orders is as it was" in shop.must("explain", id, "--json").out, 30)
         id = forth("2.1", "--bake", "0s")
         assert shop.deployment(id)["outcome"] == "promoted"
         back()
@@ -546,8 +546,7 @@ def test_instances(small, teal, tmp_path, monkeypatch):
     assert [words[4] for words in stands.calls("kubectl") if words[2:4] == ["rollout", "undo"]] == ["deployment/worker"]
     assert (stands.folder / "deployment-worker.note").read_text() == "1"
     assert [words[3] for words in stands.calls("argocd") if words[1] == "rollback"] == ["10", "10"]
-    told = shop.must("explain", id).out
-    assert "deployment/mailer has version 1, not 2" in told, told
+    assert "deployment/mailer has version 1, not 2" in shop.must("explain", id, "--json").out
 
 
 @pytest.mark.parametrize("words, more, sentence", [
