@@ -129,8 +129,8 @@ def test_backup_that_differs(small, teal, fresh, tmp_path):
 
 
 RICH = ("CREATE EXTENSION citext", "CREATE EXTENSION hstore", "CREATE SCHEMA \"Odd $name's\"", "CREATE DOMAIN positive AS int CHECK (VALUE > 0)", "CREATE TYPE mood AS ENUM ('sad', 'ok')",
-        """CREATE TABLE "Odd $name's"."a ""b""	c" (id serial PRIMARY KEY, f float8, m money, b bytea, j jsonb, x xml, t timestamptz, i interval, a text[], c citext, h hstore, d positive, e mood)""",
-        """INSERT INTO "Odd $name's"."a ""b""	c" (f, m, b, j, x, t, i, a, c, h, d, e) SELECT random(), n, decode('00ff', 'hex'), '{"a": [1, null]}', '<a/>', now(), '1 day 2 s',
+        """CREATE TABLE "Odd $name's"."a ""b""\tc" (id serial PRIMARY KEY, f float8, m money, b bytea, j jsonb, x xml, t timestamptz, i interval, a text[], c citext, h hstore, d positive, e mood)""",
+        """INSERT INTO "Odd $name's"."a ""b""\tc" (f, m, b, j, x, t, i, a, c, h, d, e) SELECT random(), n, decode('00ff', 'hex'), '{"a": [1, null]}', '<a/>', now(), '1 day 2 s',
            ARRAY['x', NULL, E'tab\\there'], 'C', 'a=>1', n, 'ok' FROM generate_series(1, 50) n""",
         "CREATE TABLE parts (at date, n int) PARTITION BY RANGE (at)", "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
         "INSERT INTO parts VALUES ('2020-05-05', 1)", "CREATE UNLOGGED TABLE quick (n int)", "INSERT INTO quick VALUES (NULL), (1), (1)",
