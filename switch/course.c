@@ -135,6 +135,7 @@ static void arm(struct switcher *switcher)
 	switcher->judge_ms = now;
 	switcher->keep_ms = now + 1000;
 	switcher->judged_last = switcher->receipt_closed = switcher->unconfirmed_told = false;
+	switcher->blind_told = 0;
 	deployment->bake_ends_at = wall + deployment->bake_ms;
 	deployment->confirm_by = deployment->wants_confirm ? wall + deployment->confirm_within_ms : 0;
 }

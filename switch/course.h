@@ -28,6 +28,7 @@ struct switcher {
 	struct switcher_counts base[COLOR_COUNT]; /* at the flip */
 	uint64_t judge_ms, tell_ms, keep_ms;      /* when to look, to tell, and to write down what was seen next */
 	bool judged_last, waiting, unconfirmed_told;
+	unsigned blind_told;      /* bits 1 << enum judge_criterion */
 	enum readiness readiness; /* of the way back, as it was told last */
 	bool readiness_told;
 	struct switcher_counts verify_base; /* of the color that is watched, at the beginning */
