@@ -93,9 +93,9 @@ LINES = {
         "probes": Point(Load(), Setup(), ("haproxy", "teal")),
         "log": Point(Load(), Setup(log=True)),
     }, RIVALS[1:], True),
-    "switches": Line("64 B at half the load of which teal is capable, without switches and with 20 in each measurement, which takes ten times as long as others", {
-        "none": Point(Load("half", stretch=10)),
-        "20": Point(Load("half", stretch=10, switches=20)),
+    "switches": Line("64 B at half the load of which teal is capable, without switches and with 20 in each measurement, which takes 20 times as long as others", {
+        "none": Point(Load("half", stretch=20)),
+        "20": Point(Load("half", stretch=20, switches=20)),
     }, ("teal",), True),
     "idle": line("resident memory of an idle keep-alive connection that carried a request", Load("idle", connections=9000), ("haproxy", "nginx", "h2o", "teal"),
                  Setup(connections=9000)),

@@ -73,7 +73,7 @@ def write(result):
     return (f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; load at the start {machine['load_at_start']}; medians of {result['rounds']} rounds of {result['seconds']} s.\n\n"
             "Microseconds of CPU per request:\n\n" + compare(result, single) + "What grows with what (for `connections` beside the floor's own growth):\n\n" + growth(result, grown)
             + "At half the load of which the better peer is capable:\n\n" + latency(result)
-            + f"teal at half the load of which it is capable, with so many switches in each {10 * result['seconds']} s:\n\n" + switches(result) + "Resident memory of an idle connection:\n\n" + idle(result))
+            + f"teal at half the load of which it is capable, with so many switches in each {20 * result['seconds']} s:\n\n" + switches(result) + "Resident memory of an idle connection:\n\n" + idle(result))
 
 
 def main():
