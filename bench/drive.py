@@ -9,6 +9,7 @@ import re
 import subprocess
 import threading
 
+import flips
 import idle
 import peers
 
@@ -86,18 +87,21 @@ def drive_metronome(program, point, seconds, rate, build):
         before = program.cpu_seconds()
         process.stdin.write("\n")
         process.stdin.flush()
-        said = process.stdout.readline()
+        with flips.Flips(program.admin, point.load.switches, seconds) as switching:
+            said = process.stdout.readline()
         cpu = program.cpu_seconds() - before
+        switches = switching.finish()
         if not said:
             fail(process, command, "")
         process.stdin.close()
         process.wait()
     got = json.loads(said)
-    return got["requests"], got["seconds"], {"p50_us": got["p50_us"], "p99_us": got["p99_us"]}, cpu
+    return got["requests"], got["seconds"], {"p50_us": got["p50_us"], "p99_us": got["p99_us"], **({"switches": switches} if switches else {})}, cpu
 
 
 def measure_busy(program, point, seconds, rate, build):
     program.forget_peak()
+    seconds *= point.load.stretch
     if point.load.kind == "full":
         requests, took, latency, cpu = drive_wrk(program, point, seconds)
     else:

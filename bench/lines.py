@@ -30,6 +30,8 @@ class Load:
     fields: tuple = ()  # of full, as the two below
     upload: int = 0  # bytes of each request's body
     hosts: int = 0  # asked in turn; of held and half
+    switches: int = 0  # of the live color while the load is on; of half
+    stretch: int = 1  # a measurement takes so many times as long as others
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +93,10 @@ LINES = {
         "probes": Point(Load(), Setup(), ("haproxy", "teal")),
         "log": Point(Load(), Setup(log=True)),
     }, RIVALS[1:], True),
+    "switches": Line("64 B at half the load of which teal is capable, without switches and with 20 in each measurement, which takes 20 times as long as others", {
+        "none": Point(Load("half", stretch=20)),
+        "20": Point(Load("half", stretch=20, switches=20)),
+    }, ("teal",), True),
     "idle": line("resident memory of an idle keep-alive connection that carried a request", Load("idle", connections=9000), ("haproxy", "nginx", "h2o", "teal"),
                  Setup(connections=9000)),
 }

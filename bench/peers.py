@@ -239,6 +239,8 @@ def end_with_parent():
 class Program:
     """A server of the comparison: its port, and the CPU time and memory of all its processes and threads."""
 
+    admin = None  # of teal: its admin socket
+
     def __init__(self, name, command, port, cores, output=None, environment=None):
         def prepare():
             os.sched_setaffinity(0, cores)
@@ -419,7 +421,9 @@ def start_teal(folder, build, origin, setup=Setup()):
         text += TEAL_SERVICE.format(name=f"bench{number}", hosts=f"hosts: [{host}]" if host else "", interval=setup.probe_interval, blue=blue,
                                     green=blue if setup.backends == 1 and setup.services == 0 else "")
     path = write(os.path.join(folder, f"teal{port}.yaml"), text)
-    return Program("teal", [f"{build}/teal", "serve", "-c", path], port, setup.proxy_cores())
+    program = Program("teal", [f"{build}/teal", "serve", "-c", path], port, setup.proxy_cores())
+    program.admin = os.path.join(folder, f"teal{port}.sock")
+    return program
 
 
 STARTERS = {"floor": start_floor, "haproxy": start_haproxy, "haproxy-splice": start_haproxy_splice, "nginx": start_nginx, "h2o": start_h2o, "caddy": start_caddy,

@@ -57,6 +57,11 @@ def latency(result):
     return table(["", *rows], [[what, *(cell(row, key, ".0f") for row in rows.values())] for what, key in (("p50, us", "p50_us"), ("p99, us", "p99_us"), ("CPU per request, us", "us_per_request"))])
 
 
+def switches(result):
+    points = result["medians"].get("switches", {})
+    return table(["", *points], [[what, *(cell(rows["teal"], key, ".0f") for rows in points.values())] for what, key in (("p50, us", "p50_us"), ("p99, us", "p99_us"))])
+
+
 def idle(result):
     rows = result["medians"].get("idle", {}).get("", {})
     return table(["", *rows], [["bytes", *(cell(row, "bytes_per_connection", ".0f") for row in rows.values())]])
@@ -67,7 +72,8 @@ def write(result):
     grown = [name for name, points in result["medians"].items() if "" not in points]
     return (f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; load at the start {machine['load_at_start']}; medians of {result['rounds']} rounds of {result['seconds']} s.\n\n"
             "Microseconds of CPU per request:\n\n" + compare(result, single) + "What grows with what (for `connections` beside the floor's own growth):\n\n" + growth(result, grown)
-            + "At half the load of which the better peer is capable:\n\n" + latency(result) + "Resident memory of an idle connection:\n\n" + idle(result))
+            + "At half the load of which the better peer is capable:\n\n" + latency(result)
+            + f"teal at half the load of which it is capable, with so many switches in each {20 * result['seconds']} s:\n\n" + switches(result) + "Resident memory of an idle connection:\n\n" + idle(result))
 
 
 def main():

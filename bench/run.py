@@ -97,7 +97,8 @@ def expected_seconds(arguments):
     for name in arguments.lines:
         line = LINES[name]
         count = len(members_of(line, arguments.proxies))
-        busy = count * rounds_of(line, arguments.rounds) * (arguments.seconds + OVERHEAD_S) if name != "idle" else count * 6
+        stretch = max(point.load.stretch for point in line.points.values())
+        busy = count * rounds_of(line, arguments.rounds) * (arguments.seconds * stretch + OVERHEAD_S) if name != "idle" else count * 6
         total += busy + count * 0.5
     return total
 

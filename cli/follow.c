@@ -17,6 +17,7 @@
 
 #define PATIENCE_MS 30000
 #define SAFE_TO_STOP_MS 500
+#define REPORT_EVERY_MS 30000 /* where there is no live line: a log shall show that something is under way */
 
 struct follow {
 	struct command *command;
@@ -24,7 +25,7 @@ struct follow {
 	uint64_t started_ms; /* of the deployment; 0 until known */
 	char last_at[64];    /* the newest event that was shown; its number breaks ties */
 	int64_t last_number;
-	uint64_t next_look_ms;
+	uint64_t next_look_ms, next_report_ms;
 	bool caught_up; /* the events from before this stream were read */
 	bool ended;
 	bool told; /* an event of the end was shown; where the history can't be written there may be none */
@@ -142,8 +143,19 @@ static void take_event(struct follow *follow, const json_t *event)
 	follow->ended = follow->ended || follow->told;
 }
 
-static void show_progress(const json_t *deployment)
+static void report(struct follow *follow, const char *text)
 {
+	uint64_t now = clock_mono_ms();
+	if (now >= follow->next_report_ms && follow->next_report_ms > 0)
+		screen_line("%8s  %s", "", text);
+	if (now >= follow->next_report_ms)
+		follow->next_report_ms = now + REPORT_EVERY_MS;
+	screen_flush();
+}
+
+static void show_progress(struct follow *follow, const json_t *deployment)
+{
+	char line[1024];
 	char left[DOCUMENT_FORM_SIZE], more[RECEIPT_STAGE_SIZE] = "", flying[2 * DOCUMENT_FORM_SIZE] = "";
 	uint64_t now = clock_wall_ms(), bake_ends = document_time(deployment, "bake_ends_at");
 	int64_t inflight = document_count(deployment, "inflight");
@@ -156,7 +168,11 @@ static void show_progress(const json_t *deployment)
 	}
 	if (inflight > 0)
 		snprintf(flying, sizeof(flying), ", %" PRId64 " in flight on the color that is left", inflight);
-	screen_live("%8s  %s%s%s%s%s", "", document_text_or(deployment, "phase", ""), more, flying, text ? ": " : "", text ? text : "");
+	snprintf(line, sizeof(line), "%s%s%s%s%s", document_text_or(deployment, "phase", ""), more, flying, text ? ": " : "", text ? text : "");
+	if (screen_is_terminal())
+		screen_live("%8s  %s", "", line);
+	else
+		report(follow, line);
 }
 
 static void take_listed(struct follow *follow, const json_t *deployment)
@@ -177,7 +193,7 @@ static void look(struct follow *follow)
 	if (code == EXIT_DONE && !is_running(answer.document))
 		follow->ended = true;
 	else if (code == EXIT_DONE && !follow->command->json)
-		show_progress(answer.document);
+		show_progress(follow, answer.document);
 	caller_answer_fini(&answer);
 }
 

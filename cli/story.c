@@ -197,6 +197,19 @@ static void tell_criteria(const json_t *evidence)
 	grid_print(grid);
 }
 
+/* One of the lines that the log criterion counted. */
+static void tell_sample(const json_t *evidence)
+{
+	size_t i;
+	const json_t *criterion;
+	json_array_foreach(json_object_get(evidence, "criteria"), i, criterion)
+	{
+		const json_t *sample = json_object_get(criterion, "sample");
+		if (document_text(sample, "text"))
+			screen_line("The newest such line of the log, in %s: %s", document_text_or(sample, "file", "?"), document_text(sample, "text"));
+	}
+}
+
 static void tell_evidence(const json_t *deployment)
 {
 	const json_t *evidence = json_object_get(deployment, "evidence");
@@ -206,6 +219,7 @@ static void tell_evidence(const json_t *deployment)
 	format_after((uint64_t)document_count(evidence, "baked_ms"), baked);
 	screen_line("\nThe judge, %s after the flip: %s", baked, document_text_or(deployment, "verdict", "?"));
 	tell_criteria(evidence);
+	tell_sample(evidence);
 }
 
 static void tell_verification(const json_t *deployment)

@@ -12,6 +12,7 @@
 #include "conf/value.h"
 
 #define PREVIEWS_MAX 128u
+#define LATENCY_BAKE_MS 20000u /* within which a whole window of latencies surely lies */
 
 /* The node at a path of two keys, or NULL. */
 static const struct node *find_below(const struct node *root, const char *map, const char *key)
@@ -218,6 +219,19 @@ static void check_dry_run(const struct node *service, const struct conf_rollback
 	}
 }
 
+/* A good release must not go back because nothing could be known of it in time. */
+static void check_bake(const struct node *service, const struct conf_service *conf, struct fault_list *faults)
+{
+	const struct conf_rollback *rollback = &conf->rollback;
+	const struct node *latency = find_below(service, "rollback", "latency_p99");
+	bool acts = rollback->latency_p99_ms > 0 && !(rollback->dry_run & CONF_CRITERION_LATENCY_P99);
+	if (latency && acts && rollback->inconclusive == CONF_INCONCLUSIVE_ROLLBACK && conf->bake_ms < LATENCY_BAKE_MS)
+		fault_add(faults, latency->line, latency->column,
+			"services.%.64s.rollback.latency_p99: it is judged by windows of 10 s, for which a bake of less than 20s is too short, and what is inconclusive "
+			"is rolled back here: set a longer bake, or inconclusive: promote",
+			service->key);
+}
+
 /* The maps of the services, in the order of conf->services. */
 static const struct node **list_services(const struct node *root, const struct conf *conf)
 {
@@ -241,6 +255,7 @@ void check_tree(const struct node *root, const struct conf *conf, struct fault_l
 		check_probe(services[i], faults);
 		check_dry_run(services[i], &conf->services[i].rollback, faults);
 		accord_check(services[i], &conf->services[i], faults);
+		check_bake(services[i], &conf->services[i], faults);
 	}
 	overlap_check(conf, services, faults);
 	free(services);

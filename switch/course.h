@@ -35,6 +35,7 @@ struct switcher {
 	struct {
 		uint64_t ends_ms, limit_ms, cut_ms; /* exclusive: when it is let go; when it must have been; when tunnels are cut (once more). Monotonic */
 	} hold;
+	unsigned blind_told;      /* bits 1 << enum judge_criterion */
 	enum readiness readiness; /* of the way back, as it was told last */
 	bool readiness_told;
 	struct switcher_counts verify_base; /* of the color that is watched, at the beginning */

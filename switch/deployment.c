@@ -117,7 +117,14 @@ void deployment_warn(struct deployment *deployment, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	json_array_append_new(deployment->warnings, wire_text(text));
+	json_t *warning = wire_text(text), *known;
+	size_t i;
+	bool told = false;
+	json_array_foreach(deployment->warnings, i, known) told |= json_equal(known, warning) != 0;
+	if (told)
+		json_decref(warning);
+	else
+		json_array_append_new(deployment->warnings, warning);
 }
 
 /* ---- how it is to be done ---- */

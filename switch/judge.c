@@ -208,16 +208,24 @@ static void add_dry_runs(struct judgement *judgement)
 	}
 }
 
-/* The numbers of the answers always; of the rest what is armed, and of an inconclusive verdict what makes it so. */
+static void add_results(struct judgement *judgement, const bool wanted[JUDGE_CRITERION_COUNT])
+{
+	for (int i = 0; i < JUDGE_CRITERION_COUNT; i++)
+		if (wanted[i])
+			add(judgement->text, sizeof(judgement->text), "%s%s", judgement->text[0] ? "; " : "", judgement->results[i].text);
+}
+
+/* The numbers of the answers always; of the rest what is armed; of an inconclusive verdict first what makes it so. */
 static void describe(const struct judge_input *input, struct judgement *judgement)
 {
-	bool all = judgement->verdict == VERDICT_GOOD;
+	bool doubted[JUDGE_CRITERION_COUNT], others[JUDGE_CRITERION_COUNT];
 	for (int i = 0; i < JUDGE_CRITERION_COUNT; i++) {
 		const struct judge_result *result = &judgement->results[i];
-		bool doubted = acts(result, JUDGE_INCONCLUSIVE) || (i == JUDGE_PROBES && probes_are_in_doubt(input, judgement));
-		if (i == JUDGE_ERROR_RATE || doubted || (all && acts(result, JUDGE_OK)))
-			add(judgement->text, sizeof(judgement->text), "%s%s", i == 0 ? "" : "; ", result->text);
+		doubted[i] = acts(result, JUDGE_INCONCLUSIVE) || (i == JUDGE_PROBES && probes_are_in_doubt(input, judgement));
+		others[i] = !doubted[i] && (i == JUDGE_ERROR_RATE || (judgement->verdict == VERDICT_GOOD && acts(result, JUDGE_OK)));
 	}
+	add_results(judgement, doubted);
+	add_results(judgement, others);
 	add_dry_runs(judgement);
 }
 

@@ -72,9 +72,10 @@ struct judge_input {
 		uint64_t number, answers, p99_us;
 	} window, other_window; /* of the other color when concurrent */
 	struct {
-		bool followed;     /* the lines since the flip are being read */
-		uint64_t matches;  /* lines after the flip, within log_within_ms */
-		const char *fault; /* why not followed, or NULL */
+		bool followed;             /* the lines since the flip are being read */
+		uint64_t matches;          /* lines after the flip, within log_within_ms */
+		const char *fault;         /* why not followed, or NULL */
+		const char *file, *sample; /* the newest line that matched, and where; NULL: none */
 	} log;
 	/* of a query that was asked after the flip */
 	struct {

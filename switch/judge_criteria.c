@@ -215,14 +215,31 @@ static void tell_latency(const struct judge *judge, const struct judge_input *in
 		(double)last->p99_us / 1000, input->limits.latency_p99_ms, before);
 }
 
+/* Whole windows that surely fit behind the flip: a bake that is too short for three is content with fewer. */
+static unsigned windows_wanted(const struct judge *judge)
+{
+	uint64_t whole = judge->before.bake_ms / JUDGE_WINDOW_MS;
+	if (judge->before.bake_ms == 0 || whole > JUDGE_WINDOWS)
+		return JUDGE_WINDOWS;
+	return whole > 2 ? (unsigned)whole - 1 : 1;
+}
+
+static enum judge_state state_of_windows(const struct judge *judge, unsigned wanted)
+{
+	unsigned slow = judge->windows.slow;
+	if (slow >= JUDGE_WINDOWS)
+		return JUDGE_BAD;
+	return judge->windows.counted >= wanted && (wanted < JUDGE_WINDOWS ? slow == 0 : slow + 1 < JUDGE_WINDOWS) ? JUDGE_OK : JUDGE_INCONCLUSIVE;
+}
+
 static void weigh_latency(const struct judge *judge, const struct judge_input *input, struct judge_result *result)
 {
-	unsigned slow = judge->windows.slow, counted = judge->windows.counted;
+	unsigned slow = judge->windows.slow, counted = judge->windows.counted, wanted = windows_wanted(judge);
 	if (input->limits.latency_p99_ms == 0) {
 		snprintf(result->text, sizeof(result->text), "there is no limit on latencies");
 		return;
 	}
-	result->state = slow >= JUDGE_WINDOWS ? JUDGE_BAD : counted >= JUDGE_WINDOWS && slow + 1 < JUDGE_WINDOWS ? JUDGE_OK : JUDGE_INCONCLUSIVE;
+	result->state = state_of_windows(judge, wanted);
 	if (counted > 0)
 		tell_latency(judge, input, result);
 	else
@@ -230,8 +247,8 @@ static void weigh_latency(const struct judge *judge, const struct judge_input *i
 	size_t used = strlen(result->text);
 	if (slow > 0)
 		snprintf(result->text + used, sizeof(result->text) - used, "; %u time%s in a row, %u are too many", slow, plural(slow), JUDGE_WINDOWS);
-	else if (counted > 0 && counted < JUDGE_WINDOWS)
-		snprintf(result->text + used, sizeof(result->text) - used, "; %u window%s of %u", counted, plural(counted), JUDGE_WINDOWS);
+	else if (counted > 0 && counted < wanted)
+		snprintf(result->text + used, sizeof(result->text) - used, "; %u window%s of %u", counted, plural(counted), wanted);
 	if (result->state == JUDGE_BAD)
 		hold_if_ill(judge, input, judge_settle_ms(&input->limits) - 1, result);
 }
@@ -253,7 +270,8 @@ static void weigh_log(const struct judge *judge, const struct judge_input *input
 			"%" PRIu64 " line%s of the log matched within %s, %u are too many, there were %" PRIu64 " before the switch", matches, plural(matches),
 			within, limits->log_matches, judge->before.log_matches);
 	else
-		snprintf(result->text, sizeof(result->text), "the log is not followed: %s", input->log.fault ? input->log.fault : "it has not been opened yet");
+		snprintf(result->text, sizeof(result->text), "not all of the log is followed: %s",
+			input->log.fault ? input->log.fault : "it has not been opened yet");
 	result->state = matches >= limits->log_matches ? JUDGE_BAD : input->log.followed ? JUDGE_OK : JUDGE_INCONCLUSIVE;
 	if (result->state != JUDGE_BAD)
 		return;

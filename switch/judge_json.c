@@ -46,8 +46,10 @@ static json_t *latency_to_json(const struct judge *judge, const struct judge_inp
 
 static json_t *log_to_json(const struct judge *judge, const struct judge_input *input)
 {
-	return json_pack("{s:b, s:I, s:i, s:I, s:I}", "followed", input->log.followed, "matches", (json_int_t)judge_log_matches(judge, input), "limit",
-		(int)input->limits.log_matches, "within_ms", (json_int_t)input->limits.log_within_ms, "before_matches", (json_int_t)judge->before.log_matches);
+	json_t *sample = input->log.sample ? json_pack("{s:o, s:o}", "file", wire_text(input->log.file), "text", wire_text(input->log.sample)) : json_null();
+	return json_pack("{s:b, s:I, s:i, s:I, s:I, s:o}", "followed", input->log.followed, "matches", (json_int_t)judge_log_matches(judge, input), "limit",
+		(int)input->limits.log_matches, "within_ms", (json_int_t)input->limits.log_within_ms, "before_matches", (json_int_t)judge->before.log_matches,
+		"sample", sample);
 }
 
 static json_t *prometheus_to_json(const struct judge *judge, const struct judge_input *input)

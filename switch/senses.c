@@ -17,7 +17,8 @@ struct senses {
 	char *wanted; /* what is sensed, as text, to see whether a reload changes it; NULL at first */
 	struct logwatch *log;
 	struct prometheus *prometheus;
-	char log_fault[1024]; /* why there is no log, or what hinders it */
+	char log_fault[1024];          /* why there is no log, or what hinders it */
+	struct logwatch_sample sample; /* the newest line that matched */
 	struct prometheus_state answer;
 	uint64_t mark_ms, mark_matches; /* when, and all that had matched by then */
 };
@@ -139,6 +140,11 @@ static void read_log(struct senses *senses, uint64_t now_ms, struct judge_input 
 	input->log.matches = since_mark < state.matches ? since_mark : state.matches;
 	input->log.followed = state.files > 0 && !state.problem[0];
 	input->log.fault = state.problem[0] ? senses->log_fault : NULL;
+	if (input->log.matches == 0 || state.sample_count == 0)
+		return;
+	senses->sample = state.samples[0];
+	input->log.file = senses->sample.file;
+	input->log.sample = senses->sample.text;
 }
 
 static enum judge_reading reading_of(enum prometheus_kind kind)

@@ -8,6 +8,7 @@
 
 #define JUDGE_EVERY_MS 200u
 #define KEEP_EVERY_MS 2000u /* what the judge has seen outlives the daemon */
+#define BLIND_MS 3000u      /* a log or a query that can't be looked at for so long since the flip is told of */
 
 static const struct actor judge_itself = {"teal", -1};
 
@@ -83,6 +84,28 @@ static void tell_dry_runs(struct switcher *switcher, const json_t *before, const
 	}
 }
 
+/* Whether a log or a query says nothing, as it can't be looked at. A log of which some lines are too many needs no more of them. */
+static bool is_blind(const struct judge_input *input, enum judge_criterion criterion)
+{
+	if (criterion == JUDGE_LOG)
+		return input->limits.log_matches > 0 && !input->log.followed;
+	return criterion == JUDGE_PROMETHEUS && input->limits.prometheus && input->prometheus.reading != JUDGE_READING_VALUE;
+}
+
+/* Once each: whoever relies on a criterion must not learn from the verdict alone that it saw nothing. */
+static void tell_blindness(struct switcher *switcher, const struct judge_input *input, const struct judgement *judgement)
+{
+	for (unsigned i = 0; i < JUDGE_CRITERION_COUNT && input->baked_ms >= BLIND_MS; i++) {
+		const struct judge_result *result = &judgement->results[i];
+		const char *name = judge_criterion_name((enum judge_criterion)i);
+		if (switcher->blind_told & 1u << i || result->state != JUDGE_INCONCLUSIVE || !is_blind(input, (enum judge_criterion)i))
+			continue;
+		switcher->blind_told |= 1u << i;
+		deployment_warn(switcher->current, "%s can't be judged: %s", name, result->text);
+		course_emit(switcher, "blind", json_pack("{s:s}", "criterion", name), "%s: %s can't be judged: %s", switcher->service, name, result->text);
+	}
+}
+
 static void look(struct switcher *switcher, struct judgement *judgement)
 {
 	struct deployment *deployment = switcher->current;
@@ -94,6 +117,7 @@ static void look(struct switcher *switcher, struct judgement *judgement)
 	judge_take(&deployment->judge, &input);
 	judge_decide(&deployment->judge, &input, judgement);
 	tell_dry_runs(switcher, deployment->evidence, judgement);
+	tell_blindness(switcher, &input, judgement);
 	json_decref(deployment->evidence);
 	deployment->evidence = judge_to_json(&deployment->judge, &input, judgement);
 	deployment->verdict = judgement->verdict;

@@ -19,16 +19,17 @@ def bench(tmp_path, *options, build=rig.BUILD):
 
 
 def test_a_few_lines(tmp_path):
-    done = bench(tmp_path, "--lines", "64B,up64K,latency,features", "--proxies", ",".join(PROXIES))
+    done = bench(tmp_path, "--lines", "64B,up64K,latency,features,switches", "--proxies", ",".join(PROXIES))
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads((tmp_path / "bench.json").read_text())
-    assert list(result["medians"]) == ["64B", "up64K", "latency", "features"]
+    assert list(result["medians"]) == ["64B", "up64K", "latency", "features", "switches"]
     assert list(result["medians"]["64B"][""]) == PROXIES
     assert list(result["medians"]["features"]) == ["bare", "probes", "log"]
     for points in result["medians"].values():
         for rows in points.values():
             assert all(row["us_per_request"] > 0 and row["p99_us"] >= row["p50_us"] > 0 and row["peak_bytes"] > 1 << 19 for row in rows.values())
     assert result["medians"]["64B"][""]["teal"]["to_floor"] > 0
+    assert result["medians"]["switches"]["20"]["teal"]["switches"] == 20
     assert sum(line.startswith("64B ") for line in done.stdout.splitlines()) == len(PROXIES)
 
     subprocess.run([sys.executable, str(rig.ROOT / "bench" / "chart.py"), str(tmp_path / "bench.json"), str(tmp_path / "chart.svg")], check=True, timeout=30)

@@ -119,14 +119,17 @@ def test_log(shop, tmp_path, go_on):
     assert document_of(one)["outcome"] == "running"
     go_on(log)
     check_sent_back(one, "log", "6 lines of the log matched within 1m, 5 are too many, there were 0 before the switch")
+    told = one.must("explain", one.newest()["id"]).out
+    assert f"The newest such line of the log, in {log}: " in told, told
 
 
 def test_a_log_that_can_not_be_read_says_so(shop, tmp_path):
-    one = shop({"log": {"file": str(tmp_path / "none" / "app.log"), **LOG}}, bake="1s")
+    one = shop({"log": {"file": str(tmp_path / "none" / "app.log"), **LOG}}, bake="4s")
     switch(one)
     await_state(one, "log", "inconclusive")
     document = one.deployment(one.newest()["id"])
     assert (document["outcome"], document["verdict"]) == ("promoted", "inconclusive")
+    assert any(warning.startswith("log can't be judged: ") for warning in document["warnings"]), document["warnings"]
 
 
 QUERY = {"query": 'sum(shop_errors{color="green"})', "above": 5, "every": "200ms"}

@@ -24,6 +24,7 @@ static struct world {
 	struct judge_window window;
 	unsigned armed;
 	uint64_t log_matches;
+	bool log_is_lost;
 	uint64_t inflight[COLOR_COUNT], assist[COLOR_COUNT], cut[COLOR_COUNT];
 	unsigned share; /* of the color that is not live */
 	bool held;
@@ -118,7 +119,7 @@ static inline void mark_senses(void *arg)
 static inline void read_senses(void *arg, struct judge_input *input)
 {
 	(void)arg;
-	input->log.followed = world.armed > 0;
+	input->log.followed = world.armed > 0 && !world.log_is_lost;
 	input->log.matches = world.log_matches;
 }
 

@@ -264,6 +264,8 @@ static const struct fault_case faults[] = {
 		"6:111: services.shop.rollback.prometheus.url is missing: name the server, as in url: http://127.0.0.1:9090\n"
 		"6:111: services.shop.rollback.prometheus.query is missing: write the query, as in query: 'sum(rate(errors_total[1m]))'\n"
 		"6:111: services.shop.rollback.prometheus.above is missing: say from which value on the release is bad, with above or with below, as in above: 5\n"},
+	{"latencies in a bake that is too short for them", SHOP "    bake: 19s\n    rollback: {latency_p99: 1s, inconclusive: rollback}\n",
+		"7:29: services.shop.rollback.latency_p99: it is judged by windows of 10 s, for which a bake of less than 20s is too short, and what is inconclusive is rolled back here: set a longer bake, or inconclusive: promote\n"},
 	{"a dry run of one twice", SHOP "    rollback: {dry_run: [unhealthy_probes, unhealthy_probes]}\n",
 		"6:44: services.shop.rollback.dry_run: 'unhealthy_probes' is listed twice: keep one\n"},
 	{"a dry run of a mapping", SHOP "    rollback: {dry_run: [{log: on}, ~]}\n",

@@ -64,6 +64,7 @@ static struct deployment *make(void)
 	deployment->durable = 1;
 	deployment->receipt = (struct deployment_receipt){12, 11, 1, 2, 0, 3};
 	deployment_warn(deployment, "mind the %s", "gap");
+	deployment_warn(deployment, "mind the gap"); /* is known already */
 	return deployment;
 }
 

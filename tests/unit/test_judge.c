@@ -169,7 +169,7 @@ static const struct text_case {
 	{"log", UNKNOWN, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 7, NULL}},
 		"7 lines of the log matched within 1m, 5 are too many, there were 0 before the switch"},
 	{"log and why not", UNKNOWN, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 0, "no such file"}},
-		"0 of 0 answers were 5xx (0 %), there is no limit; the log is not followed: no such file"},
+		"not all of the log is followed: no such file; 0 of 0 answers were 5xx (0 %), there is no limit"},
 	{"prometheus", {.prometheus_known = true, .prometheus = 0.5},
 		{WELL, .limits = {.prometheus = true, .prometheus_bound = 5}, .prometheus = {JUDGE_READING_VALUE, 7.25, NULL}},
 		"the query says 7.25, above 5 is bad, it was 0.5 before the switch"},
@@ -215,21 +215,28 @@ static const struct latency_case {
 	uint64_t before_us;
 	struct judge_window windows[6];
 	enum judge_state state;
+	uint64_t bake_ms;
 } latencies[] = {
-	{"three over the limit", 0, {{1, 2000, 600000}, {2, 2000, 600000}, {3, 2000, 600000}}, JUDGE_BAD},
-	{"two", 0, {{1, 2000, 600000}, {2, 2000, 600000}}, JUDGE_INCONCLUSIVE},
-	{"a good one between", 0, {{1, 2000, 600000}, {2, 2000, 600000}, {3, 2000, 400000}, {4, 2000, 600000}}, JUDGE_OK},
-	{"at the limit", 0, {{1, 2000, 500000}, {2, 2000, 500000}, {3, 2000, 500000}}, JUDGE_OK},
-	{"the same window twice is one", 0, {{1, 2000, 600000}, {2, 2000, 600000}, {2, 2000, 600000}}, JUDGE_INCONCLUSIVE},
-	{"few answers don't count", 0, {{1, 199, 600000}, {2, 199, 600000}, {3, 199, 600000}}, JUDGE_INCONCLUSIVE},
-	{"few answers don't end the row", 0, {{1, 200, 600000}, {2, 199, 1}, {3, 200, 600000}, {4, 200, 600000}}, JUDGE_BAD},
-	{"a long gap ends it", 0, {{1, 200, 600000}, {2, 200, 600000}, {6, 200, 600000}}, JUDGE_OK},
-	{"the old color was as slow", 550000, {{1, 2000, 600000}, {2, 2000, 600000}, {3, 2000, 600000}}, JUDGE_OK},
-	{"clearly slower than the old color", 550000, {{1, 2000, 690000}, {2, 2000, 690000}, {3, 2000, 690000}}, JUDGE_BAD},
-	{"few answers say less of the old color", 550000, {{1, 200, 690000}, {2, 200, 690000}, {3, 200, 690000}}, JUDGE_OK},
-	{"twice as slow by few answers", 550000, {{1, 200, 1200000}, {2, 200, 1200000}, {3, 200, 1200000}}, JUDGE_BAD},
-	{"all well", 100000, {{1, 2000, 110000}, {2, 2000, 110000}, {3, 2000, 110000}}, JUDGE_OK},
-	{"no window yet", 0, {{0, 0, 0}}, JUDGE_INCONCLUSIVE},
+	{"three over the limit", 0, {{1, 2000, 600000}, {2, 2000, 600000}, {3, 2000, 600000}}, JUDGE_BAD, 0},
+	{"two", 0, {{1, 2000, 600000}, {2, 2000, 600000}}, JUDGE_INCONCLUSIVE, 0},
+	{"a good one between", 0, {{1, 2000, 600000}, {2, 2000, 600000}, {3, 2000, 400000}, {4, 2000, 600000}}, JUDGE_OK, 0},
+	{"at the limit", 0, {{1, 2000, 500000}, {2, 2000, 500000}, {3, 2000, 500000}}, JUDGE_OK, 0},
+	{"the same window twice is one", 0, {{1, 2000, 600000}, {2, 2000, 600000}, {2, 2000, 600000}}, JUDGE_INCONCLUSIVE, 0},
+	{"few answers don't count", 0, {{1, 199, 600000}, {2, 199, 600000}, {3, 199, 600000}}, JUDGE_INCONCLUSIVE, 0},
+	{"few answers don't end the row", 0, {{1, 200, 600000}, {2, 199, 1}, {3, 200, 600000}, {4, 200, 600000}}, JUDGE_BAD, 0},
+	{"a long gap ends it", 0, {{1, 200, 600000}, {2, 200, 600000}, {6, 200, 600000}}, JUDGE_OK, 0},
+	{"the old color was as slow", 550000, {{1, 2000, 600000}, {2, 2000, 600000}, {3, 2000, 600000}}, JUDGE_OK, 0},
+	{"clearly slower than the old color", 550000, {{1, 2000, 690000}, {2, 2000, 690000}, {3, 2000, 690000}}, JUDGE_BAD, 0},
+	{"few answers say less of the old color", 550000, {{1, 200, 690000}, {2, 200, 690000}, {3, 200, 690000}}, JUDGE_OK, 0},
+	{"twice as slow by few answers", 550000, {{1, 200, 1200000}, {2, 200, 1200000}, {3, 200, 1200000}}, JUDGE_BAD, 0},
+	{"all well", 100000, {{1, 2000, 110000}, {2, 2000, 110000}, {3, 2000, 110000}}, JUDGE_OK, 0},
+	{"no window yet", 0, {{0, 0, 0}}, JUDGE_INCONCLUSIVE, 0},
+	{"two windows of a bake for three", 0, {{1, 2000, 400000}, {2, 2000, 400000}}, JUDGE_INCONCLUSIVE, 40000},
+	{"two windows of a bake for two", 0, {{1, 2000, 400000}, {2, 2000, 400000}}, JUDGE_OK, 39999},
+	{"one window of a bake for one", 0, {{1, 2000, 400000}}, JUDGE_OK, 29999},
+	{"a slow window of a bake for one", 0, {{1, 2000, 600000}}, JUDGE_INCONCLUSIVE, 29999},
+	{"none of a bake for none", 0, {{0, 0, 0}}, JUDGE_INCONCLUSIVE, 15000},
+	{"three slow ones of a short bake", 0, {{1, 2000, 600000}, {2, 2000, 600000}, {3, 2000, 600000}}, JUDGE_BAD, 35000},
 };
 
 static void test_latency(void **state)
@@ -239,7 +246,7 @@ static void test_latency(void **state)
 		struct judge judge;
 		struct judge_result result;
 		struct judge_input input = {WELL, .limits.latency_p99_ms = 500};
-		judge_begin(&judge, &(struct judge_baseline){.p99_us = latencies[i].before_us});
+		judge_begin(&judge, &(struct judge_baseline){.p99_us = latencies[i].before_us, .bake_ms = latencies[i].bake_ms});
 		for (size_t at = 0; at < 6; at++) {
 			if (at > 0 && latencies[i].windows[at].number == 0)
 				break;

@@ -49,6 +49,25 @@ static void test_too_little_traffic_is_said(void **state)
 	assert_int_equal(json_array_size(json_object_get(world.document, "warnings")), 1);
 }
 
+static void test_a_log_that_is_not_followed_is_told_of(void **state)
+{
+	(void)state;
+	static const struct switcher_policy policy = {
+		.drain_requests_ms = 5000, .drain_tunnels_ms = 8000, .limits = {.log_matches = 5, .log_within_ms = 60000}};
+	switcher_set_policy(world.switcher, &policy);
+	world.log_is_lost = true;
+	start(COLOR_GREEN);
+	pass(2000);
+	assert_null(strstr(world.story, "blind"));
+	pass(300000);
+	char *told = strstr(world.story, "blind");
+	assert_non_null(told);
+	assert_null(strstr(told + 1, "blind"));
+	const json_t *warnings = json_object_get(world.document, "warnings");
+	assert_int_equal(json_array_size(warnings), 2); /* and that the verdict is inconclusive */
+	assert_string_equal(json_string_value(json_array_get(warnings, 0)), "log can't be judged: not all of the log is followed: it has not been opened yet");
+}
+
 static void test_inconclusive_goes_back_when_the_file_says_so(void **state)
 {
 	(void)state;
@@ -604,6 +623,7 @@ int main(void)
 		TEST(test_the_truth_comes_before_the_flip),
 		TEST(test_a_good_switch),
 		TEST(test_too_little_traffic_is_said),
+		TEST(test_a_log_that_is_not_followed_is_told_of),
 		TEST(test_inconclusive_goes_back_when_the_file_says_so),
 		TEST(test_inconclusive_stays_when_there_is_no_way_back),
 		TEST(test_the_last_look_acts),
