@@ -54,16 +54,26 @@ static const char *name_stage(const json_t *exclusive)
 	return document_has(exclusive, "run_at") && !document_has(exclusive, "ran_at") ? "the command runs" : "the flip is written down";
 }
 
+/* The gate that it is at; NULL when there is none. */
+static const char *find_gate(const json_t *gates)
+{
+	const json_t *last = json_array_get(gates, json_array_size(gates) - 1);
+	return last && !document_flag(last, "passed") ? document_text(last, "detail") : NULL;
+}
+
 void receipt_tell_stage(const json_t *deployment, uint64_t now_ms, char out[RECEIPT_STAGE_SIZE])
 {
 	const json_t *steps = json_object_get(deployment, "steps"), *exclusive = json_object_get(deployment, "exclusive");
-	const char *stage = name_stage(exclusive);
+	const char *stage = name_stage(exclusive), *gate = find_gate(json_object_get(deployment, "gates"));
+	bool gating = strcmp(document_text_or(deployment, "phase", ""), "gating") == 0;
 	bool shifting = strcmp(document_text_or(deployment, "phase", ""), "shifting") == 0;
 	out[0] = '\0';
 	if (shifting && json_array_size(json_object_get(steps, "taken")) > 0)
 		tell_step(steps, now_ms, out);
 	else if (stage)
 		snprintf(out, RECEIPT_STAGE_SIZE, ", %s", stage);
+	else if (gate && gating)
+		snprintf(out, RECEIPT_STAGE_SIZE, ", %.200s", gate);
 }
 
 void receipt_name_ends(const json_t *deployment, char from[RECEIPT_COLOR_SIZE], char to[RECEIPT_COLOR_SIZE])

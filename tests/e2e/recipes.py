@@ -128,7 +128,7 @@ class Buyers:
                 connection.close()
         connection.close()
 
-    def await_more(self, release, count=40):
+    def await_more(self, release, count=500):
         """Until so many more answers came from a release."""
         before = self.answers.get(release, 0)
         rig.wait_until(f"{count} answers of release {release}", lambda: self.answers.get(release, 0) >= before + count or self.faults, 60)
