@@ -18,6 +18,7 @@ SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 BODIES = {"/64B": 64, "/upload": 64, "/10K": 10 << 10, "/64K": 64 << 10, "/1M": 1 << 20, "/100M": 100 << 20}  # of the origin's answers
 LONG = ("/1M", "/100M")  # so long that requests are counted by the bytes read: some are cut off by the end of the load
 PATIENCE_S = 30  # beyond the time of the load itself
+WORKER = "teal-worker"  # the names of the threads that the data path runs on
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -84,19 +85,20 @@ def drive_metronome(program, point, seconds, rate, build):
     with running(command, point.setup.load_cores(), seconds) as process:
         if process.stdout.readline() != "ready\n":
             fail(process, command, "")
-        before = program.cpu_seconds()
+        before, workers_before = program.cpu_seconds(), program.cpu_seconds(WORKER)
         process.stdin.write("\n")
         process.stdin.flush()
         with flips.Flips(program.admin, point.load.switches, seconds) as switching:
             said = process.stdout.readline()
-        cpu = program.cpu_seconds() - before
+        cpu, workers = program.cpu_seconds() - before, program.cpu_seconds(WORKER) - workers_before
         switches = switching.finish()
         if not said:
             fail(process, command, "")
         process.stdin.close()
         process.wait()
     got = json.loads(said)
-    return got["requests"], got["seconds"], {"p50_us": got["p50_us"], "p99_us": got["p99_us"], **({"switches": switches} if switches else {})}, cpu
+    more = {**({"switches": switches} if switches else {}), **({"workers_us_per_request": workers * 1e6 / got["requests"]} if workers else {})}
+    return got["requests"], got["seconds"], {"p50_us": got["p50_us"], "p99_us": got["p99_us"], **more}, cpu
 
 
 def measure_busy(program, point, seconds, rate, build):

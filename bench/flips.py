@@ -1,4 +1,4 @@
-"""Switches of teal in the middle of a load: so many, evenly spread over its seconds, back and forth."""
+"""What teal is told to do under a load, over its admin socket: switches, so many, evenly spread over its seconds, back and forth; a rehearsal."""
 import http.client
 import json
 import socket
@@ -35,6 +35,15 @@ def switch(admin):
     document = admin.ask("GET", f"/v1/deployments/{deployment}?until=ended&timeout_s=10")
     if document["outcome"] != "promoted":
         raise OSError(f"the switch ended as {document['outcome']}: {document['detail']}")
+
+
+def rehearse(path, share):
+    """Begins to copy this share of the requests to the idle color, for longer than any bench takes."""
+    admin, end = Admin(path), time.monotonic() + 10
+    while admin.ask("GET", f"/v1/services/{SERVICE}")["colors"]["green"]["health"] != "healthy" and time.monotonic() < end:
+        time.sleep(0.05)
+    admin.ask("POST", f"/v1/services/{SERVICE}/rehearse", {"to": "green", "share": share, "for_s": 7200})
+    admin.close()
 
 
 class Flips:

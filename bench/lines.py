@@ -93,6 +93,11 @@ LINES = {
         "probes": Point(Load(), Setup(), ("haproxy", "teal")),
         "log": Point(Load(), Setup(log=True)),
     }, RIVALS[1:], True),
+    "rehearsal": Line("64 B at half the load of which teal is capable; none: no rehearsal; well: a tenth of the requests are to be copied to the other color; hangs: that never answers", {
+        "none": Point(Load("half", stretch=5)),
+        "well": Point(Load("half", stretch=5), Setup(rehearsal="well")),
+        "hangs": Point(Load("half", stretch=5), Setup(rehearsal="hangs")),
+    }, ("teal",), True),
     "switches": Line("64 B at half the load of which teal is capable, without switches and with 20 in each measurement, which takes 20 times as long as others", {
         "none": Point(Load("half", stretch=20)),
         "20": Point(Load("half", stretch=20, switches=20)),

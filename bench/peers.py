@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 
+import flips
+
 ALL_CORES = sorted(os.sched_getaffinity(0))
 PROXY_CORE, LOAD_CORE = set(ALL_CORES[:1]), set(ALL_CORES[1:2] or ALL_CORES[:1])
 MOST_BACKENDS = 200
@@ -36,6 +38,7 @@ class Setup:
     log: bool = False  # an access log in a file
     probe_interval: str = "1s"
     fields: bool = True  # the fields of forwarding
+    rehearsal: str = ""  # of teal: a tenth of the requests are copied to the other color, which is "well" or "hangs"
     shared_cores: bool = False  # the proxy and the load on the same two cores, so that one worker can be compared with two
 
     def hosts(self):
@@ -240,6 +243,7 @@ class Program:
     """A server of the comparison: its port, and the CPU time and memory of all its processes and threads."""
 
     admin = None  # of teal: its admin socket
+    hanging = None  # of teal: its other color's socket, where that hangs
 
     def __init__(self, name, command, port, cores, output=None, environment=None):
         def prepare():
@@ -271,10 +275,14 @@ class Program:
                 pass
         return found
 
-    def cpu_seconds(self):
+    def cpu_seconds(self, named=""):
+        """Of all threads, or of those whose name begins so."""
         total = 0
         for pid in self.pids():
             for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/comm") as comm:
+                    if not comm.read().startswith(named):
+                        continue
                 with open(f"/proc/{pid}/task/{task}/schedstat") as stat:
                     total += int(stat.read().split()[0])
         return total / 1e9
@@ -412,17 +420,28 @@ def start_caddy(folder, build, origin, setup=Setup()):
     return Program("caddy", [tool("caddy"), "run", "--config", path, "--adapter", "caddyfile"], port, setup.proxy_cores(), environment=environment)
 
 
+def start_hanging():
+    """A port at which connections are taken and nothing is ever said, for as long as the socket is kept."""
+    hanging = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    return hanging, f'"127.0.0.1:{hanging.getsockname()[1]}"'
+
+
 def start_teal(folder, build, origin, setup=Setup()):
-    port = free_port()
+    port, hanging = free_port(), None
     blue = ", ".join(f'"{address}"' for address in setup.addresses(origin))
+    green = blue if setup.backends == 1 and setup.services == 0 else ""
+    if setup.rehearsal == "hangs":
+        hanging, green = start_hanging()
     text = TEAL.format(folder=folder, name=f"teal{port}", port=port, workers=setup.workers,
                        log=f"{{path: {folder}/teal-access.log, format: json}}" if setup.log else "off")
     for number, host in enumerate(setup.hosts() or [None]):
         text += TEAL_SERVICE.format(name=f"bench{number}", hosts=f"hosts: [{host}]" if host else "", interval=setup.probe_interval, blue=blue,
-                                    green=blue if setup.backends == 1 and setup.services == 0 else "")
+                                    green=green)
     path = write(os.path.join(folder, f"teal{port}.yaml"), text)
     program = Program("teal", [f"{build}/teal", "serve", "-c", path], port, setup.proxy_cores())
-    program.admin = os.path.join(folder, f"teal{port}.sock")
+    program.admin, program.hanging = os.path.join(folder, f"teal{port}.sock"), hanging
+    if setup.rehearsal:
+        flips.rehearse(program.admin, 0.1)
     return program
 
 

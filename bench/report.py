@@ -57,9 +57,11 @@ def latency(result):
     return table(["", *rows], [[what, *(cell(row, key, ".0f") for row in rows.values())] for what, key in (("p50, us", "p50_us"), ("p99, us", "p99_us"), ("CPU per request, us", "us_per_request"))])
 
 
-def switches(result):
-    points = result["medians"].get("switches", {})
-    return table(["", *points], [[what, *(cell(rows["teal"], key, ".0f") for rows in points.values())] for what, key in (("p50, us", "p50_us"), ("p99, us", "p99_us"))])
+def under_way(result, name):
+    """Of teal alone, while something is under way."""
+    points = result["medians"].get(name, {})
+    figures = (("p50, us", "p50_us", ".0f"), ("p99, us", "p99_us", ".0f"), ("CPU per request, us", "us_per_request", ".1f"), ("of it on the workers, us", "workers_us_per_request", ".1f"))
+    return table(["", *points], [[what, *(cell(rows["teal"], key, form) for rows in points.values())] for what, key, form in figures])
 
 
 def idle(result):
@@ -69,11 +71,12 @@ def idle(result):
 
 def write(result):
     machine, single = result["machine"], [name for name, points in result["medians"].items() if "" in points and name not in ("latency", "idle")]
-    grown = [name for name, points in result["medians"].items() if "" not in points]
+    grown = [name for name, points in result["medians"].items() if "" not in points and name not in ("switches", "rehearsal")]
     return (f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; load at the start {machine['load_at_start']}; medians of {result['rounds']} rounds of {result['seconds']} s.\n\n"
             "Microseconds of CPU per request:\n\n" + compare(result, single) + "What grows with what (for `connections` beside the floor's own growth):\n\n" + growth(result, grown)
             + "At half the load of which the better peer is capable:\n\n" + latency(result)
-            + f"teal at half the load of which it is capable, with so many switches in each {20 * result['seconds']} s:\n\n" + switches(result) + "Resident memory of an idle connection:\n\n" + idle(result))
+            + f"teal at half the load of which it is capable, with so many switches in each {20 * result['seconds']} s:\n\n" + under_way(result, "switches")
+            + "The same with a rehearsal, of a release that is well and of one that hangs:\n\n" + under_way(result, "rehearsal") + "Resident memory of an idle connection:\n\n" + idle(result))
 
 
 def main():

@@ -61,6 +61,7 @@ COLUMNS = (  # heading, width, text of a row
     ("x better", 8, lambda row: number(row, "to_better_peer", ".2f")),
     ("x floor", 7, lambda row: number(row, "to_floor", ".2f")),
     ("growth", 6, lambda row: number(row, "growth", ".2f")),
+    ("workers us", 10, lambda row: number(row, "workers_us_per_request", ".1f")),
     ("p50 us", 8, lambda row: number(row, "p50_us", ".0f")),
     ("p99 us", 8, lambda row: number(row, "p99_us", ".0f")),
     ("requests/s", 10, lambda row: number(row, "requests_per_s", ".0f")),
