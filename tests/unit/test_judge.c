@@ -99,18 +99,18 @@ static const struct judge_case {
 	{"what can be cured comes before what can't", {.counts = {1000, 8, 600, 8}}, {WELL, RATE, PROBES, .answers = 4000, .errors = 60, .failed_rounds = 3},
 		VERDICT_BAD, "probes", false},
 
-	{"lines, fewer than too many", UNKNOWN, {WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 4, NULL}},
-		VERDICT_GOOD, NULL, false},
-	{"too many lines", UNKNOWN, {WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 5, NULL}}, VERDICT_BAD, "log",
-		false},
-	{"too many lines, then the file went", UNKNOWN, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 5, "gone"}}, VERDICT_BAD,
-		"log", false},
-	{"too many lines before, too", {.log_matches = 5}, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 5, NULL}}, VERDICT_BAD,
-		"log", true},
+	{"lines, fewer than too many", UNKNOWN,
+		{WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 4, NULL, NULL, NULL}}, VERDICT_GOOD, NULL, false},
+	{"too many lines", UNKNOWN, {WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 5, NULL, NULL, NULL}},
+		VERDICT_BAD, "log", false},
+	{"too many lines, then the file went", UNKNOWN, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 5, "gone", NULL, NULL}},
+		VERDICT_BAD, "log", false},
+	{"too many lines before, too", {.log_matches = 5}, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 5, NULL, NULL, NULL}},
+		VERDICT_BAD, "log", true},
 	{"the log can't be read", UNKNOWN,
-		{WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 0, "permission denied"}}, VERDICT_INCONCLUSIVE,
-		NULL, false},
-	{"the log, dry run", UNKNOWN, {WELL, .answers = 1000, .limits = {.log_matches = 5, .dry_run = CONF_CRITERION_LOG}, .log = {false, 9, NULL}},
+		{WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 0, "permission denied", NULL, NULL}},
+		VERDICT_INCONCLUSIVE, NULL, false},
+	{"the log, dry run", UNKNOWN, {WELL, .answers = 1000, .limits = {.log_matches = 5, .dry_run = CONF_CRITERION_LOG}, .log = {false, 9, NULL, NULL, NULL}},
 		VERDICT_GOOD, NULL, false},
 
 	{"the query is within", UNKNOWN,
@@ -166,9 +166,9 @@ static const struct text_case {
 	{"raised", NOISY, {WELL, RATE, .answers = 100, .errors = 50},
 		"50 of 100 answers were 5xx (50 %), the limit is 1 % (can't be held; judged by 2 %), blue had 1 %"},
 	{"probes", UNKNOWN, {WELL, PROBES, .failed_rounds = 3}, "3 rounds of probes in a row failed on every backend of green, the limit is 3"},
-	{"log", UNKNOWN, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 7, NULL}},
+	{"log", UNKNOWN, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 7, NULL, NULL, NULL}},
 		"7 lines of the log matched within 1m, 5 are too many, there were 0 before the switch"},
-	{"log and why not", UNKNOWN, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 0, "no such file"}},
+	{"log and why not", UNKNOWN, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 0, "no such file", NULL, NULL}},
 		"not all of the log is followed: no such file; 0 of 0 answers were 5xx (0 %), there is no limit"},
 	{"prometheus", {.prometheus_known = true, .prometheus = 0.5},
 		{WELL, .limits = {.prometheus = true, .prometheus_bound = 5}, .prometheus = {JUDGE_READING_VALUE, 7.25, NULL}},
@@ -400,7 +400,7 @@ static void test_lines_of_a_common_cause(void **state)
 	(void)state;
 	struct judge judge;
 	struct judgement judgement;
-	struct judge_input input = {WELL, .other_failed_rounds = 1, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 9, NULL}};
+	struct judge_input input = {WELL, .other_failed_rounds = 1, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 9, NULL, NULL, NULL}};
 	judge_begin(&judge, &(struct judge_baseline)UNKNOWN);
 	run_for(&judge, &input, 1000, 40, 0);
 	input.other_failed_rounds = 0;
