@@ -9,10 +9,10 @@
 #include "base/clock.h"
 #include "base/errand.h"
 #include "base/memory.h"
+#include "base/runner.h"
 #include "base/text.h"
 #include "base/url.h"
 #include "switch/hook_post.h"
-#include "switch/runner.h"
 
 struct hook {
 	hook_done *done;

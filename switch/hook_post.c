@@ -11,12 +11,12 @@
 #include "base/clock.h"
 #include "base/errand.h"
 #include "base/memory.h"
+#include "base/output.h"
 #include "base/resolve.h"
 #include "base/text.h"
 #include "base/url.h"
 #include "switch/hook.h"
 #include "switch/hook_secret.h"
-#include "switch/output.h"
 
 #define BODY_SIZE ((size_t)OUTPUT_HEAD_SIZE)
 #define RESOLVE_MIN_MS 60000u /* it is looked up once */

@@ -7,12 +7,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/runner.h"
 #include "switch/admin.h"
 #include "switch/daemon.h"
 #include "switch/failover.h"
 #include "switch/hook.h"
 #include "switch/reload.h"
-#include "switch/runner.h"
 
 #define DRAIN_HURRY_MS 1000u
 

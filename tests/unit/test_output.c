@@ -1,5 +1,5 @@
-/* switch/output by a table: what is kept, and what is made of bytes that are no text. */
-// links: switch
+/* base/output by a table: what is kept, and what is made of bytes that are no text. */
+// links: base
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "switch/output.h"
+#include "base/output.h"
 
 #define WHOLE (OUTPUT_HEAD_SIZE + OUTPUT_TAIL_SIZE)
 

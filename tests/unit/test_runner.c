@@ -1,5 +1,5 @@
-/* switch/runner with real programs: how they end, what they get, what is left of them. Times are bounds against hanging alone. */
-// links: switch
+/* base/runner with real programs: how they end, what they get, what is left of them. Times are bounds against hanging alone. */
+// links: base
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/errand.h"
-#include "switch/runner.h"
+#include "base/runner.h"
 
 /* More than anything here takes, by far; reached only by a bug. */
 #define PATIENCE_S 60
@@ -405,6 +405,18 @@ static void test_much_output(void **state)
 }
 
 /* Whoever prints without end is ended all the same. */
+/* What comes on 1 as it is, without what is said on 2. */
+static void test_secret(void **state)
+{
+	struct world *world = *state;
+	const char *const run[] = {write_script(world, "secret", "printf 'a\\033[1mb\\n'; echo noise >&2; exit 3"), NULL};
+	struct runner_request request = {.run = run, .timeout_ms = PATIENCE_S * 1000, .secret = true};
+	runner_start(world->runner, &request, on_done, world);
+	wait_for(world, 1);
+	assert_int_equal(world->last.status, 3);
+	assert_string_equal(world->last.output, "a\033[1mb\n");
+}
+
 static void test_endless_output(void **state)
 {
 	struct world *world = *state;
@@ -513,6 +525,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_late_words, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hanging_family, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_much_output, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_secret, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_endless_output, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_other_children, set_up, tear_down),

@@ -1,5 +1,5 @@
-/* Programs under way: started by an errand, watched by a pidfd and a pipe, ended by a timer. Control thread. What is started how is switch/launch's. */
-#include "switch/runner.h"
+/* Programs under way: started by an errand, watched by a pidfd and a pipe, ended by a timer. Control thread. What is started how is base/launch's. */
+#include "base/runner.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,10 +16,10 @@
 
 #include "base/clock.h"
 #include "base/errand.h"
+#include "base/launch.h"
 #include "base/memory.h"
+#include "base/output.h"
 #include "base/text.h"
-#include "switch/launch.h"
-#include "switch/output.h"
 
 #define GRACE_MS 2000u  /* from SIGTERM to SIGKILL */
 #define KILL_MS 1000u   /* from SIGKILL to giving up, which a disk that hangs may need */
@@ -53,8 +53,9 @@ struct runner_job {
 
 	enum step step;
 	bool timed_out, forced; /* forced: it took a SIGKILL */
-	int refused;            /* errno of what was missing before it could be tried, else 0 */
-	struct event *timer;    /* of the step */
+	bool secret;
+	int refused;         /* errno of what was missing before it could be tried, else 0 */
+	struct event *timer; /* of the step */
 	struct errand *errand;
 	pid_t pid;
 	int pidfd, pipe;
@@ -82,6 +83,8 @@ static void free_job(struct runner_job *job)
 		close(job->pidfd);
 	event_free(job->timer);
 	free(job->program);
+	if (job->secret)
+		explicit_bzero(job, sizeof(*job));
 	free(job);
 }
 
@@ -139,11 +142,13 @@ static void deliver(struct runner_job *job, struct runner_result *result)
 	job->done = NULL;
 	if (!done)
 		return;
-	char *output = output_to_text(&job->output);
+	char *output = job->secret ? output_copy(&job->output) : output_to_text(&job->output);
 	result->output = output;
 	job->runner->delivering = true;
 	done(job->arg, result);
 	job->runner->delivering = false;
+	if (job->secret)
+		explicit_bzero(output, strlen(output));
 	free(output);
 }
 
@@ -234,6 +239,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	ssize_t length = read(fd, job->runner->buffer, TURN_SIZE);
 	if (length > 0)
 		output_add(&job->output, job->runner->buffer, (size_t)length);
+	if (length > 0 && job->secret)
+		explicit_bzero(job->runner->buffer, (size_t)length);
 	if (length > 0 || (length < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	close_pipe(job);
@@ -307,7 +314,8 @@ struct runner_job *runner_start(struct runner *runner, const struct runner_reque
 	static const struct errand_kind launching = {work, on_launched, drop};
 	assert(request->run[0] && request->timeout_ms > 0 && done);
 	struct runner_job *job = memory_new(sizeof(*job));
-	*job = (struct runner_job){.runner = runner, .done = done, .arg = arg, .timeout_ms = request->timeout_ms, .pidfd = -1, .pipe = -1};
+	*job = (struct runner_job){
+		.runner = runner, .done = done, .arg = arg, .timeout_ms = request->timeout_ms, .secret = request->secret, .pidfd = -1, .pipe = -1};
 	job->program = memory_text(request->run[0]);
 	job->started_ms = clock_mono_ms();
 	job->timer = evtimer_new(runner->loop, on_timer, job);
@@ -316,8 +324,11 @@ struct runner_job *runner_start(struct runner *runner, const struct runner_reque
 	LIST_INSERT_HEAD(&runner->jobs, job, entry);
 	int output = open_pipe(job);
 	job->refused = output < 0 ? errno : 0;
-	if (!job->refused)
-		job->errand = errand_start(runner->errands, &launching, launch_new(request->run, request->environment, output), job);
+	if (!job->refused) {
+		struct launch *launch = launch_new(request->run, request->environment, output);
+		launch->mute = request->secret;
+		job->errand = errand_start(runner->errands, &launching, launch, job);
+	}
 	set_timer(job, job->refused ? 0 : request->timeout_ms);
 	return job;
 }

@@ -1,6 +1,6 @@
 /* Starts a program, or says why not. Blocks on the disk it is on, so it is called on a thread of its own (base/errand). Waits for no program. */
-#ifndef TEAL_SWITCH_LAUNCH_H
-#define TEAL_SWITCH_LAUNCH_H
+#ifndef TEAL_BASE_LAUNCH_H
+#define TEAL_BASE_LAUNCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 struct launch {
 	char **run, **environment; /* NULL-terminated; run[0] is an absolute path; the environment is whole */
 	int output;                /* its 1 and 2; -1: none */
+	bool mute;                 /* 2 goes nowhere; set between new and perform */
 	/* how it went: a failure until launch_perform says otherwise */
 	pid_t pid; /* its group, too; 0: not started */
 	int pidfd; /* -1: not started */

@@ -4,8 +4,8 @@
  * descriptor but 0, 1 and 2; every signal at its default.
  * It has ended when its first process has: what that left in the process group is killed as soon as the output ends, 1 s later at the latest. What left the group (setsid) goes
  * on, but its output is not waited for. How many run at a time is the caller's business. */
-#ifndef TEAL_SWITCH_RUNNER_H
-#define TEAL_SWITCH_RUNNER_H
+#ifndef TEAL_BASE_RUNNER_H
+#define TEAL_BASE_RUNNER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +28,7 @@ struct runner_request {
 	const char *const *run;         /* the program's absolute path and its arguments, NULL-terminated */
 	const char *const *environment; /* `NAME=value` besides PATH, HOME and LANG; NULL-terminated; may be NULL */
 	uint64_t timeout_ms;            /* more than 0 */
+	bool secret;                    /* what it writes to 1 is given as output_copy has it and wiped behind `done`; 2 goes nowhere */
 };
 
 struct runner_result {
@@ -35,7 +36,7 @@ struct runner_result {
 	int status, signal, error; /* else 0 */
 	uint64_t ms;
 	char sentence[512]; /* one clear sentence that names the program, not its arguments */
-	const char *output; /* what it wrote to 1 and 2, as output_finish has it; "" when nothing */
+	const char *output; /* what it wrote to 1 and 2, as output_to_text has it; "" when nothing */
 };
 
 /* Runs once, from the loop, never from inside runner_start; result and job are gone after it. It may start and cancel other jobs. */

@@ -1,5 +1,5 @@
 /* posix_spawn: nothing of this process is copied, however large it is, and only the thread that calls is stopped until the program is there. Errand threads. */
-#include "switch/launch.h"
+#include "base/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,11 +147,13 @@ static void fail(struct launch *launch, int error, const char *why)
 /* ---- starting ---- */
 
 /* The order matters: the output may be any descriptor, 0 to 2 among them. */
-static int add_actions(posix_spawn_file_actions_t *actions, int output)
+static int add_actions(posix_spawn_file_actions_t *actions, const struct launch *launch)
 {
-	int error = posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO);
-	if (error == 0)
-		error = posix_spawn_file_actions_adddup2(actions, output, STDERR_FILENO);
+	int error = posix_spawn_file_actions_adddup2(actions, launch->output, STDOUT_FILENO);
+	if (error == 0 && launch->mute)
+		error = posix_spawn_file_actions_addopen(actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	else if (error == 0)
+		error = posix_spawn_file_actions_adddup2(actions, launch->output, STDERR_FILENO);
 	if (error == 0)
 		error = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	if (error == 0)
@@ -189,7 +191,7 @@ static int spawn(struct launch *launch)
 		posix_spawn_file_actions_destroy(&actions);
 		return error;
 	}
-	error = add_actions(&actions, launch->output);
+	error = add_actions(&actions, launch);
 	if (error == 0)
 		error = set_attributes(&attributes);
 	if (error == 0)

@@ -1,10 +1,11 @@
 /* Head, ring and the way to clean text. Pure. Knows nothing of who speaks. */
-#include "switch/output.h"
+#include "base/output.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 
 static size_t smaller(size_t a, size_t b)
@@ -142,4 +143,13 @@ char *output_to_text(const struct output *output)
 		memcpy(whole + OUTPUT_HEAD_SIZE, output->tail, length - OUTPUT_HEAD_SIZE);
 	add_clean(&out, whole, length);
 	return text_take(&out);
+}
+
+char *output_copy(const struct output *output)
+{
+	size_t length = output->total < OUTPUT_KEPT_SIZE ? (size_t)output->total : OUTPUT_KEPT_SIZE, head = smaller(length, OUTPUT_HEAD_SIZE);
+	char *copy = memory_new(length + 1);
+	memcpy(copy, output->head, head);
+	memcpy(copy + head, output->tail, length - head);
+	return copy;
 }
