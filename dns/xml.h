@@ -16,7 +16,7 @@ struct xml; /* a document */
 struct xml_node {
 	const char *name; /* local */
 	const char *text; /* its own characters, never NULL; "" for one that has children */
-	struct xml_node *child, *next;
+	const struct xml_node *child, *next;
 };
 
 enum xml_fault {
