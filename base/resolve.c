@@ -1,8 +1,7 @@
-/* c-ares on the control loop: it says which sockets it wants watched, libevent watches them. Control thread.
+/* Names to addresses: when to look up again, and what to believe. Control thread; base/channel carries the questions.
  * Keeps what is known when a look-up fails; does not choose among addresses. */
 #include "base/resolve.h"
 
-#include <ares.h>
 #include <assert.h>
 #include <event2/event.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/channel.h"
 #include "base/memory.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -21,20 +21,11 @@
 /* A name with more addresses than this is cut: nobody means it as a list of backends. */
 #define ADDRS_MAX 64u
 
-struct resolver_socket {
-	struct resolver_socket *next;
-	struct event *event;
-	evutil_socket_t fd;
-};
-
 struct resolver {
 	struct event_base *loop;
-	ares_channel channel;
-	struct event *timer;
-	struct resolver_socket *sockets;
+	struct channel *channel;
 	struct resolve_watch *watches;
 	unsigned pending; /* look-ups under way */
-	bool inside;      /* c-ares is on the stack */
 	char *servers;    /* instead of those of the system, or NULL */
 	unsigned try_timeout_ms;
 	struct timespec conf_changed; /* of the file that c-ares read */
@@ -65,87 +56,28 @@ struct resolve_watch {
 
 /* --- the channel ---------------------------------------------------------------------------------------------------- */
 
-static void arm_timer(struct resolver *resolver)
-{
-	struct timeval in;
-	if (ares_timeout(resolver->channel, NULL, &in))
-		evtimer_add(resolver->timer, &in);
-	else
-		evtimer_del(resolver->timer);
-}
-
-static void process(struct resolver *resolver, evutil_socket_t readable, evutil_socket_t writable)
-{
-	resolver->inside = true;
-	ares_process_fd(resolver->channel, readable, writable);
-	resolver->inside = false;
-	arm_timer(resolver);
-}
-
-static void on_socket(evutil_socket_t fd, short what, void *arg)
-{
-	process(arg, what & EV_READ ? fd : ARES_SOCKET_BAD, what & EV_WRITE ? fd : ARES_SOCKET_BAD);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what;
-	process(arg, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-}
-
-static void forget_socket(struct resolver *resolver, evutil_socket_t fd)
-{
-	struct resolver_socket **link = &resolver->sockets;
-	while (*link && (*link)->fd != fd)
-		link = &(*link)->next;
-	struct resolver_socket *found = *link;
-	if (!found)
-		return;
-	*link = found->next;
-	event_free(found->event);
-	free(found);
-}
-
-static void on_ares_socket(void *arg, ares_socket_t fd, int readable, int writable)
-{
-	struct resolver *resolver = arg;
-	forget_socket(resolver, fd);
-	if (!readable && !writable)
-		return;
-	struct resolver_socket *socket = memory_new(sizeof(*socket));
-	socket->fd = fd;
-	socket->event = event_new(resolver->loop, fd, (short)((readable ? EV_READ : 0) | (writable ? EV_WRITE : 0) | EV_PERSIST), on_socket, resolver);
-	if (!socket->event || event_add(socket->event, NULL) != 0)
-		abort(); /* out of memory */
-	socket->next = resolver->sockets;
-	resolver->sockets = socket;
-}
-
 static struct timespec when_changed(void)
 {
 	struct stat file;
 	return stat(RESOLV_CONF, &file) == 0 ? file.st_mtim : (struct timespec){0};
 }
 
-static bool open_channel(struct resolver *resolver, struct err *err)
+static struct channel *open_channel(struct resolver *resolver, struct err *err)
 {
-	struct ares_options options = {
-		.timeout = (int)resolver->try_timeout_ms,
-		.tries = TRIES,
-		.sock_state_cb = on_ares_socket,
-		.sock_state_cb_data = resolver,
-	};
+	const struct channel_options options = {.servers = resolver->servers, .try_timeout_ms = (int)resolver->try_timeout_ms, .tries = TRIES};
 	resolver->conf_changed = when_changed();
-	int fault = ares_init_options(&resolver->channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
-	if (fault != ARES_SUCCESS)
-		return err_set(err, "names can't be looked up: %s", ares_strerror(fault));
-	if (!resolver->servers)
-		return true;
-	fault = ares_set_servers_ports_csv(resolver->channel, resolver->servers);
-	if (fault == ARES_SUCCESS)
-		return true;
-	ares_destroy(resolver->channel);
-	return err_set(err, "DNS servers \"%s\": %s", resolver->servers, ares_strerror(fault));
+	return channel_new(resolver->loop, &options, err);
+}
+
+/* Keeps the old channel when there is no new one. No look-up may be under way. */
+static bool renew_channel(struct resolver *resolver, struct err *err)
+{
+	struct channel *new = open_channel(resolver, err);
+	if (!new)
+		return false;
+	channel_free(resolver->channel);
+	resolver->channel = new;
+	return true;
 }
 
 /* c-ares reads the system's servers only once, and a daemon outlives them. */
@@ -154,11 +86,7 @@ static void follow_system(struct resolver *resolver)
 	struct timespec changed = when_changed();
 	if (resolver->pending > 0 || (changed.tv_sec == resolver->conf_changed.tv_sec && changed.tv_nsec == resolver->conf_changed.tv_nsec))
 		return;
-	ares_channel old = resolver->channel;
-	if (open_channel(resolver, NULL))
-		ares_destroy(old);
-	else
-		resolver->channel = old;
+	renew_channel(resolver, NULL);
 }
 
 /* --- results --------------------------------------------------------------------------------------------------------- */
@@ -315,10 +243,7 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 	watch->lookup = memory_new(sizeof(*watch->lookup));
 	*watch->lookup = (struct lookup){.resolver = resolver, .watch = watch};
 	resolver->pending++;
-	resolver->inside = true;
-	ares_getaddrinfo(resolver->channel, watch->name, NULL, &hints, on_found, watch->lookup); /* may call back at once: `watch` may be gone */
-	resolver->inside = false;
-	arm_timer(resolver);
+	channel_find_addrs(resolver->channel, watch->name, &hints, on_found, watch->lookup); /* may call back at once: `watch` may be gone */
 }
 
 struct resolve_watch *resolver_watch(struct resolver *resolver, const char *name, uint16_t port, uint64_t min_ms, resolve_changed *changed, void *arg)
@@ -357,23 +282,14 @@ void resolve_unwatch(struct resolve_watch *watch)
 
 struct resolver *resolver_new(struct event_base *loop, struct err *err)
 {
-	int fault = ares_library_init(ARES_LIB_INIT_ALL);
-	if (fault != ARES_SUCCESS) {
-		err_set(err, "names can't be looked up: %s", ares_strerror(fault));
-		return NULL;
-	}
 	struct resolver *resolver = memory_new(sizeof(*resolver));
 	resolver->loop = loop;
 	resolver->try_timeout_ms = TRY_TIMEOUT_MS;
-	if (!open_channel(resolver, err)) {
-		free(resolver);
-		ares_library_cleanup();
-		return NULL;
-	}
-	resolver->timer = evtimer_new(loop, on_timer, resolver);
-	if (!resolver->timer)
-		abort(); /* out of memory */
-	return resolver;
+	resolver->channel = open_channel(resolver, err);
+	if (resolver->channel)
+		return resolver;
+	free(resolver);
+	return NULL;
 }
 
 bool resolver_set_servers(struct resolver *resolver, const char *servers, unsigned try_timeout_ms, struct err *err)
@@ -382,25 +298,16 @@ bool resolver_set_servers(struct resolver *resolver, const char *servers, unsign
 	free(resolver->servers);
 	resolver->servers = memory_text(servers);
 	resolver->try_timeout_ms = try_timeout_ms;
-	ares_channel old = resolver->channel;
-	if (open_channel(resolver, err)) {
-		ares_destroy(old);
-		return true;
-	}
-	resolver->channel = old;
-	return false;
+	return renew_channel(resolver, err);
 }
 
 void resolver_free(struct resolver *resolver)
 {
 	if (!resolver)
 		return;
-	assert(!resolver->inside);
 	while (resolver->watches)
 		resolve_unwatch(resolver->watches);
-	ares_destroy(resolver->channel); /* ends the look-ups under way */
-	event_free(resolver->timer);
+	channel_free(resolver->channel); /* ends the look-ups under way */
 	free(resolver->servers);
 	free(resolver);
-	ares_library_cleanup();
 }
