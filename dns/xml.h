@@ -1,4 +1,4 @@
-/* Small XML documents of a peer (answers of Route 53 and of STS) as a tree. Pure; any thread.
+/* Small XML documents of a peer (answers of Route 53 and of STS) as a tree, and the escapes to write some. Pure; any thread.
  *
  * Takes UTF-8 alone, refuses every DOCTYPE (so there are no entities but the five of XML and character references), and is bounded in bytes, depth and elements. Names are
  * local ones: prefixes and namespaces are gone, and so are attributes, comments and processing instructions. What is read is wiped when it is freed, as it may hold secrets. */
@@ -6,6 +6,8 @@
 #define TEAL_DNS_XML_H
 
 #include <stddef.h>
+
+#include "base/text.h"
 
 #define XML_SIZE_MAX ((size_t)2 * 1024 * 1024)
 #define XML_DEPTH_MAX 16u
@@ -41,5 +43,10 @@ const struct xml_node *xml_root(const struct xml *xml);
 const struct xml_node *xml_find(const struct xml_node *node, const char *path);
 /* Its text, or NULL when there is none. */
 const char *xml_find_text(const struct xml_node *node, const char *path);
+
+/* Appends a text as the content of an element. What XML can't hold (controls, bytes that aren't UTF-8) becomes '?'. */
+void xml_add_escaped(struct text *out, const char *text);
+/* Appends `<name>text</name>`. */
+void xml_add_element(struct text *out, const char *name, const char *text);
 
 #endif
