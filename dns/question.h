@@ -30,8 +30,7 @@ void question_free(struct question *question);
 
 /* Called from inside c-ares: it may neither free the question nor ask the next. `reply` is the callee's for the call alone. */
 typedef void question_answered(void *arg, const struct rrset *reply);
-/* `name` in the spelling of dns/domain or of Route 53; a name that is none is answered RRSET_GARBLED. May call back before it returns.
- * Nothing may be under way. */
+/* `name` in full (dns/r53_name). May call back before it returns. Nothing may be under way. */
 void question_ask(struct question *question, const char *name, enum rrset_type type, question_answered *done, void *arg);
 bool question_is_under_way(const struct question *question);
 

@@ -35,17 +35,18 @@ struct rrset {
 	bool cut;
 	uint32_t ttl_s; /* the longest of the values; of an absent record the negative TTL, 0 where no SOA tells it */
 	size_t count;
-	char **values; /* sorted, each once: addresses as inet_ntop writes them, names as dns/domain does. RRSET_REFERRAL: the zone's name servers, if the zone is the asked name */
+	char **values; /* sorted, each once: addresses as inet_ntop writes them, names in full (dns/r53_name). RRSET_REFERRAL: the zone's name servers, if the zone is the asked name */
 };
 
-/* `name` in the spelling of dns/domain. Whatever the bytes are, `out` is set; rrset_fini frees what it holds. */
+/* `name` in full (dns/r53_name). Whatever the bytes are, `out` is set; rrset_fini frees what it holds. */
 void rrset_read(const unsigned char *bytes, size_t length, const char *name, enum rrset_type type, struct rrset *out);
 void rrset_fini(struct rrset *rrset);
 
-/* Sorts in place and drops what is there twice; returns how many are left. The dropped ones are freed. */
-size_t rrset_sort_values(char **values, size_t count);
-/* The one spelling of a value of that type, which the caller frees; NULL when it isn't one. */
+/* The spelling of a value given by people or by Route 53 as it is in `values`, which the caller frees; NULL when it isn't one of that type. */
 char *rrset_parse_value(const char *text, enum rrset_type type);
+/* Sorts in place and frees what is there twice; returns how many are left. */
+size_t rrset_sort_values(char **values, size_t count);
+bool rrset_has_value(char *const *values, size_t count, const char *value);
 
 /* `A`, `AAAA`, `CNAME`, `NS`; false when it is none of them. */
 bool rrset_parse_type(const char *text, enum rrset_type *type);
