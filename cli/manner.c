@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "cli/words.h"
+#include "base/words.h"
 #include "conf/conf.h"
 
 #define DIGITS "0123456789"

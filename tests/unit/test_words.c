@@ -1,6 +1,6 @@
 /* The command of an exclusive switch, split into its words. */
-// links: cli
-#include "cli/words.h"
+// links: base
+#include "base/words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

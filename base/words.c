@@ -1,5 +1,5 @@
 /* Words of a command line. Pure but for memory. */
-#include "cli/words.h"
+#include "base/words.h"
 
 #include <stdint.h>
 #include <stdlib.h>

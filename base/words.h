@@ -2,8 +2,8 @@
  *
  * As a shell splits simple words: at blanks, with 'single' and "double" quotes and backslashes. Nothing is expanded, and there is no shell: what one would make
  * something of (a pipe, a redirection, a variable) is refused, not passed on as it is. */
-#ifndef TEAL_CLI_WORDS_H
-#define TEAL_CLI_WORDS_H
+#ifndef TEAL_BASE_WORDS_H
+#define TEAL_BASE_WORDS_H
 
 #include <stdbool.h>
 
