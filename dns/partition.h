@@ -3,30 +3,27 @@
 #define TEAL_DNS_PARTITION_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "base/err.h"
 
 struct partition {
-	const char *name;          /* aws, aws-cn … */
-	const char *suffix;        /* of host names: amazonaws.com */
-	const char *signing;       /* the region of Route 53's signatures: us-east-1 in aws, whatever region is configured */
-	const char *route53;       /* hosts */
-	const char *route53_fips;  /* "" where there is none */
-	const char *route53_dual;  /* IPv6 too; "" where there is none */
-	const char *route53_fdual; /* both */
+	const char *name;    /* aws, aws-cn … */
+	const char *signing; /* the region of Route 53's signatures: us-east-1 in aws, whatever region is configured */
+	/* Hosts of Route 53; "" where there is none. `dual`: by IPv6, too. */
+	const char *route53, *route53_fips, *route53_dual, *route53_fips_dual;
 };
 
-/* By a region's name; regions that are not known yet, and NULL, are in `aws`. Never NULL. */
+/* By a region's name; names that are not known yet, and NULL, are in `aws`. Never NULL. */
 const struct partition *partition_find(const char *region);
 
-/* Letters, digits and hyphens, at most 40: it becomes part of a host name. */
+/* Small letters, digits and hyphens, at most 40: it becomes part of a host name. The sentence does not show it. */
 bool partition_check_region(const char *region, struct err *err);
 
+/* The host of Route 53. Where there is none with IPv6 it is the plain one; where FIPS is wanted and there is none, that is refused. */
+bool partition_find_host(const struct partition *partition, bool fips, bool dual, const char **host, struct err *err);
+
+/* The host of STS in a region that was checked. NULL: the one of all regions, whose signatures are for us-east-1. */
 #define PARTITION_HOST_SIZE 128u
-/* The host of Route 53. What a partition doesn't have falls back to the plain one, but never from FIPS to none: then it is "" and the sentence says so. */
-bool partition_route53_host(const struct partition *partition, bool fips, bool dual, char host[PARTITION_HOST_SIZE], struct err *err);
-/* The host of STS, and the region to sign for, which are regional unless `region` is NULL: then the global one, sts.amazonaws.com and us-east-1. */
-const char *partition_sts_host(const char *region, bool fips, bool dual, char host[PARTITION_HOST_SIZE]);
+void partition_write_sts(const char *region, bool fips, bool dual, char host[PARTITION_HOST_SIZE]);
 
 #endif
