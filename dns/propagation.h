@@ -91,6 +91,7 @@ struct propagation_status {
 	uint64_t insync_ms;                  /* as told by propagation_note_insync */
 	/* The longest TTL with which anything but the new record may be cached: given, or seen. It can be longer than that of `old`. */
 	uint32_t old_ttl_s;
+	uint32_t new_ttl_s; /* the longest with which the new record was seen: what going back has to wait for; 0 before the first */
 	/* When no resolver that honours TTL can hold anything but the new record; 0 while servers disagree or INSYNC is not told.
 	 * May move to later when a server goes back. The second is the same on the wall clock. */
 	uint64_t safe_at_ms, safe_at_wall_ms;
