@@ -60,7 +60,8 @@ struct propagation {
 
 static void arm(struct event *timer, uint64_t ms)
 {
-	evtimer_add(timer, &(struct timeval){.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)});
+	const struct timeval in = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	evtimer_add(timer, &in);
 }
 
 static void on_tell(evutil_socket_t fd, short what, void *arg)
