@@ -22,12 +22,12 @@ struct question {
 
 struct question *question_new(struct event_base *loop, const struct question_options *options, struct err *err)
 {
-	/* A refusal is an answer here, and no reason to ask again: NOCHECKRESP. */
+	/* Of a name server, a refusal is an answer (NOCHECKRESP); of a resolver, it is a reason to ask the next. */
 	const struct channel_options channel = {
 		.servers = options->servers,
 		.try_timeout_ms = options->try_timeout_ms ? options->try_timeout_ms : QUESTION_TRY_MS,
 		.tries = TRIES,
-		.flags = ARES_FLAG_NOCHECKRESP | ARES_FLAG_EDNS | (options->recurse ? 0 : ARES_FLAG_NORECURSE),
+		.flags = ARES_FLAG_EDNS | (options->recurse ? 0 : ARES_FLAG_NORECURSE | ARES_FLAG_NOCHECKRESP),
 	};
 	struct question *question = memory_new(sizeof(*question));
 	question->channel = channel_new(loop, &channel, err);
