@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fetch_job.h"
 #include "base/memory.h"
@@ -26,6 +27,12 @@ static void unlink_job(struct fetch_job *job)
 		job->next->link = job->link;
 }
 
+static void wipe_lines(struct fetch_job *job)
+{
+	for (struct curl_slist *line = job->lines; line; line = line->next)
+		explicit_bzero(line->data, strlen(line->data));
+}
+
 static void free_job(struct fetch_job *job)
 {
 	unlink_job(job);
@@ -33,6 +40,8 @@ static void free_job(struct fetch_job *job)
 	curl_easy_cleanup(job->easy);
 	if (job->failed)
 		event_free(job->failed);
+	if (job->secret)
+		wipe_lines(job);
 	curl_slist_free_all(job->lines);
 	curl_slist_free_all(job->connect_to);
 	fetch_answer_drop(job);
@@ -169,7 +178,10 @@ struct fetch_job *fetch_start(struct fetch *fetch, const struct fetch_request *r
 	job->timeout_ms = request->timeout_ms;
 	job->connect_only = request->connect_only;
 	job->body_cut = request->body_cut;
+	job->secret = request->secret;
 	text_init(&job->body, request->body_limit);
+	if (job->secret)
+		text_reserve(&job->body);
 	link_job(fetch, job);
 	job->easy = curl_easy_init();
 	if (!job->easy)

@@ -41,6 +41,7 @@ struct fetch_request {
 	bool connect_only;   /* TCP (and unix) connect, nothing sent but what `announce` says */
 	enum fetch_announce announce;
 	bool insecure;   /* https without verification */
+	bool secret;     /* our copies of the request's lines and of the answer's body are wiped at the end; libcurl's own buffers are libcurl's */
 	bool keeps_open; /* the connection may be one of an earlier such request of this fetch, and is left to the next; not with `announce` */
 };
 

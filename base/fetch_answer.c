@@ -128,6 +128,8 @@ void fetch_answer_drop(struct fetch_job *job)
 {
 	drop_headers(job);
 	free(job->headers);
+	if (job->secret)
+		explicit_bzero(job->body.bytes, job->body.length);
 	text_fini(&job->body);
 }
 

@@ -31,7 +31,7 @@ struct fetch_job {
 	struct curl_slist *connect_to;
 	char peer[ADDR_TEXT_SIZE];
 	uint64_t timeout_ms;
-	bool connect_only, body_cut, tls;
+	bool connect_only, body_cut, tls, secret;
 	curl_socket_t socket;  /* kept where something is sent past libcurl */
 	bool announcement_due; /* a LOCAL header still has to go out on it */
 	char curl_text[CURL_ERROR_SIZE];

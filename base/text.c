@@ -35,6 +35,11 @@ static void make_room(struct text *text, size_t length)
 	text->bytes = memory_grow(text->bytes, text->capacity, 1);
 }
 
+void text_reserve(struct text *text)
+{
+	make_room(text, text->limit - text->length);
+}
+
 void text_add(struct text *text, const char *bytes, size_t length)
 {
 	size_t left = text->limit - text->length;

@@ -16,6 +16,8 @@ struct text {
 };
 void text_init(struct text *text, size_t limit);
 void text_fini(struct text *text);
+/* Room for all that the limit allows: from then on the bytes don't move, and no copy of a secret is left behind. */
+void text_reserve(struct text *text);
 void text_add(struct text *text, const char *bytes, size_t length);
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Hands the bytes to the caller, who frees them. */
