@@ -9,6 +9,7 @@
 #include "dns/xml.h"
 
 #define CHANGE_ID_MAX 6500u
+#define MARKER_PART_MAX 512u /* set identifiers have up to 128 characters, ids and types less */
 
 const char *r53_answer_strip_id(const char *id)
 {
@@ -128,9 +129,18 @@ static bool end_list(struct r53_marker *marker)
 	return true;
 }
 
-static char *copy_found(const struct xml_node *root, const char *name)
+/* NULL where there is none, or one that Route 53 would not send. */
+static char *copy_part(const struct xml_node *root, const char *element)
 {
-	return memory_text(xml_find_text(root, name));
+	const char *text = xml_find_text(root, element);
+	return text && text[0] && strlen(text) <= MARKER_PART_MAX ? memory_text(text) : NULL;
+}
+
+static char *copy_name(const struct xml_node *root, const char *element)
+{
+	char full[R53_NAME_SIZE];
+	const char *text = xml_find_text(root, element);
+	return text && r53_name_make_full(text, full, NULL) ? memory_text(full) : NULL;
 }
 
 static bool is_of(const struct xml_node *set, const char *full_name, const char *type, bool *of)
@@ -171,9 +181,9 @@ bool r53_answer_read_records(
 	}
 	if (!marker->more)
 		return true;
-	marker->name = copy_found(root, "NextRecordName");
-	marker->type = copy_found(root, "NextRecordType");
-	marker->identifier = copy_found(root, "NextRecordIdentifier");
+	marker->name = copy_name(root, "NextRecordName");
+	marker->type = copy_part(root, "NextRecordType");
+	marker->identifier = copy_part(root, "NextRecordIdentifier");
 	if (marker->name && marker->type)
 		return true;
 	r53_marker_fini(marker);
@@ -197,8 +207,8 @@ bool r53_answer_read_zones(const struct xml_node *root, const char *full_name, s
 	}
 	if (!marker->more)
 		return true;
-	marker->name = copy_found(root, "NextDNSName");
-	marker->identifier = copy_found(root, "NextHostedZoneId");
+	marker->name = copy_name(root, "NextDNSName");
+	marker->identifier = copy_part(root, "NextHostedZoneId");
 	if (marker->name)
 		return true;
 	r53_marker_fini(marker);

@@ -27,7 +27,9 @@ struct r53_zone {
 /* Where a list goes on. */
 struct r53_marker {
 	bool more;
-	char *name, *type, *identifier; /* of records; the identifier may be NULL. Of zones: name and, as `identifier`, id */
+	char *name;       /* full */
+	char *type;       /* NULL for zones */
+	char *identifier; /* of a set, or the id of a zone; may be NULL */
 };
 
 /* False when it isn't what was asked for, or Route 53 would not say such a thing; then nothing is to be ended. */
