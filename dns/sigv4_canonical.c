@@ -101,7 +101,8 @@ static const char *put_part(struct writer *out, const char **text, const char *e
 		int high = *at == '%' ? digit(at[1]) : -1, low = high >= 0 ? digit(at[2]) : -1;
 		if (low >= 0)
 			*text += 2;
-		put_escaped(out, low >= 0 ? (char)(high << 4 | low) : *at);
+		int decoded = low >= 0 ? high * 16 + low : *at;
+		put_escaped(out, (char)decoded);
 	}
 	put_byte(out, '\0');
 	return out->bytes + begin;
