@@ -36,7 +36,8 @@ static bool add_values(struct version *version, const struct propagation_record 
 
 bool version_init(struct version *version, const struct propagation_record *record, enum rrset_type type, struct err *err)
 {
-	*version = (struct version){.type = type, .alias = record->alias, .ttl_s = record->ttl_s};
+	uint32_t ttl_s = record->ttl_s < RRSET_TTL_MAX ? record->ttl_s : RRSET_TTL_MAX; /* as it is read from replies */
+	*version = (struct version){.type = type, .alias = record->alias, .ttl_s = ttl_s};
 	return record->alias ? set_target(version, record, err) : add_values(version, record, err);
 }
 

@@ -13,7 +13,7 @@
 struct version {
 	enum rrset_type type;
 	bool alias;
-	uint32_t ttl_s;
+	uint32_t ttl_s;   /* at most RRSET_TTL_MAX */
 	char target[256]; /* alias: the name whose addresses are answered, without the dot at the end */
 	size_t count;
 	char **values; /* sorted, each once, as in struct rrset; alias: the addresses that the target has been seen with */

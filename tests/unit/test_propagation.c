@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/resolve.h"
 #include "dns/propagation.h"
-#include "name_server.h"
+#include "tests/unit/name_server.h"
 
 /* More than anything takes here; reached only by a bug. */
 #define PATIENCE_S 60
@@ -319,6 +319,8 @@ static const struct answer_case answer_cases[] = {
 	{"only the TTL changes: the old one", NAME, RRSET_A, {"192.0.2.1"}, {"192.0.2.1"}, 300, 10, {.answer = {"= A 300 192.0.2.1"}}, PROPAGATION_OLD, 300},
 	{"only the TTL changes: the new one", NAME, RRSET_A, {"192.0.2.1"}, {"192.0.2.1"}, 300, 10, {.answer = {"= A 10 192.0.2.1"}}, PROPAGATION_NEW, 10},
 	{"only the TTL changes: neither", NAME, RRSET_A, {"192.0.2.1"}, {"192.0.2.1"}, 300, 10, {.answer = {"= A 77 192.0.2.1"}}, PROPAGATION_OTHER, 77},
+	{"only the TTL changes: to more than a week", NAME, RRSET_A, {"192.0.2.1"}, {"192.0.2.1"}, 300, 2000000, {.answer = {"= A 2000000 192.0.2.1"}},
+		PROPAGATION_NEW, RRSET_TTL_MAX},
 	{"nothing changes", NAME, RRSET_A, {"192.0.2.1"}, {"192.0.2.1"}, 60, 60, {.answer = {"= A 60 192.0.2.1"}}, PROPAGATION_EITHER, 60},
 	{"more records than a set can have", NAME, RRSET_A, ONE_TO_TWO, {.many = 200, .answer = {"= A 60 192.0.2.2"}, .cut = true}, PROPAGATION_OTHER, 60},
 };

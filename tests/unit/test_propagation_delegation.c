@@ -7,7 +7,7 @@
 
 #include "base/resolve.h"
 #include "dns/delegation.h"
-#include "name_server.h"
+#include "tests/unit/name_server.h"
 
 #define PATIENCE_S 60
 #define LONG_MS 10000
