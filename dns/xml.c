@@ -144,7 +144,7 @@ static void parse(struct reading *reading, const char *bytes, size_t length)
 {
 	static const XML_Memory_Handling_Suite wiping = {malloc, grow_wiped, free_wiped};
 	static const XML_Char separator[] = {SEPARATOR, '\0'};
-	/* The encoding given here wins over whatever the bytes seem to be: UTF-16 is malformed. */
+	/* The encoding given here wins over the one that is declared. */
 	reading->parser = XML_ParserCreate_MM("UTF-8", &wiping, separator);
 	if (!reading->parser)
 		abort(); /* out of memory */
@@ -177,9 +177,19 @@ static struct xml *new_xml(const char *bytes, size_t length)
 	return xml;
 }
 
+/* What can be told without a parser. A NUL is in every document in UTF-16, which libexpat would read by its byte order mark whatever encoding it was told. */
+static enum xml_fault look_at(const char *bytes, size_t length)
+{
+	if (length > XML_SIZE_MAX)
+		return XML_TOO_LARGE;
+	if (is_blank(bytes, length))
+		return XML_EMPTY;
+	return memchr(bytes, '\0', length) ? XML_MALFORMED : XML_WELL;
+}
+
 struct xml *xml_read(const char *bytes, size_t length, enum xml_fault *fault)
 {
-	*fault = length > XML_SIZE_MAX ? XML_TOO_LARGE : is_blank(bytes, length) ? XML_EMPTY : XML_WELL;
+	*fault = look_at(bytes, length);
 	if (*fault != XML_WELL)
 		return NULL;
 	struct reading reading = {.xml = new_xml(bytes, length)};
