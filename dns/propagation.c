@@ -35,6 +35,7 @@ struct server {
 
 /* The addresses of an alias's target, followed. */
 struct target {
+	struct propagation *owner;
 	struct resolve_watch *watch; /* NULL: no alias */
 	struct version version;
 };
@@ -267,8 +268,13 @@ static void on_target_addrs(void *arg, const struct addr *addrs, size_t count, c
 {
 	(void)fault; /* those known before stay valid */
 	struct target *target = arg;
+	bool known = target->version.count > 0;
 	for (size_t i = 0; i < count; i++)
 		version_add_address(&target->version, &addrs[i]);
+	if (known || target->version.count == 0)
+		return;
+	target->owner->status.targets_unknown--;
+	arm(target->owner->tell, 0);
 }
 
 /* --- start and stop -------------------------------------------------------------------------------------------------- */
@@ -296,10 +302,13 @@ static void start_server(struct propagation *propagation, const struct addr *fro
 	arm(server->due, 0);
 }
 
-static void start_target(struct target *target, struct resolver *resolver)
+static void start_target(struct propagation *propagation, struct target *target, struct resolver *resolver)
 {
-	if (target->version.alias)
-		target->watch = resolver_watch(resolver, target->version.target, 0, ADDR_MIN_MS, on_target_addrs, target);
+	if (!target->version.alias)
+		return;
+	target->owner = propagation;
+	propagation->status.targets_unknown++;
+	target->watch = resolver_watch(resolver, target->version.target, 0, ADDR_MIN_MS, on_target_addrs, target);
 }
 
 static bool read_what(struct propagation *propagation, const struct propagation_what *what, struct err *err)
@@ -341,8 +350,8 @@ struct propagation *propagation_start(const struct propagation_tools *tools, con
 		return NULL;
 	}
 	propagation->tell = make_timer(tools->loop, on_tell, propagation);
-	start_target(&propagation->old, tools->resolver);
-	start_target(&propagation->new, tools->resolver);
+	start_target(propagation, &propagation->old, tools->resolver);
+	start_target(propagation, &propagation->new, tools->resolver);
 	for (size_t i = 0; i < count; i++)
 		start_server(propagation, &servers[i], tools->resolver);
 	return propagation;

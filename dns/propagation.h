@@ -85,6 +85,7 @@ struct propagation_server {
 struct propagation_status {
 	size_t count;
 	struct propagation_server servers[PROPAGATION_SERVERS_MAX];
+	size_t targets_unknown;              /* aliases whose target has no address yet: their answers are PROPAGATION_OTHER */
 	size_t agreeing, old, other, faulty; /* servers; `old` and `other` by their last answer, `faulty` by their last question */
 	bool agree;                          /* all of them */
 	uint64_t agreed_ms;                  /* since when */

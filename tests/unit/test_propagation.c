@@ -474,6 +474,24 @@ static void test_alias(void **state)
 	wait_for_answer(world, 0, PROPAGATION_EITHER);
 	say(world, 0, &(struct name_server_row){.answer = {"= A 60 192.0.2.79"}});
 	wait_for_answer(world, 0, PROPAGATION_OTHER);
+	assert_int_equal(world->told.targets_unknown, 0);
+}
+
+/* A target without addresses is told of: what it answers can't be known. */
+static void test_alias_without_addresses(void **state)
+{
+	struct world *world = *state;
+	const char *const lost[] = {"lost.lb.test"};
+	struct propagation_what what = SIMPLE;
+	what.new = (struct propagation_record){.values = lost, .count = 1, .alias = true, .ttl_s = 60};
+	world->system.rows[0] = (struct name_server_row){.rcode = ns_r_nxdomain};
+	say_address(world, 0, true);
+	start(world, &what, 1, LONG_MS);
+	wait_for_answer(world, 0, PROPAGATION_OTHER);
+	assert_int_equal(world->told.targets_unknown, 1);
+	world->system.rows[0] = (struct name_server_row){.name = "lost.lb.test", .answer = {"= A 60 192.0.2.2"}};
+	wait_for_agreeing(world, 1);
+	assert_int_equal(world->told.targets_unknown, 0);
 }
 
 static struct addr by_name(const char *text)
@@ -578,6 +596,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tcp, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_samples, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_alias, open_world, close_world),
+		cmocka_unit_test_setup_teardown(test_alias_without_addresses, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_server_by_name, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_stop_in_callback, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_stop_under_way, open_world, close_world),
