@@ -16,7 +16,7 @@ What a test can turn:
     world.account        issue(lifetime), expire(identity); identity.denied
 What it can ask afterwards: world.api.calls, world.recorder (who was told what, when).
 """
-import contextlib
+import concurrent.futures
 import os
 import random
 import time
@@ -57,19 +57,23 @@ class World:
     """One public zone, its API and its name servers, which take a change so many seconds after it was made as `delays` says, one each."""
 
     def __init__(self, name="example.test", delays=(0.0, 0.0, 0.0, 0.0), seed=53):
-        self.opened = contextlib.ExitStack()
+        self.started = []
         try:
             self.account = Account()
             self.clock, self.recorder = self.account.clock, Recorder()
             self.view = answering.View(random.Random(seed))
-            self.api = self.opened.enter_context(Api(self.account, self.view))
+            self.api = self._start(Api(self.account, self.view))
             self.health, self.balancers = self.view.health, self.view.balancers
-            self.servers = [self.opened.enter_context(NameServer(f"ns-{at}.standin.test", FIRST_ADDRESS + str(at), [], self.view, self.recorder, delay))
+            self.servers = [self._start(NameServer(f"ns-{at}.standin.test", FIRST_ADDRESS + str(at), [], self.view, self.recorder, delay))
                             for at, delay in enumerate(delays, 1)]
             self.zone = self.add_zone(name)
         except BaseException:
-            self.opened.close()
+            self.stop()
             raise
+
+    def _start(self, server):
+        self.started.append(server)
+        return server
 
     def add_zone(self, name, served=True, **more):
         """Another one. One that is not served, or private, no name server answers for."""
@@ -92,7 +96,10 @@ class World:
         return [one.at for one in self.servers]
 
     def stop(self):
-        self.opened.close()
+        """All servers at once; also a second time."""
+        started, self.started = self.started, []
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(lambda one: one.stop(), started))
 
     def __enter__(self):
         return self

@@ -4,8 +4,7 @@ Policies by place (Region, GeoLocation, CidrRoutingConfig) answer with the first
 """
 import dataclasses
 
-import dns.flags
-import dns.message
+import dns.name
 import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
@@ -43,7 +42,7 @@ class Sections:
 
 
 def rrset(name, ttl, kind, values):
-    return dns.rrset.from_text_list(names.to_dns(name), ttl, dns.rdataclass.IN, kind, values)
+    return dns.rrset.from_text_list(names.to_dns(name), ttl, dns.rdataclass.IN, kind, values, origin=dns.name.root, relativize=False)
 
 
 def choose(sets, view):

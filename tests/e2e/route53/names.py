@@ -26,9 +26,10 @@ def labels(name):
             label = b""
         else:
             label += bytes([int(octal, 8)]) if octal else escaped or plain
-    found.append(label)
-    if found[-1] == b"":
-        found.pop()
+    if label:
+        found.append(label)
+    if found == [b""]:
+        found = []
     if not all(1 <= len(one) <= 63 for one in found) or sum(len(one) + 1 for one in found) > 254:
         raise BadName(f"{name}: an empty label, one of more than 63 bytes, or more than 255 in all")
     return tuple(one.lower() for one in found)

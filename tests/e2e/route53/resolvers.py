@@ -23,7 +23,7 @@ import dns.update
 import backends
 import daemon as rig
 
-from . import names
+from . import answering, names
 from .authority import is_free
 
 START_S = 30.0
@@ -157,8 +157,8 @@ class Knot(Program):
 
     def write_configuration(self):
         zone = self.zones[0]
-        lines = [f"{one['Name']} {one['TTL']} IN {one['Type']} {record['Value']}" for one in zone.listed() for record in one["ResourceRecords"]]
-        (self.folder / "zone").write_text("\n".join(lines) + "\n")
+        sets = [answering.rrset(one["Name"], one["TTL"], one["Type"], [record["Value"] for record in one["ResourceRecords"]]) for one in zone.listed()]
+        (self.folder / "zone").write_text("\n".join(one.to_text() for one in sets) + "\n")
         (self.folder / "knot.conf").write_text(
             f'server:\n    rundir: "{self.folder}"\n    listen: {self.address}@{self.port}\n    version: "{self.folder.name}"\n    udp-workers: 1\n    tcp-workers: 1\n'
             f'    background-workers: 1\nlog:\n  - target: stderr\n    any: info\ndatabase:\n    storage: "{self.folder}"\n    journal-db-max-size: 8M\n'
@@ -170,7 +170,8 @@ class Knot(Program):
     def replace(self, one):
         """Takes a simple record set in place of the one that it has."""
         update = dns.update.UpdateMessage(names.to_dns(self.zones[0].name))
-        update.replace(names.to_dns(one["Name"]), one["TTL"], one["Type"], *(record["Value"] for record in one["ResourceRecords"]))
+        sets = answering.rrset(one["Name"], one["TTL"], one["Type"], [record["Value"] for record in one["ResourceRecords"]])
+        update.replace(sets.name, sets)
         code = dns.query.tcp(update, self.address, 10.0, self.port).rcode()
         if code != dns.rcode.NOERROR:
             raise rig.Fault(f"knot refused an update: {dns.rcode.to_text(code)}")
