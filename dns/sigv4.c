@@ -19,7 +19,6 @@
 #define TERMINATOR "aws4_request"
 #define DAY_LENGTH 8 /* of a date */
 #define MAC_SIZE 32u
-#define LATEST_S 253402300799 /* the last second of 9999 */
 
 void sigv4_wipe(char *text)
 {
@@ -56,8 +55,9 @@ bool sigv4_write_date(int64_t time_s, char out[SIGV4_DATE_SIZE])
 {
 	time_t time = time_s;
 	struct tm utc;
-	if (time_s < 0 || time_s > LATEST_S || !gmtime_r(&time, &utc))
+	if (time_s < 0 || !gmtime_r(&time, &utc))
 		return false;
+	/* A year of five digits does not fit. */
 	return strftime(out, SIGV4_DATE_SIZE, "%Y%m%dT%H%M%SZ", &utc) == SIGV4_DATE_SIZE - 1;
 }
 
@@ -200,6 +200,7 @@ static void add_signed(struct sigv4_lines *lines, const struct sigv4_request *re
 bool sigv4_sign(const struct sigv4_request *request, const struct sigv4_credentials *credentials, int64_t now_s, struct sigv4_lines *out, struct err *err)
 {
 	char date[SIGV4_DATE_SIZE], signature[SIGV4_HASH_SIZE];
+	out->lines = NULL;
 	if (!check(request, credentials, err))
 		return false;
 	if (!sigv4_write_date(now_s, date))
@@ -218,7 +219,7 @@ bool sigv4_sign(const struct sigv4_request *request, const struct sigv4_credenti
 
 void sigv4_lines_fini(struct sigv4_lines *lines)
 {
-	for (char **line = lines->lines; *line; line++)
+	for (char **line = lines->lines; line && *line; line++)
 		sigv4_wipe(*line);
 	free(lines->lines);
 	lines->lines = NULL;

@@ -44,9 +44,9 @@ struct sigv4_lines {
 };
 
 /* Signs for the time `now_s` (seconds since 1970; the caller's clock plus the skew). Each try is signed anew. False, with a sentence that shows nothing of the credentials, when those or
- * the region can't stand in a field, or the time is none; then there is nothing to end. */
+ * the region can't stand in a field, or the time is none; then there are no lines (and nothing to end). */
 bool sigv4_sign(const struct sigv4_request *request, const struct sigv4_credentials *credentials, int64_t now_s, struct sigv4_lines *out, struct err *err);
-/* Wipes and frees. */
+/* Wipes and frees; what has no lines is allowed. */
 void sigv4_lines_fini(struct sigv4_lines *lines);
 
 /* Whether sigv4_sign could sign with them; for whoever reads them, so that the source can be named. `what is wrong` as a sentence, nothing of theirs in it. */
