@@ -219,10 +219,13 @@ static void test_goes_back(void **state)
 	wait_for_agreeing(world, 1);
 	uint64_t first = world->told.safe_at_ms;
 	assert_int_equal(first, world->told.servers[0].new_since_ms + 62000);
+	wait_for_queries(world, 0, 5);
 	say(world, 0, &(struct name_server_row){.answer = {"= A 300 198.51.100.7"}});
 	wait_for_answer(world, 0, PROPAGATION_OTHER);
 	assert_false(world->told.agree);
 	assert_int_equal(world->told.other, 1);
+	assert_int_equal(world->told.servers[0].run, 0);
+	assert_int_equal(world->told.servers[0].new_since_ms, 0);
 	assert_int_equal(world->told.safe_at_ms, 0);
 	assert_int_equal(world->told.agreed_ms, 0);
 	say_address(world, 0, true);
