@@ -74,7 +74,8 @@ static void describe_end(const struct route53_call *call, enum route53_outcome o
 	else if (outcome == ROUTE53_UNKNOWN)
 		text_addf(out, "it is not known whether Route 53 has done %s: ", call->kind->name);
 	else
-		text_addf(out, "%s came to nothing, after %u requests in up to %s: ", call->kind->name, call->requests, patience);
+		text_addf(out, "%s came to nothing, after %u request%s in up to %s: ", call->kind->name, call->requests, call->requests == 1 ? "" : "s",
+			patience);
 	if (call->has_error)
 		r53_error_describe(&call->error, out);
 	text_addf(out, "%s%s", call->has_error && call->why.text[0] ? "; " : "", call->why.text);
