@@ -1,4 +1,5 @@
 """What dns/sigv4 signs against what Debian's botocore signs: a thousand requests drawn by a fixed seed, and those that Route 53 and STS are asked. No daemon in it."""
+import copy
 import datetime
 import json
 import random
@@ -16,8 +17,8 @@ SIGNER = rig.BUILD / "tools" / "signer"
 UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
 RAW_IN_QUERY = UNRESERVED + "*:@!$'(),;/?\\\""  # what may stand in a parameter as it is; the canonical form escapes it
 RAW_IN_PATH = UNRESERVED + "*+:@!$'(),;=&|éü✓日"
-WORDS = ["name", "type", "identifier", "maxitems", "Param", "Param-3", "Param1", "a", "A", "aa", "", "\\052.example.com.", "*.example.com.", "www.example.com", "a+b", "a b",
-         "100%", "%2B", "a=b", "a&b", "a/b", "ሴ", "日本", "é", "🙂", "~", "'", "blue:1", "user@host", "[x]", "\x01\x7f"]
+WORDS = ["name", "type", "identifier", "maxitems", "Param", "Param-3", "Param1", "a", "A", "aa", "", "", "\\052.example.com.", "\\052.shop.example.", "*.example.com.",
+         "www.example.com", "a+b", "a b", "100%", "%2B", "a=b", "a&b", "a/b", "ሴ", "日本", "é", "🙂", "~", "'", "blue:1", "user@host", "[x]", "\x01\x7f"]
 
 
 def escape(text, how):
@@ -72,7 +73,7 @@ class Drawn:
         return "/" + "/".join(segment() for _ in range(self.draw.randrange(6))) + self.draw.choice(["", "", "/"])
 
     def draw_parameter(self, name, value):
-        how = self.draw.choice(["strict", "lazy", "lower", "all"])
+        how = self.draw.choice(["strict", "strict", "lazy", "lower", "all"])
         if not value and self.draw.random() < 0.5:
             return escape(name, how)
         return escape(name, how) + "=" + escape(value, how)
@@ -160,9 +161,10 @@ def test_a_thousand_drawn_requests_are_signed_alike(drawn):
 
 def test_a_query_that_is_encoded_rightly_is_signed_as_it_is(drawn):
     """As the service sees it: from what was received, not from what was meant."""
-    for one in drawn:
+    received = [copy.copy(one) for one in drawn]
+    for one in received:
         one.query = "&".join(f"{escape(name, 'strict')}={escape(value, 'strict')}" for name, value in one.parameters)
-    for one, answer in zip(drawn, sign_by_teal(drawn)):
+    for one, answer in zip(received, sign_by_teal(received)):
         check(one, answer, by_parameters=False)
 
 
@@ -184,7 +186,7 @@ def test_the_drawn_requests_have_what_is_hard(drawn):
         "a path that is normalised": sum("//" in one.path or "/." in one.path for one in drawn),
         "a body": sum(bool(one.body) for one in drawn),
     }
-    assert min(counts.values()) >= 50, counts
+    assert min(counts.values()) >= 50, sorted(counts.items())
     assert len({one.secret for one in drawn}) > 900
 
 
