@@ -1,8 +1,10 @@
 """The stand-in for Route 53 (route53/) is what it claims to be: its API's rules, its name servers, its switches. test_route53_clients.py has real clients' view."""
 import concurrent.futures
 import http.client
+import json
 import math
 import random
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -717,6 +719,63 @@ def ask_patiently(resolver, name):
     except dns.exception.Timeout:
         return None
     return found if found[0] == "NOERROR" else None
+
+
+def test_delegation_by_a_parent(world):
+    """A resolver that knows the parent alone finds the zone's servers, those that the parent names; they are on another port, so that they are only named here."""
+    parent = route53.Zone("test", ["ns.test"])
+    parent.put(route53.simple("ns.test", "A", 60, "127.0.53.9"), route53.simple(Z, "NS", 60, *world.zone.servers))
+    with route53.NameServer("ns.test", "127.0.53.9", [parent], world.view, world.recorder) as server, route53.Unbound([server]) as resolver:
+        reply = resolvers.ask(server.address, server.port, "www." + Z, "A", recursive=False)[3]
+        assert not reply.flags & 0x400 and not reply.answer
+        assert {item.to_text() for item in reply.authority[0]} == set(world.zone.servers)
+        assert resolver.ask("ns.test", "A")[2] == ["127.0.53.9"]
+
+
+def test_client_that_obeys(world):
+    """It uses the old address while its answer lasts, and never after."""
+    changes_to(world, A, 2)
+    with route53.Unbound(world.servers) as resolver, route53.Follower(resolver, "www." + Z) as client:
+        rig.wait_until("its first answer", lambda: client.since(0) == {A}, 60)
+        world.servers[1].stay_behind()
+        changes_to(world, B, 2)
+        rig.wait_until("the new address", lambda: client.last(B), 60)
+        world.servers[1].catch_up()
+        caught_up = time.monotonic()
+        rig.wait_until("the resolver to ask again", lambda: world.recorder.last("www." + Z, B) > caught_up, 60)
+        asked = time.monotonic()
+        rig.wait_until("its next use", lambda: client.last(B) > asked, 60)
+        end = time.monotonic()
+        rig.wait_until("more lookups", lambda: world.recorder.last("www." + Z, B) > end, 60)
+        assert client.since(end) == {B} and not client.failed
+        assert client.last(A) < world.recorder.last("www." + Z, A) + 2 + 10, "as of the last time that a server gave it"
+
+
+def test_health_checker(small, world):
+    backend = small("green")
+    with route53.Checker(f"http://{backend.address}/", 0.02, 2) as seen, route53.Checker(f"http://{backend.address}/", 0.02, 2, inverted=True) as inverted:
+        world.health.update(seen=seen, inverted=inverted)
+        world.zone.put(*(route53.weighted("h." + Z, "A", one, 1, 5, value, HealthCheckId=one) for one, value in (("seen", A), ("inverted", B))))
+        server = world.servers[0]
+        rig.wait_until("two looks", lambda: seen.asked > 2 and inverted.asked > 2)
+        assert resolvers.ask(server.address, server.port, "h." + Z, "A")[2] == [A]
+        backend.kill()
+        rig.wait_until("both to turn", lambda: (seen.healthy, inverted.healthy) == (False, True))
+        assert resolvers.ask(server.address, server.port, "h." + Z, "A")[2] == [B]
+        assert [good for _, good in seen.turned] == [False] and [good for _, good in inverted.turned] == [True]
+
+
+def test_by_itself():
+    """What is tried by hand."""
+    with subprocess.Popen(["/usr/bin/python3", "-m", "route53", "sub." + Z, "0"], cwd=rig.ROOT / "tests" / "e2e", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        said = json.loads(process.stdout.readline())
+        address, port = said["resolver"].split(":")
+        assert resolvers.ask(address, int(port), "sub." + Z, "NS")[2] == ["ns-1.standin.test."] and len(said["name_servers"]) == 1
+        one = route53.account.Identity(said["environment"]["AWS_ACCESS_KEY_ID"], said["environment"]["AWS_SECRET_ACCESS_KEY"])
+        target = "/2013-04-01/hostedzone/" + said["zone"]
+        assert send(said["endpoint"].removeprefix("http://"), "GET", target, sign(said["endpoint"] + target, one))[0] == 200
+        process.stdin.close()
+        assert process.wait(60) == 0
 
 
 def test_free_ports():

@@ -4,13 +4,17 @@
         world.zone.put(route53.simple("www.example.test", "A", 60, "192.0.2.1"))
         one = world.account.issue()                     # access key, secret
         start_client(world.api.url, one.environment())  # AWS_ENDPOINT_URL_ROUTE_53
-        with route53.Unbound(world.servers) as resolver: ...
+        with route53.Unbound(world.servers) as resolver, route53.Follower(resolver, "www.example.test") as client: ...
 
 What a test can turn:
     world.api.faults     throttle, prior, fail, hang, hang_up, reply, meanwhile (drift): the next requests of an operation, before or after it was done
     world.api.buckets    limit(burst, rate, OPERATION...): how often one may ask
-    world.api.error      the form of refusals: route53.refusals.error_response, messages, bare
-    world.zone           put, change (somebody else's), insync_after (late, math.inf: never), one_at_a_time (of the API)
+    world.api.error      the form of refusals: route53.refusals.error_response, messages, bare; batch_error that of InvalidChangeBatch
+    world.api            one_at_a_time: a change is refused while another is PENDING
+    world.zone           put; insync_after (late, math.inf: never)
+    world.change         somebody else's change
+    world.health         health checks by id: Health(), or Checker(url), which asks
+    world.balancers      load balancers by name, for aliases
     world.servers[i]     delay, stay_behind, catch_up, silent, refuses, lame, truncates, slow_s
     world.clock.skew     seconds by which all servers' clock is ahead
     world.account        issue(lifetime), expire(identity); identity.denied
@@ -27,10 +31,11 @@ from .api import Api, Balancer, Health
 from .authority import NameServer, Recorder
 from .metadata import Container, Imds, Sts
 from .resolvers import Knot, Unbound
+from .watching import Checker, Follower
 from .zones import Zone
 
-__all__ = ["Account", "Api", "Balancer", "Clock", "Container", "Health", "Imds", "Knot", "NameServer", "Recorder", "Sts", "Unbound", "World", "Zone", "alias", "client_environment", "refusals",
-           "simple", "weighted"]
+__all__ = ["Account", "Api", "Balancer", "Checker", "Clock", "Container", "Follower", "Health", "Imds", "Knot", "NameServer", "Recorder", "Sts", "Unbound", "World",
+           "Zone", "alias", "client_environment", "refusals", "simple", "weighted"]
 FIRST_ADDRESS = "127.0.53."
 
 
