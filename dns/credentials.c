@@ -144,16 +144,15 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 
 /* ---- finding ---- */
 
-static void plan_renewal(struct credentials *credentials, uint64_t least_ms)
+/* Ahead of the end; where it is near already, and what was found is no better, after a while. */
+static void plan_renewal(struct credentials *credentials)
 {
-	uint64_t now = now_ms(credentials), in_ms = 0;
+	uint64_t now = now_ms(credentials), in_ms = AGAIN_MS;
 	evtimer_del(credentials->renewal);
 	if (!credentials->keys || credentials->keys->expires_ms == 0)
 		return;
 	if (credentials->keys->expires_ms > now + AHEAD_MS)
 		in_ms = credentials->keys->expires_ms - now - AHEAD_MS;
-	if (in_ms < least_ms)
-		in_ms = least_ms;
 	set_timer(credentials->renewal, in_ms < TIMER_MS_MAX ? in_ms : TIMER_MS_MAX);
 }
 
@@ -163,7 +162,7 @@ static void on_renewal(evutil_socket_t fd, short what, void *arg)
 	const struct cred_keys *keys = credentials->keys;
 	(void)fd, (void)what;
 	if (keys && keys->expires_ms > now_ms(credentials) + AHEAD_MS)
-		plan_renewal(credentials, AGAIN_MS); /* the clock was set back, or the end is far */
+		plan_renewal(credentials); /* the clock was set back, or it was the longest timer */
 	else
 		begin_search(credentials);
 }
@@ -190,7 +189,7 @@ static void take(struct credentials *credentials, struct cred_keys *keys, struct
 		tell_found(keys);
 	drop_keys(credentials);
 	credentials->keys = keys;
-	plan_renewal(credentials, AGAIN_MS);
+	plan_renewal(credentials);
 }
 
 static void take_nothing(struct credentials *credentials, const struct err *err)
@@ -198,7 +197,7 @@ static void take_nothing(struct credentials *credentials, const struct err *err)
 	if (strcmp(credentials->err.text, err->text) != 0) /* said once, not every minute */
 		log_warning("%s%s", err->text, credentials->keys ? "; those at hand are used while they last" : "");
 	credentials->err = *err;
-	plan_renewal(credentials, AGAIN_MS);
+	plan_renewal(credentials);
 }
 
 static void on_found(void *arg, struct cred_keys *keys, struct cred_place *route53, const struct err *err)
