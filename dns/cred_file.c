@@ -18,7 +18,7 @@ static bool fail(struct cred_file *file)
 	return err_set(&file->err, "%s", strerrordesc_np(errno));
 }
 
-static bool look(int fd, size_t limit, struct cred_file *file)
+static bool look(int fd, size_t limit, struct cred_file *file, size_t *size)
 {
 	struct stat found;
 	if (fstat(fd, &found) != 0)
@@ -26,15 +26,16 @@ static bool look(int fd, size_t limit, struct cred_file *file)
 	file->mode = found.st_mode & 07777u;
 	if (!S_ISREG(found.st_mode))
 		return err_set(&file->err, "it is no regular file");
-	return (size_t)found.st_size <= limit || err_set(&file->err, "it is larger than %zu bytes", limit);
+	*size = (size_t)found.st_size;
+	return *size <= limit || err_set(&file->err, "it is larger than %zu bytes", limit);
 }
 
-/* It may grow while it is read, so that the limit is looked at again. */
-static bool read_whole(int fd, size_t limit, struct cred_file *file)
+/* One byte more than there was shows that it grows. */
+static bool read_whole(int fd, size_t size, struct cred_file *file)
 {
-	file->text = secret_new(limit + 2);
-	while (file->length <= limit) {
-		ssize_t got = read(fd, file->text + file->length, limit + 1 - file->length);
+	file->text = secret_new(size + 2);
+	while (file->length <= size) {
+		ssize_t got = read(fd, file->text + file->length, size + 1 - file->length);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -43,18 +44,19 @@ static bool read_whole(int fd, size_t limit, struct cred_file *file)
 			return true;
 		file->length += (size_t)got;
 	}
-	return err_set(&file->err, "it is larger than %zu bytes", limit);
+	return err_set(&file->err, "it grew while it was read");
 }
 
 void cred_file_read(const char *path, size_t limit, struct cred_file *file)
 {
+	size_t size;
 	*file = (struct cred_file){0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
 		fail(file);
 		return;
 	}
-	if (!look(fd, limit, file) || !read_whole(fd, limit, file)) {
+	if (!look(fd, limit, file, &size) || !read_whole(fd, size, file)) {
 		secret_free(file->text);
 		file->text = NULL;
 	}

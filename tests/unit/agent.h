@@ -94,7 +94,7 @@ static inline void agent_on_request(struct evhttp_request *request, void *arg)
 /* On a free port of the loopback. */
 static inline void agent_open(struct agent *agent, struct event_base *loop)
 {
-	struct sockaddr_in bound;
+	struct sockaddr_in bound = {0};
 	socklen_t length = sizeof(bound);
 	agent->http = evhttp_new(loop);
 	evhttp_set_gencb(agent->http, agent_on_request, agent);

@@ -347,6 +347,26 @@ static void test_no_file(void **state)
 	check_failed(world, "/.aws/config can't be read: it is larger than 1048576 bytes");
 }
 
+/* Said, not refused: orchestrators hand files out so. */
+static void test_open_file(void **state)
+{
+	struct world *world = *state;
+	char said[512] = "";
+	write_file(world, ".aws/credentials", "[default]\naws_access_key_id=AKIA2\naws_secret_access_key=HIDDEN\n");
+	assert_int_equal(chmod(scratch_name(world->scratch, ".aws/credentials"), 0644), 0);
+	int before = dup(STDERR_FILENO), log = open(scratch_name(world->scratch, "log"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	log_set_level(LOG_LEVEL_WARNING);
+	dup2(log, STDERR_FILENO);
+	get_and_wait(world, 0);
+	dup2(before, STDERR_FILENO);
+	assert_true(pread(log, said, sizeof(said) - 1, 0) > 0);
+	close(before);
+	close(log);
+	check_found(world, "AKIA2", "(none)", "the profile");
+	assert_non_null(strstr(said, "/.aws/credentials may be read by every user of this machine (mode 0644): chmod 600 it"));
+	assert_null(strstr(said, "HIDDEN"));
+}
+
 /* ---- credential_process ---- */
 
 static void write_program(struct world *world, const char *script)
@@ -421,15 +441,15 @@ static void test_process_commands(void **state)
 
 /* ---- STS ---- */
 
-#define STS_KEYS(id, until) \
-	"<Credentials><AccessKeyId>" id "</AccessKeyId><SecretAccessKey>HIDDEN</SecretAccessKey><SessionToken>t</SessionToken><Expiration>" until \
-	"</Expiration></Credentials>"
-#define WEB_ANSWER(id, until) \
-	"<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult>" STS_KEYS( \
-		id, until) "</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
-#define ROLE_ANSWER(id, until) \
-	"<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>" STS_KEYS( \
-		id, until) "</AssumeRoleResult></AssumeRoleResponse>"
+#define STS_ID "<Credentials><AccessKeyId>"
+#define STS_REST "</AccessKeyId><SecretAccessKey>HIDDEN</SecretAccessKey><SessionToken>t</SessionToken><Expiration>"
+#define STS_END "</Expiration></Credentials>"
+#define WEB_OPEN "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult>"
+#define WEB_CLOSE "</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+#define WEB_ANSWER(id, until) WEB_OPEN STS_ID id STS_REST until STS_END WEB_CLOSE
+#define ROLE_OPEN "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>"
+#define ROLE_CLOSE "</AssumeRoleResult></AssumeRoleResponse>"
+#define ROLE_ANSWER(id, until) ROLE_OPEN STS_ID id STS_REST until STS_END ROLE_CLOSE
 #define STS_ERROR(code, message) \
 	"<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>" code "</Code><Message>" message \
 	"</Message></Error></ErrorResponse>"
@@ -908,6 +928,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_named_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_file_faults, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_open_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_process, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_process_faults, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_process_commands, set_up, tear_down),
