@@ -49,7 +49,7 @@ static bool read_whole(int fd, size_t size, struct cred_file *file)
 
 void cred_file_read(const char *path, size_t limit, struct cred_file *file)
 {
-	size_t size;
+	size_t size = 0;
 	*file = (struct cred_file){0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
