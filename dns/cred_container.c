@@ -147,7 +147,7 @@ static bool check_url(const char *url, struct err *err)
 		"(169.254.170.2, 169.254.170.23, fd00:ec2::23)");
 }
 
-static char *make_url(const char *relative, const char *full, struct err *err)
+char *cred_container_make_url(const char *relative, const char *full, struct err *err)
 {
 	char *url;
 	if (!relative)
@@ -176,7 +176,7 @@ static void begin(struct cred_search *search, const char *profile)
 		cred_search_pass(search, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI are not set");
 		return;
 	}
-	char *url = make_url(relative, full, &err);
+	char *url = cred_container_make_url(relative, full, &err);
 	if (!url) {
 		cred_search_fail(search, "%s", err.text);
 		return;

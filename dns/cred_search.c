@@ -66,7 +66,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 	struct err err;
 	char limit[TEXT_UNIT_SIZE];
 	(void)fd, (void)what;
-	text_format_duration(CRED_SEARCH_MS, limit);
+	text_format_duration(search->limit_ms, limit);
 	if (search->files)
 		err_set(&err, "no AWS credentials: %.200s and %.200s could not be read within %s: the disk they are on does not answer",
 			search->paths[PROFILES_CREDENTIALS], search->paths[PROFILES_CONFIG], limit);
@@ -313,7 +313,9 @@ struct cred_search *cred_search_start(const struct credentials_tools *tools, con
 	search->deadline = evtimer_new(tools->loop, on_deadline, search);
 	if (!search->deadline)
 		abort(); /* out of memory */
-	evtimer_add(search->deadline, &(struct timeval){.tv_sec = CRED_SEARCH_MS / 1000});
+	search->limit_ms = given->limit_ms > 0 ? given->limit_ms : CRED_SEARCH_MS;
+	struct timeval in = {.tv_sec = (time_t)(search->limit_ms / 1000), .tv_usec = (suseconds_t)(search->limit_ms % 1000 * 1000)};
+	evtimer_add(search->deadline, &in);
 	loading->required[PROFILES_CREDENTIALS] = find_path(search, "AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials", search->paths[PROFILES_CREDENTIALS]);
 	loading->required[PROFILES_CONFIG] = find_path(search, "AWS_CONFIG_FILE", ".aws/config", search->paths[PROFILES_CONFIG]);
 	memcpy(loading->paths, search->paths, sizeof(loading->paths));

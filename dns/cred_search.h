@@ -9,7 +9,7 @@
 #include "dns/cred_settings.h"
 #include "dns/credentials.h"
 
-#define CRED_SEARCH_MS 60000u /* for all of it */
+#define CRED_SEARCH_MS UINT64_C(60000) /* for all of it, unless the settings say otherwise */
 #define CRED_SEARCH_PATH 512u
 
 struct cred_source;
@@ -25,6 +25,7 @@ struct cred_search {
 	cred_search_done *done;
 	void *arg;
 	struct event *deadline;
+	uint64_t limit_ms;
 
 	struct errand *files; /* are being read */
 	struct profiles *profiles;
@@ -63,6 +64,9 @@ void cred_search_pass(struct cred_search *search, const char *format, ...) __att
 /* It is set up and gives nothing: the end. */
 void cred_search_fail(struct cred_search *search, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *cred_search_variable(const struct cred_search *search, const char *name);
+
+/* Where the container's agent is asked, malloc'd, or NULL and a sentence; one of both is given, and the relative one wins. Pure. (cred_container.c) */
+char *cred_container_make_url(const char *relative, const char *full, struct err *err);
 
 extern const struct cred_source cred_environment; /* cred_environment.c */
 extern const struct cred_source cred_static;      /* cred_static.c: keys in the files */

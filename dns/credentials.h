@@ -35,6 +35,7 @@ struct credentials_settings {
 	const char *profile;  /* one that was chosen, for which keys in the environment don't count; NULL: AWS_PROFILE, AWS_DEFAULT_PROFILE, `default` */
 	const char *region;   /* instead of AWS_REGION, AWS_DEFAULT_REGION and the profile's; it chooses the partition and where STS is asked. NULL: those */
 	const char *endpoint; /* of Route 53, instead of all other settings; https, or http to this machine itself. NULL: those */
+	uint64_t limit_ms;    /* for one search; 0: 60 s */
 	uint64_t (*wall_ms)(void); /* NULL: clock_wall_ms; tests set time */
 };
 
@@ -56,8 +57,8 @@ struct credentials *credentials_new(const struct credentials_tools *tools, const
 void credentials_free(struct credentials *credentials);
 
 /* Keys that are good for at least `need_for_ms` from now: those at hand (then the callback comes with the next turn of the loop), else new ones. From the first call on they are
- * renewed by themselves, 15 minutes before they expire; when that fails they are kept for as long as they are good, and the renewal is tried again. A search takes less than two
- * minutes, and mostly a few milliseconds. When even new keys don't last that long, that is a failure, with a sentence. */
+ * renewed by themselves, 15 minutes before they expire; when that fails they are kept for as long as they are good, and the renewal is tried again. A search takes at most
+ * `limit_ms`, and mostly a few milliseconds. When even new keys don't last that long, that is a failure, with a sentence. */
 struct credentials_wait *credentials_get(struct credentials *credentials, uint64_t need_for_ms, credentials_ready *on_ready, void *arg);
 /* Ends it without a callback. Not from inside its own. */
 void credentials_cancel(struct credentials_wait *wait);

@@ -888,6 +888,24 @@ static void test_asking_inside(void **state)
 	check_found(world, "ASIA1", "t", "web identity");
 }
 
+/* A source that says nothing ends with the search. */
+static void test_limit(void **state)
+{
+	struct world *world = *state;
+	set_web(world);
+	world->settings.limit_ms = 100;
+	world->agent.answers[0] = (struct agent_answer){.status = 0};
+	get_and_wait(world, 0);
+	check_failed(world, "no AWS credentials: ");
+	check_failed(world, " within 100ms");
+	again(world);
+	write_file(world, ".aws/config", "[profile dns]\ncredential_process = /bin/sleep 100\n");
+	world->settings.profile = "dns";
+	world->settings.limit_ms = 500;
+	get_and_wait(world, 0);
+	check_failed(world, " within 500ms");
+}
+
 static void test_cancel(void **state)
 {
 	struct world *world = *state;
@@ -953,6 +971,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refused_inside, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_asking_inside, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cancel, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ended_anywhere, set_up, tear_down),
 	};

@@ -13,6 +13,7 @@
 #include "dns/cred_json.h"
 #include "dns/cred_keys.h"
 #include "dns/cred_plan.h"
+#include "dns/cred_search.h"
 #include "dns/cred_settings.h"
 #include "dns/cred_sts.h"
 #include "dns/partition.h"
@@ -545,6 +546,37 @@ static void test_settings(void **state)
 	}
 }
 
+/* ---- containers ---- */
+
+static void test_container_urls(void **state)
+{
+	static const struct {
+		const char *relative, *full, *url; /* NULL: none */
+	} cases[] = {
+		{"/v2/credentials/x", NULL, "http://169.254.170.2/v2/credentials/x"},
+		{"/v2/credentials?id=x", "http://127.0.0.1/", "http://169.254.170.2/v2/credentials?id=x"},
+		{NULL, "http://169.254.170.23/v1/credentials", "http://169.254.170.23/v1/credentials"},
+		{NULL, "http://169.254.170.2/x", "http://169.254.170.2/x"},
+		{NULL, "http://[fd00:ec2::23]/v1/credentials", "http://[fd00:ec2::23]/v1/credentials"},
+		{NULL, "http://[fd00:ec2:0::0:23]/v1", "http://[fd00:ec2:0::0:23]/v1"},
+		{NULL, "http://[::1]:80/", "http://[::1]:80/"},
+		{NULL, "http://localhost/", "http://localhost/"},
+		{NULL, "https://agent.example/x", "https://agent.example/x"},
+		{NULL, "http://169.254.169.254/", NULL},
+		{NULL, "http://[fd00:ec2::254]/", NULL},
+		{NULL, "http://localhost.example/", NULL},
+		{"@192.0.2.1/", NULL, NULL},
+		{".example/", NULL, NULL},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct err err;
+		char *url = cred_container_make_url(cases[i].relative, cases[i].full, &err);
+		check_text(url, cases[i].url);
+		free(url);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -562,6 +594,7 @@ int main(void)
 		cmocka_unit_test(test_sts),
 		cmocka_unit_test(test_partitions),
 		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_container_urls),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
