@@ -229,7 +229,7 @@ const char *xml_explain_fault(enum xml_fault fault)
 	case XML_TOO_DEEP:
 		return "is nested deeper than any answer that is expected";
 	}
-	assert(!"a fault of xml_read");
+	assert(false); /* a fault that xml_read doesn't have */
 	return "";
 }
 
