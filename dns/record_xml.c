@@ -81,15 +81,21 @@ static bool read_values(struct record *record, const struct xml_node *node)
 	return true;
 }
 
+/* One of each, and not empty. */
+static bool take_text(char **place, const char *text)
+{
+	bool first = !*place;
+	if (first)
+		*place = memory_text(text);
+	return first && text[0];
+}
+
 static bool take_alias_child(struct record *record, const struct xml_node *child, const char **health)
 {
-	char **place = strcmp(child->name, "HostedZoneId") == 0 ? &record->alias_zone : strcmp(child->name, "DNSName") == 0 ? &record->alias_name : NULL;
-	if (place) {
-		bool first = !*place;
-		if (first)
-			*place = memory_text(child->text);
-		return first && child->text[0];
-	}
+	if (strcmp(child->name, "HostedZoneId") == 0)
+		return take_text(&record->alias_zone, child->text);
+	if (strcmp(child->name, "DNSName") == 0)
+		return take_text(&record->alias_name, child->text);
 	if (strcmp(child->name, "EvaluateTargetHealth") != 0) {
 		note_foreign(record, "%s", child->name);
 		return true;
