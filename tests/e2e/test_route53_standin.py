@@ -2,6 +2,7 @@
 clients' view of it, test_route53_batches.py the rules of changes, test_route53_servers.py the name servers.
 """
 import concurrent.futures
+import datetime
 import http.client
 import math
 import random
@@ -193,6 +194,16 @@ def test_forms_of_errors(world):
     assert call(world, "/2013-04-01/hostedzone/Z0")[1] == b"<NoSuchHostedZone><Message>No hosted zone found with ID: Z0</Message></NoSuchHostedZone>"
 
 
+def test_replies_are_proven():
+    """One that botocore would read otherwise is our bug, and is not sent."""
+    moment = datetime.datetime(2026, 1, 2, 3, 4, 5, 6789, datetime.timezone.utc)
+    info = {"Id": "/change/C1", "Status": "INSYNC", "SubmittedAt": moment.replace(microsecond=6000)}
+    assert b"<SubmittedAt>2026-01-02T03:04:05.006Z</SubmittedAt>" in shapes.write_reply("GetChange", {"ChangeInfo": info})
+    for name, wrong in (("SubmittedAt", moment), ("Comment", "a\rb"), ("Comments", "x")):
+        with pytest.raises(AssertionError):
+            shapes.write_reply("GetChange", {"ChangeInfo": {**info, name: wrong}})
+
+
 # ---- changes and zones ----
 
 def test_swaps_at_the_same_time(world):
@@ -296,6 +307,8 @@ def test_other_faults(world):
     assert [code_of(call(world, "/2013-04-01/hostedzone")) for _ in range(2)] == [(429, "Throttling")] * 2
     world.api.faults.prior()
     assert code_of(post(world, swap(A, B))) == (400, "PriorRequestNotComplete")
+    world.api.faults.throttle(1000)
+    world.api.faults.clear()
     assert call(world, "/2013-04-01/hostedzone")[0] == 200 and address_of(world) == A
 
 

@@ -76,10 +76,6 @@ class Api(Server):
         """The calls of an operation."""
         return [one for one in list(self.calls) if one.operation == operation]
 
-    def stop(self):
-        self.faults.clear()
-        super().stop()
-
     # ---- one request ----
 
     def answer(self, request):

@@ -23,7 +23,6 @@ class Fault:
 class Faults:
     def __init__(self):
         self.lock, self.planned = threading.Lock(), []
-        self.hanging = []
 
     def plan(self, operation, when, times, act):
         fault = Fault(operation, when, times, act)
@@ -53,8 +52,6 @@ class Faults:
         """No answer until fault.release() or the API stops; then the connection is closed."""
 
         def act(fault):
-            with self.lock:
-                self.hanging.append(fault)
             raise Unanswered(fault.released)
 
         return self.plan(operation, when, times, act)
@@ -72,11 +69,9 @@ class Faults:
         return self.plan(operation, when, times, lambda _: action() and None)
 
     def clear(self):
-        """No more of them; who hangs is hung up on."""
+        """No more of them. Who hangs already is not let go by this."""
         with self.lock:
-            for fault in self.hanging:
-                fault.release()
-            self.planned, self.hanging = [], []
+            self.planned = []
 
     def meet(self, operation, when):
         """A Reply instead of the usual one, None to go on, or an exception: what faults have in store for this request."""

@@ -49,10 +49,6 @@ class Source(Server):
         except Refusal as refusal:
             return self.write_refusal(refusal)
 
-    def stop(self):
-        self.faults.clear()
-        super().stop()
-
     def find_operation(self, request):
         raise NotImplementedError
 
