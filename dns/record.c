@@ -165,12 +165,18 @@ static bool same_address(int family, const char *a, const char *b)
 	return inet_pton(family, a, bytes_a) == 1 && inet_pton(family, b, bytes_b) == 1 && memcmp(bytes_a, bytes_b, sizeof(bytes_a)) == 0;
 }
 
+/* The same text is the same name, even where it is none. */
+static bool same_name(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0 || r53_name_equal(a, b);
+}
+
 static bool same_value(const char *type, const char *a, const char *b)
 {
+	if (strcmp(type, "CNAME") == 0)
+		return same_name(a, b);
 	if (strcmp(a, b) == 0)
 		return true;
-	if (strcmp(type, "CNAME") == 0)
-		return r53_name_equal(a, b);
 	return same_address(strcmp(type, "AAAA") == 0 ? AF_INET6 : AF_INET, a, b);
 }
 
@@ -202,7 +208,7 @@ bool record_same_target(const struct record *a, const struct record *b)
 	if (a->foreign[0] || b->foreign[0] || strcmp(a->type, b->type) != 0)
 		return false;
 	if (a->alias_zone && b->alias_zone)
-		return strcmp(a->alias_zone, b->alias_zone) == 0 && r53_name_equal(a->alias_name, b->alias_name) &&
+		return strcmp(a->alias_zone, b->alias_zone) == 0 && same_name(a->alias_name, b->alias_name) &&
 		       a->alias_evaluates_health == b->alias_evaluates_health;
 	return !a->alias_zone && !b->alias_zone && same_values(a, b);
 }

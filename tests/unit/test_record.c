@@ -15,7 +15,7 @@
 #define NAME_A "<Name>www.example.com.</Name><Type>A</Type>"
 #define VALUE(value) "<ResourceRecord><Value>" value "</Value></ResourceRecord>"
 #define VALUES(values) "<ResourceRecords>" values "</ResourceRecords>"
-#define ONE "<TTL>60</TTL>" VALUES(VALUE("192.0.2.1"))
+#define ONE "<TTL>60</TTL><ResourceRecords><ResourceRecord><Value>192.0.2.1</Value></ResourceRecord></ResourceRecords>"
 #define ALIAS "<AliasTarget><HostedZoneId>Z35</HostedZoneId><DNSName>lb.example.net.</DNSName><EvaluateTargetHealth>true</EvaluateTargetHealth></AliasTarget>"
 #define BLUE "<SetIdentifier>blue</SetIdentifier><Weight>0</Weight>"
 
@@ -172,10 +172,13 @@ static void refuses_what_route53_would_not_say(void **state)
 
 /* ---- compared ---- */
 
+#define ODD_ALIAS "<AliasTarget><HostedZoneId>Z35</HostedZoneId><DNSName>a..b</DNSName><EvaluateTargetHealth>true</EvaluateTargetHealth></AliasTarget>"
+
 static const struct {
 	const char *a, *b;
 	bool same_place, same_target, equal;
 } pairs[] = {
+	{SET(NAME_A ODD_ALIAS), SET(NAME_A ODD_ALIAS), true, true, true},
 	{SET(NAME_A ONE), SET("<Name>WWW.example.com</Name><Type>A</Type>" ONE), true, true, true},
 	{SET(NAME_A "<TTL>60</TTL>" VALUES(VALUE("192.0.2.1") VALUE("192.0.2.2"))), SET(NAME_A "<TTL>60</TTL>" VALUES(VALUE("192.0.2.2") VALUE("192.0.2.1"))),
 		true, true, true},

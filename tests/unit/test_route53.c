@@ -30,9 +30,17 @@
 			"</Message></Error><RequestId>r-1</RequestId></ErrorResponse>"), \
 			SCRIPT_CLOSES \
 	}
-#define CHANGE_INFO(status) "<ChangeInfo><Id>/change/C123</Id><Status>" status "</Status><SubmittedAt>2026-01-01T00:00:00.000Z</SubmittedAt></ChangeInfo>"
-#define CHANGED OK("<ChangeResourceRecordSetsResponse" NS ">" CHANGE_INFO("PENDING") "</ChangeResourceRecordSetsResponse>")
-#define IN_SYNC OK("<GetChangeResponse" NS ">" CHANGE_INFO("INSYNC") "</GetChangeResponse>")
+#define SUBMITTED "<SubmittedAt>2026-01-01T00:00:00.000Z</SubmittedAt></ChangeInfo>"
+#define PENDING_INFO "<ChangeInfo><Id>/change/C123</Id><Status>PENDING</Status>" SUBMITTED
+#define IN_SYNC_INFO "<ChangeInfo><Id>/change/C123</Id><Status>INSYNC</Status>" SUBMITTED
+#define CHANGED \
+	{ \
+		ANSWER("200 OK", "", "<ChangeResourceRecordSetsResponse" NS ">" PENDING_INFO "</ChangeResourceRecordSetsResponse>"), SCRIPT_CLOSES \
+	}
+#define IN_SYNC \
+	{ \
+		ANSWER("200 OK", "", "<GetChangeResponse" NS ">" IN_SYNC_INFO "</GetChangeResponse>"), SCRIPT_CLOSES \
+	}
 #define HANG \
 	{ \
 		NULL, SCRIPT_HANGS \
@@ -644,8 +652,7 @@ static void needs_a_date_to_correct_the_clock(void **state)
 static void tells_the_skew_without_correcting(void **state)
 {
 	static const struct script_entry entries[] = {
-		{ANSWER("200 OK", "Date: Tue, 14 Nov 2023 22:13:10 GMT\r\n", "<GetChangeResponse>" CHANGE_INFO("PENDING") "</GetChangeResponse>"),
-			SCRIPT_CLOSES}};
+		{ANSWER("200 OK", "Date: Tue, 14 Nov 2023 22:13:10 GMT\r\n", "<GetChangeResponse>" PENDING_INFO "</GetChangeResponse>"), SCRIPT_CLOSES}};
 	struct world *world = *state;
 	int64_t skew_s = 0;
 	BEGIN(world, entries);
