@@ -1,7 +1,7 @@
 /* Errors of Route 53 read and judged. Any thread. Knows nothing of what was asked: whether something may be repeated is for the caller to say. */
 #include "dns/r53_error.h"
 
-#include <assert.h>
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +12,12 @@
 
 /* ---- the texts ---- */
 
-static void copy_clean(char *to, size_t size, const char *from)
+/* Codes and ids are words. */
+static void copy_word(char *to, size_t size, const char *from)
 {
 	size_t length = 0;
 	for (; *from && length + 1 < size; from++)
-		if (*from > ' ' && *from <= '~')
+		if (isalnum((unsigned char)*from) || strchr("-_.#", *from))
 			to[length++] = *from;
 	to[length] = '\0';
 }
@@ -103,7 +104,7 @@ static void add_messages(struct r53_error *error, const char *text)
 static void read_nested(struct r53_error *error, const struct xml_node *inner)
 {
 	const char *code = xml_find_text(inner, "Code"), *message = xml_find_text(inner, "Message");
-	copy_clean(error->code, sizeof(error->code), code ? code : "");
+	copy_word(error->code, sizeof(error->code), code ? code : "");
 	if (message)
 		add_messages(error, message);
 }
@@ -114,7 +115,7 @@ static void read_root(struct r53_error *error, const struct xml_node *root)
 	const char *message = xml_find_text(root, "Message");
 	if (!list && !message)
 		return; /* a page of something in between */
-	copy_clean(error->code, sizeof(error->code), root->name);
+	copy_word(error->code, sizeof(error->code), root->name);
 	if (message)
 		add_messages(error, message);
 	for (const struct xml_node *child = list ? list->child : NULL; child; child = child->next)
@@ -128,7 +129,7 @@ void r53_error_read(struct r53_error *error, int status, const char *body, size_
 	const struct xml_node *root = xml ? xml_root(xml) : NULL, *inner = xml_find(root, "Error");
 	const char *given = xml_find_text(root, "RequestId");
 	*error = (struct r53_error){.status = status};
-	copy_clean(error->request_id, sizeof(error->request_id), request_id ? request_id : given ? given : "");
+	copy_word(error->request_id, sizeof(error->request_id), request_id ? request_id : given ? given : "");
 	if (inner)
 		read_nested(error, inner);
 	else if (root)

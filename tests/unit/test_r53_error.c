@@ -100,7 +100,7 @@ static const struct read_case read_cases[] = {
 	{400, "<ErrorResponse><Error/></ErrorResponse>", NULL, R53_STOP, "status 400 without a code of Route 53's"},
 	{400, "<ErrorResponse><Error><Code>Throttling</Code>", NULL, R53_STOP, "status 400 without a code of Route 53's"},
 	/* nothing of theirs steers a terminal or a log */
-	{400, FORM_A("Bad Code&#10;", "one&#10;two\xc2\x9b[2J\x7f  three "), "i\x1b[2J\n", R53_STOP, "BadCode (400): one two [2J three; request i[2J"},
+	{400, FORM_A("Bad Code&#10;", "one&#10;two\xc2\x9b[2J\x7f  three "), "i\x1b[2J\n", R53_STOP, "BadCode (400): one two [2J three; request i2J"},
 	/* what we signed is not repeated */
 	{403,
 		FORM_A("SignatureDoesNotMatch",
