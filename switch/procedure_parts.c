@@ -64,9 +64,8 @@ static bool wants_rehearsal(const struct procedure *procedure)
 
 static bool look_rehearsal(struct procedure *procedure, const struct procedure_now *now, struct procedure_row *row)
 {
-	const char *version = procedure->deployment->to_release.version;
 	row->passed = procedure->tools.check_rehearsal(
-		procedure->tools.arg, version ? version : "", now->wall_ms, procedure->conf->gates.rehearsal_ms, row->detail, sizeof(row->detail));
+		procedure->tools.arg, &procedure->deployment->to_release, now->wall_ms, procedure->conf->gates.rehearsal_ms, row->detail, sizeof(row->detail));
 	return true;
 }
 

@@ -72,13 +72,13 @@ static inline size_t list_backends(void *arg, enum color color, struct smoke_bac
 	return world->backend_count;
 }
 
-static inline bool check_rehearsal(void *arg, const char *version, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size)
+static inline bool check_rehearsal(void *arg, const struct release *release, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size)
 {
 	struct world *world = arg;
 	assert_true(wall_ms >= NOON_MS);
-	snprintf(world->rehearsed_version, sizeof(world->rehearsed_version), "%s", version);
+	snprintf(world->rehearsed_version, sizeof(world->rehearsed_version), "%s", release->version);
 	world->rehearsed_within_ms = within_ms;
-	snprintf(sentence, size, world->rehearsed ? "%s passed a rehearsal" : "%s was not rehearsed", version);
+	snprintf(sentence, size, world->rehearsed ? "%s passed a rehearsal" : "%s was not rehearsed", release->version);
 	return world->rehearsed;
 }
 
