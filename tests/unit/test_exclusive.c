@@ -204,7 +204,15 @@ static void test_held_by_hand(void **state)
 	(void)state;
 	struct switcher_refusal refusal;
 	world.held = true;
+	assert_false(ask(migrate, &refusal));
+	assert_string_equal(refusal.code, "held");
+	assert_null(switcher_current(world.switcher));
+	world.held = false;
+	world.procedure = PROCEDURE_PENDING;
 	assert_true(ask(migrate, &refusal));
+	world.held = true; /* meanwhile */
+	world.procedure = PROCEDURE_PASSED;
+	pass(10);
 	assert_ended("refused", "held", 3);
 	assert_true(world.held);
 }
