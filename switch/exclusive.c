@@ -62,10 +62,16 @@ static uint64_t count_busy(const struct switcher *switcher)
 	return actuator->read_busy(actuator->arg, COLOR_BLUE) + actuator->read_busy(actuator->arg, COLOR_GREEN);
 }
 
-/* In this order: what a worker gave a color before it knew of the hold is counted by then. */
+static bool is_idle(const struct switcher *switcher, enum color color)
+{
+	return switcher->actuator.read_inflight(switcher->actuator.arg, color) == 0;
+}
+
+/* In this order: what a worker gave a color before it knew of the hold is counted by then; and what goes from one color to the other in the middle of the counting is found there, as a second attempt. */
 static bool is_quiet(const struct switcher *switcher)
 {
-	return switcher->actuator.in_force(switcher->actuator.arg, switcher->ticket) && count_busy(switcher) == 0;
+	bool in_force = switcher->actuator.in_force(switcher->actuator.arg, switcher->ticket);
+	return in_force && is_idle(switcher, COLOR_BLUE) && is_idle(switcher, COLOR_GREEN) && count_busy(switcher) == 0;
 }
 
 /* Requests are let finish; a tunnel that does not go by itself is cut, and so is one that came of a request in the meantime. */

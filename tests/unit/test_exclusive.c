@@ -100,6 +100,21 @@ static void test_second_attempts_are_waited_for(void **state)
 	assert_non_null(strstr(world.story, "run:up"));
 }
 
+/* What an older deployment left on the new color fails just when it is counted, and goes to the live one. */
+static void test_a_second_attempt_in_the_middle(void **state)
+{
+	(void)state;
+	world.inflight[COLOR_GREEN] = 1;
+	world.crosses = true;
+	start_exclusive();
+	pass(10);
+	assert_int_equal(world.assist[COLOR_BLUE], 1);
+	assert_null(strstr(world.story, "run"));
+	world.assist[COLOR_BLUE] = 0;
+	pass(10);
+	assert_non_null(strstr(world.story, "run:up"));
+}
+
 /* Through a tunnel, which ends when it is told to. */
 static void test_a_preview_does_not_keep_it_waiting(void **state)
 {
@@ -349,6 +364,7 @@ int main(void)
 		TEST(test_one_after_the_other),
 		TEST(test_without_a_command),
 		TEST(test_second_attempts_are_waited_for),
+		TEST(test_a_second_attempt_in_the_middle),
 		TEST(test_a_preview_does_not_keep_it_waiting),
 		TEST(test_a_disk_that_hangs_behind_the_command),
 		TEST(test_the_old_color_does_not_finish),
