@@ -124,8 +124,8 @@ static void note_stopped_hook(struct procedure *procedure)
 	char detail[320];
 	const char *name = hook_name(procedure->hook);
 	snprintf(detail, sizeof(detail), "%.256s was stopped before it had ended", name);
-	json_array_append_new(procedure->hook_rows, json_pack("{s:s, s:b, s:b, s:o, s:o, s:n}", "name", "hook", "passed", false, "waits", false, "detail",
-							    wire_text(detail), "hook", wire_text(name), "output"));
+	json_array_append_new(procedure->hook_rows, json_pack("{s:s, s:b, s:b, s:o, s:n, s:o, s:n}", "name", "hook", "passed", false, "waits", false, "detail",
+							    wire_text(detail), "ms", "hook", wire_text(name), "output"));
 }
 
 void procedure_cancel(struct procedure *procedure)
@@ -169,8 +169,12 @@ static void add_hooks(const struct procedure *procedure, json_t *rows)
 	size_t i;
 	json_t *row;
 	json_array_foreach(procedure->hook_rows, i, row) json_array_append(rows, row);
-	if (procedure->hook)
-		json_array_append_new(rows, make_row(procedure, PROCEDURE_HOOKS));
+	if (!procedure->hook)
+		return;
+	row = make_row(procedure, PROCEDURE_HOOKS);
+	json_object_set_new(row, "hook", wire_text(hook_name(procedure->hook)));
+	json_object_set_new(row, "output", json_null());
+	json_array_append_new(rows, row);
 }
 
 json_t *procedure_to_json(const struct procedure *procedure)

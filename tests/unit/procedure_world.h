@@ -252,6 +252,9 @@ static inline void expect_rows(struct world *world, const char *const *expected)
 			json_string_value(json_object_get(row, "detail")));
 		if (strncmp(line, wanted, strlen(wanted)) != 0)
 			fail_msg("row %zu: expected \"%s\", got \"%s\"", i, wanted, line);
+		assert_non_null(json_object_get(row, "ms"));
+		if (strcmp(json_string_value(json_object_get(row, "name")), "hook") == 0)
+			assert_true(json_is_string(json_object_get(row, "hook")) && json_object_get(row, "output"));
 	}
 	assert_int_equal(json_array_size(rows), count);
 	json_decref(rows);
