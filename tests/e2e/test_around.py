@@ -423,7 +423,7 @@ def test_a_command_that_hangs(shop, aside):
 def test_exclusive_of_what_is_held(shop):
     shop.must("hold", "--max", "5m")
     result = shop.run("switch", "--exclusive")
-    assert result.code == 3 and "new requests of the service are held already; let them go first: teal resume" in result.out, result
+    assert result.code == 3 and "new requests of the service are held already; let them go first: teal resume" in result.err, result
     shop.must("resume")
 
 
