@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "switch/alike.h"
 #include "switch/procedure_parts.h"
 #include "switch/switcher.h"
 #include "switch/wire.h"
@@ -32,6 +33,8 @@ void procedure_free(struct procedure *procedure)
 
 void procedure_set_conf(struct procedure *procedure, const struct conf_service *conf)
 {
+	if (procedure->rows[PROCEDURE_HOOKS].begun && !alike_gate_hooks(procedure->conf, conf))
+		procedure->hooks_changed = true;
 	procedure->conf = conf;
 	freeze_free(procedure->freeze);
 	procedure->freeze = freeze_new(conf->gates.freezes, conf->gates.freeze_count);

@@ -65,7 +65,8 @@ struct procedure_now {
 struct procedure *procedure_new(const struct procedure_tools *tools, const struct conf_service *conf);
 /* Ends what runs before the flip; what was told goes on with the courier. NULL is allowed. */
 void procedure_free(struct procedure *procedure);
-/* After a reload. A gate that is under way goes on as it began; those behind it are the new ones. */
+/* After a reload. A gate that is under way goes on as it began; those behind it are the new ones. Of hooks that
+ * are not the same any more all come behind the one that runs. */
 void procedure_set_conf(struct procedure *procedure, const struct conf_service *conf);
 
 /* ---- before the flip ---- */
