@@ -24,6 +24,8 @@ static void tell(const char *service, const json_t *answer)
 	screen_line("%s: new requests are held until %s, for %s at most; let them go: teal resume %s", service, until, limit, service);
 	if (!document_flag(answer, "in_force"))
 		screen_complain("warning: not every worker holds them yet");
+	if (!document_flag(answer, "durable"))
+		screen_complain("warning: the hold could not be written to the state directory: a restart of the daemon would let them go");
 }
 
 static enum exit_code run(struct command *command)

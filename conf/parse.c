@@ -13,7 +13,7 @@
 #include "conf/nearest.h"
 #include "conf/value.h"
 
-#define PATTERN_SIZE 128
+#define PATTERN_SIZE 256
 #define SHOWN_SIZE 256
 #define SERVICE_NAME_MAX 63u
 
@@ -31,7 +31,7 @@ static void read_node(const struct key *key, const struct place *place, const st
 
 static void join(char *out, size_t size, const char *parent, const char *name)
 {
-	snprintf(out, size, "%s%s%.100s", parent, *parent ? "." : "", name);
+	snprintf(out, size, "%.150s%s%.100s", parent, *parent ? "." : "", name);
 }
 
 static void expect(const struct place *place, const struct node *node, const char *expected)

@@ -197,8 +197,9 @@ void hold_look_at_client(struct exchange *exchange)
 /* It has its color from here on. How long it waited is the hold's doing and no latency of that. */
 static void let_go(struct exchange *exchange)
 {
-	exchange->waited_us = worker_now_us(exchange->worker) - exchange->start_us;
-	exchange->start_us += exchange->waited_us;
+	uint64_t waited_us = worker_now_us(exchange->worker) - exchange->start_us;
+	exchange->waited_us += waited_us; /* it may have waited for a service that is gone */
+	exchange->start_us += waited_us;
 	exchange_go_on(exchange);
 }
 

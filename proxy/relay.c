@@ -83,7 +83,7 @@ void relay_arm_request(struct exchange *exchange)
 static void end_piece(struct exchange *exchange, size_t length)
 {
 	exchange->bytes_in += length;
-	if (exchange->request.done && exchange->step != EXCHANGE_CHOOSING)
+	if (exchange->request.done && exchange->step > EXCHANGE_WAITING)
 		exchange->sent_us = worker_now_us(exchange->worker);
 }
 

@@ -23,7 +23,7 @@ struct sticky_choice {
 	uint16_t number; /* of a choice that pins */
 };
 
-/* `address`: the client's as a number, asked for by address alone; 0: none. `turn`: see table_choose_color. */
+/* `address`: the client's as a number, asked for by address alone; 0: none. `turn`: see table_take_point. */
 struct sticky_choice sticky_choose(const struct table_service *service, const struct head *head, uint64_t address, uint32_t *turn);
 
 #define STICKY_FIELD_SIZE 320u /* a name of 256 bytes fits */

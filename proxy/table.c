@@ -207,13 +207,6 @@ uint32_t table_point_of_key(const struct table_service *service, const char *key
 	return (uint32_t)((hash ^ hash >> 32) % TABLE_SPLIT_WHOLE);
 }
 
-enum color table_choose_color(const struct table_service *service, uint32_t *turn, const char *key, size_t key_length)
-{
-	if (!table_is_split(service))
-		return service->blue_split == 0 ? COLOR_GREEN : COLOR_BLUE;
-	return table_color_at(service, key_length > 0 ? table_point_of_key(service, key, key_length) : table_take_point(turn));
-}
-
 /* ---- the backend ---- */
 
 /* One choice: who asks, and what is out of the question. */

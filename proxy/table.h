@@ -197,19 +197,15 @@ static inline bool table_is_split(const struct table_service *service)
 {
 	return service->blue_split - 1 < TABLE_SPLIT_WHOLE - 1;
 }
-/* A point from 0 to TABLE_SPLIT_WHOLE - 1: the next of a low-discrepancy sequence, or that of a key with the service's seed. */
+/* A request's point, from 0 to TABLE_SPLIT_WHOLE - 1. The next of a low-discrepancy sequence over *turn, the caller's counter for this service, with which no one else may count: every run of 10,000
+ * requests visits each point once, so that it holds the exact shares. Or that of a key, by a hash of it with the service's seed. */
 uint32_t table_take_point(uint32_t *turn);
 uint32_t table_point_of_key(const struct table_service *service, const char *key, size_t key_length);
-/* Whose share it lies in: blue's points are those below its share. */
+/* Whose share it lies in: blue's points are those below its share, so that a share that grows only gains points, and one of 0 has none. */
 static inline enum color table_color_at(const struct table_service *service, uint32_t point)
 {
 	return point < service->blue_split ? COLOR_BLUE : COLOR_GREEN;
 }
-
-/* Chooses the color of a request. Without a key (key_length 0): a low-discrepancy sequence over *turn, the caller's counter for this service, so that every run of
- * 10,000 requests holds the exact shares; no one else may count with it. With one: a hash of seed and key; as a color's share grows, keys only join it. A color whose
- * share is 0 is never chosen. */
-enum color table_choose_color(const struct table_service *service, uint32_t *turn, const char *key, size_t key_length);
 
 /* Chooses a backend of the color for a worker: among those that are up, not in `tried` and not skipped now; least connections by the worker's own lanes (ties go round), round robin by *turn, the
  * worker's counter for this color, or by the client's `key`: the highest hash of key and name, so that a backend that comes or goes moves no more than its own clients; key 0 is

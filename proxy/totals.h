@@ -40,7 +40,7 @@ struct totals_lane {
 	_Atomic uint32_t assist;                /* exchanges helped out for the other color, and previews */
 	_Atomic uint64_t cut;                   /* of those in flight: ended by order in the middle of what they did */
 	_Atomic(struct totals_cell *) cell;     /* NULL before the first request */
-	uint32_t split_turn, balance_turn;      /* the worker's own: see table_choose_color, table_choose_backend; workers start at offsets of their own */
+	uint32_t split_turn, balance_turn;      /* the worker's own: see table_take_point, table_choose_backend; workers start at offsets of their own */
 };
 
 /* Of one worker: requests that no color has yet, because the service is held. */

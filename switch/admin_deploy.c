@@ -198,12 +198,14 @@ static void answer_rollback(struct ask *ask)
 	const struct service *service = control_find_service(ask->control, ask->service);
 	json_t *document = current ? deployment_to_json(current) : json_copy((json_t *)archive_find(ask->control->archive, ask->id));
 	const json_t *rollback = json_object_get(document, "rollback");
-	json_t *answer = json_pack("{s:s, s:o}", "deployment", ask->id, "live", service ? json_string(color_name(service->live)) : json_null());
-	/* Stopped before the flip: what was in force and on disk still is. */
-	bool went_back = json_is_object(rollback);
-	json_object_set_new(answer, "in_force", json_boolean(!went_back || wire_read_flag(rollback, "in_force")));
-	json_object_set_new(answer, "durable", json_boolean(!went_back || wire_read_flag(rollback, "durable")));
-	json_object_set_new(answer, "warning", went_back ? json_incref(json_object_get(rollback, "warning")) : json_null());
+	json_t *answer = json_pack("{s:s}", "deployment", ask->id);
+	/* Stopped before the flip, nothing went back: there is no more to tell. */
+	if (json_is_object(rollback)) {
+		json_object_set_new(answer, "live", service ? json_string(color_name(service->live)) : json_null());
+		json_object_set_new(answer, "in_force", json_boolean(wire_read_flag(rollback, "in_force")));
+		json_object_set_new(answer, "durable", json_boolean(wire_read_flag(rollback, "durable")));
+		json_object_set_new(answer, "warning", json_incref(json_object_get(rollback, "warning")));
+	}
 	json_decref(document);
 	ask_answer(ask, 200, answer);
 }

@@ -103,6 +103,11 @@ bool alike_gates(const struct conf_service *a, const struct conf_service *b)
 	       same_freezes(one, other) && same_smokes(one, other) && same_hooks(&a->hooks[CONF_BEFORE_SWITCH], &b->hooks[CONF_BEFORE_SWITCH]);
 }
 
+bool alike_gate_hooks(const struct conf_service *a, const struct conf_service *b)
+{
+	return same_hooks(&a->hooks[CONF_BEFORE_SWITCH], &b->hooks[CONF_BEFORE_SWITCH]);
+}
+
 bool alike_hooks(const struct conf_service *a, const struct conf_service *b)
 {
 	for (size_t i = 0; i < CONF_MOMENT_COUNT; i++)

@@ -15,6 +15,7 @@ bool alike_statuses(const struct conf_status_range *a, size_t a_count, const str
 
 /* With the hooks before a switch. */
 bool alike_gates(const struct conf_service *a, const struct conf_service *b);
+bool alike_gate_hooks(const struct conf_service *a, const struct conf_service *b);
 /* Without those. */
 bool alike_hooks(const struct conf_service *a, const struct conf_service *b);
 bool alike_notify(const struct conf_service *a, const struct conf_service *b);

@@ -8,6 +8,7 @@
 #include "switch/drain.h"
 #include "switch/exclusive.h"
 #include "switch/flip.h"
+#include "switch/steps.h"
 #include "switch/wire.h"
 
 static void fill_rollback(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason)
@@ -35,6 +36,7 @@ void back_begin(struct switcher *switcher, const char *cause, const struct actor
 	/* Who stays on a release that was found bad has no more time than its requests have. */
 	uint64_t tunnels_ms = policy->drain_tunnels_ms < policy->drain_requests_ms ? policy->drain_tunnels_ms : policy->drain_requests_ms;
 	fill_rollback(switcher, cause, actor, reason);
+	steps_note_end(switcher);
 	switcher->host.set_live(switcher->host.arg, deployment->from);
 	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
 	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->from, 0);

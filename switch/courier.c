@@ -57,9 +57,16 @@ static bool waits(const struct delivery *delivery)
 	return !delivery->over && !delivery_is_under_way(delivery);
 }
 
+/* When its last try may begin. The first one of a hook comes at any time: those before it have limits of their own, which may be hours, and what it does is to be done. */
+static uint64_t last_try_ms(const struct courier *courier, const struct delivery *delivery)
+{
+	bool at_any_time = !delivery->body && delivery->tries == 0;
+	return at_any_time ? UINT64_MAX - 1 : delivery->given_ms + courier->limits.late_ms;
+}
+
 static bool is_too_late(const struct courier *courier, const struct delivery *delivery, uint64_t at_ms)
 {
-	return at_ms > delivery->given_ms + courier->limits.late_ms;
+	return at_ms > last_try_ms(courier, delivery);
 }
 
 /* ---- what is given up ---- */
@@ -150,7 +157,7 @@ static void wake_when_due(struct courier *courier, uint64_t now_ms)
 	uint64_t next_ms = UINT64_MAX;
 	TAILQ_FOREACH(delivery, &courier->list, entry)
 	{
-		uint64_t late_ms = delivery->given_ms + courier->limits.late_ms + 1;
+		uint64_t late_ms = last_try_ms(courier, delivery) + 1;
 		uint64_t at_ms = delivery->due_ms > now_ms && delivery->due_ms < late_ms ? delivery->due_ms : late_ms;
 		if (waits(delivery) && at_ms < next_ms)
 			next_ms = at_ms;

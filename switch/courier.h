@@ -23,7 +23,7 @@ struct courier;
 struct courier_limits {
 	unsigned tries;          /* of one hook or message */
 	uint64_t first_pause_ms; /* before the second try; the next ones are twice as long each */
-	uint64_t late_ms;        /* after it was given no try begins */
+	uint64_t late_ms;        /* after it was given no try begins, but for the first one of a hook */
 	unsigned under_way, waiting;
 };
 /* 5 tries with pauses of 1, 2, 4 and 8 s, 5 minutes, 8, 256. */

@@ -215,6 +215,7 @@ void course_finish(struct switcher *switcher, enum outcome outcome, const char *
 	vsnprintf(deployment->detail, sizeof(deployment->detail), format, arguments);
 	va_end(arguments);
 	leave(switcher);
+	steps_note_end(switcher);
 	snprintf(deployment->cause, sizeof(deployment->cause), "%s", cause);
 	deployment->outcome = outcome;
 	deployment->exit_code = exit_code;

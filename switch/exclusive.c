@@ -24,6 +24,14 @@ static uint64_t held_ms(const struct switcher *switcher)
 
 /* ---- hold ---- */
 
+/* They would not end: their clients come back when the hold is over. A preview may have one to the new color. */
+static void close_tunnels(struct switcher *switcher)
+{
+	const struct actuator *actuator = &switcher->actuator;
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		actuator->close_tunnels(actuator->arg, (enum color)color, switcher->ticket, 0);
+}
+
 void exclusive_begin(struct switcher *switcher)
 {
 	const struct actuator *actuator = &switcher->actuator;
@@ -39,8 +47,7 @@ void exclusive_begin(struct switcher *switcher)
 	switcher->hold.cut_ms = now + within_quarter(FAREWELL_MS, limit_ms);
 	deployment->exclusive.held_at = course_wall_ms(switcher);
 	switcher->ticket = actuator->hold(actuator->arg, limit_ms + LATER_MS);
-	/* Tunnels would not end: their clients come back when the hold is over. */
-	actuator->close_tunnels(actuator->arg, deployment->from, switcher->ticket, 0);
+	close_tunnels(switcher);
 	course_enter(switcher, STEP_HOLD);
 	course_emit(switcher, "hold_begun", json_pack("{s:o}", "hold_max_s", wire_seconds(limit_ms)), "%s: new requests are held, for less than %g s",
 		switcher->service, (double)limit_ms / 1000);
@@ -55,10 +62,16 @@ static uint64_t count_busy(const struct switcher *switcher)
 	return actuator->read_busy(actuator->arg, COLOR_BLUE) + actuator->read_busy(actuator->arg, COLOR_GREEN);
 }
 
-/* In this order: what a worker gave a color before it knew of the hold is counted by then. */
+static bool is_idle(const struct switcher *switcher, enum color color)
+{
+	return switcher->actuator.read_inflight(switcher->actuator.arg, color) == 0;
+}
+
+/* In this order: what a worker gave a color before it knew of the hold is counted by then; and what goes from one color to the other in the middle of the counting is found there, as a second attempt. */
 static bool is_quiet(const struct switcher *switcher)
 {
-	return switcher->actuator.in_force(switcher->actuator.arg, switcher->ticket) && count_busy(switcher) == 0;
+	bool in_force = switcher->actuator.in_force(switcher->actuator.arg, switcher->ticket);
+	return in_force && is_idle(switcher, COLOR_BLUE) && is_idle(switcher, COLOR_GREEN) && count_busy(switcher) == 0;
 }
 
 /* Requests are let finish; a tunnel that does not go by itself is cut, and so is one that came of a request in the meantime. */
@@ -67,7 +80,8 @@ static void cut_tunnels(struct switcher *switcher, uint64_t now)
 	if (now < switcher->hold.cut_ms)
 		return;
 	switcher->hold.cut_ms = now + CUT_EVERY_MS;
-	switcher->actuator.cut(switcher->actuator.arg, switcher->current->from, switcher->ticket, false, true);
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		switcher->actuator.cut(switcher->actuator.arg, (enum color)color, switcher->ticket, false, true);
 }
 
 static void give_up_drain(struct switcher *switcher)
@@ -115,22 +129,24 @@ void exclusive_run_hold(struct switcher *switcher)
 
 /* ---- command ---- */
 
-static void fail_command(struct switcher *switcher, const char *cause, const char *sentence)
+static void note_end(struct switcher *switcher, const char *sentence)
 {
-	struct deployment *deployment = switcher->current;
-	deployment->exclusive.ran_at = course_wall_ms(switcher);
-	snprintf(deployment->exclusive.result, sizeof(deployment->exclusive.result), "%s", sentence);
-	course_finish(switcher, OUTCOME_FAILED, cause, 1, "%.400s; %s is live as before", sentence, color_name(deployment->from));
+	struct deployment_exclusive *exclusive = &switcher->current->exclusive;
+	exclusive->ran_at = course_wall_ms(switcher);
+	snprintf(exclusive->result, sizeof(exclusive->result), "%s", sentence);
 }
 
-static void cut_command(struct switcher *switcher)
+static void fail_command(struct switcher *switcher, const char *cause, const char *sentence)
 {
-	char sentence[384];
-	struct deployment *deployment = switcher->current;
-	snprintf(sentence, sizeof(sentence), "%.200s was ended in the middle of its work, after %" PRIu64 " ms of hold: what it does may be done in part",
-		deployment->exclusive.program, held_ms(switcher));
+	note_end(switcher, sentence);
+	course_finish(switcher, OUTCOME_FAILED, cause, 1, "%.400s; %s is live as before", sentence, color_name(switcher->current->from));
+}
+
+static void cut_command(struct switcher *switcher, char *sentence, size_t size)
+{
+	snprintf(sentence, size, "%.200s was ended in the middle of its work, after %" PRIu64 " ms of hold: what it does may be done in part",
+		switcher->current->exclusive.program, held_ms(switcher));
 	switcher->host.cancel_command(switcher->host.arg);
-	fail_command(switcher, "exclusive_time", sentence);
 }
 
 void exclusive_run_command(struct switcher *switcher)
@@ -142,12 +158,12 @@ void exclusive_run_command(struct switcher *switcher)
 	if (state == SWITCHER_COMMAND_RUNS && !late)
 		return;
 	if (state == SWITCHER_COMMAND_RUNS) {
-		cut_command(switcher);
+		cut_command(switcher, sentence, sizeof(sentence));
+		fail_command(switcher, "exclusive_time", sentence);
 	} else if (state == SWITCHER_COMMAND_FAILED) {
 		fail_command(switcher, "exclusive_run", sentence);
 	} else {
-		deployment->exclusive.ran_at = course_wall_ms(switcher);
-		snprintf(deployment->exclusive.result, sizeof(deployment->exclusive.result), "%s", sentence);
+		note_end(switcher, sentence);
 		course_emit(switcher, "command_ended", json_pack("{s:o}", "program", wire_text(deployment->exclusive.program)), "%s: %s", switcher->service,
 			sentence);
 		commit(switcher);
@@ -214,9 +230,18 @@ void exclusive_release(struct switcher *switcher)
 	let_go(switcher, switcher->current->to);
 }
 
+/* Somebody aborts it, and must learn that the command was under way. */
+static void stop_command(struct switcher *switcher)
+{
+	char sentence[384];
+	cut_command(switcher, sentence, sizeof(sentence));
+	note_end(switcher, sentence);
+	deployment_warn(switcher->current, "%s", sentence);
+}
+
 void exclusive_stop(struct switcher *switcher)
 {
 	if (switcher->current->step == STEP_COMMAND && !switcher->current->exclusive.ran_at)
-		switcher->host.cancel_command(switcher->host.arg);
+		stop_command(switcher);
 	let_go(switcher, switcher->current->from);
 }

@@ -41,6 +41,7 @@ static void tell(struct service *service, const char *event, const char *text)
 static bool is_forbidden(const struct service *service, enum color to, char *text, size_t size)
 {
 	const struct service_quarantine *quarantine = service_find_quarantine(service, to);
+	const struct deployment *waiting = switcher_current(service->switcher);
 	const char *live = color_name(service->live);
 	if (!is_ready(service, to))
 		snprintf(text, size, "%s: every backend of %s has failed its probes, and %s is not ready to take over", service->name, live, color_name(to));
@@ -50,9 +51,23 @@ static bool is_forbidden(const struct service *service, enum color to, char *tex
 			service->name, live, color_name(to), quarantine->deployment);
 	else if (service->lock.set)
 		snprintf(text, size, "%s: every backend of %s has failed its probes, but a lock forbids to switch", service->name, live);
+	else if (waiting && waiting->changes_to)
+		snprintf(text, size,
+			"%s: every backend of %s has failed its probes, but deployment %s, which has not passed its gates, gave %s its release: let it go on, or: teal abort %s",
+			service->name, live, waiting->id, color_name(to), service->name);
 	else
 		return false;
 	return true;
+}
+
+/* One that waits for its gates (for somebody's approval, it may be days) gives way: what it would switch to is what is gone to. */
+static void end_waiting(struct service *service, const char *reason)
+{
+	char id[32];
+	struct switcher_refusal refusal;
+	static const struct actor daemon_itself = {"teal", -1};
+	if (switcher_current(service->switcher))
+		switcher_abort(service->switcher, &daemon_itself, reason, id, &refusal);
 }
 
 /* By force, as a disk that is full must not keep users on a dead release; what --force overrides besides was looked at. */
@@ -70,6 +85,7 @@ static void take_over(struct service *service, enum color to)
 		.bake_ms = service->conf->bake_ms,
 	};
 	snprintf(reason, sizeof(reason), "failover: every backend of %s has failed its probes", color_name(service->live));
+	end_waiting(service, reason);
 	if (switcher_start(service->switcher, &request, id, &refusal)) {
 		service->failover_said[0] = '\0';
 		return;
@@ -82,8 +98,9 @@ void failover_look(struct service *service)
 {
 	char text[512];
 	enum color to = color_other(service->live);
+	const struct deployment *current = switcher_current(service->switcher);
 	note_up(service);
-	if (!service->conf->failover || switcher_current(service->switcher))
+	if (!service->conf->failover || (current && current->step > STEP_PROCEDURE))
 		return;
 	if (!is_dead(service, service->live))
 		service->failover_said[0] = '\0';

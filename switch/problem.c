@@ -39,6 +39,7 @@ static const struct problem {
 	{"no_backend_up", 409, 3},
 	{"no_preview", 409, 3},
 	{"not_held", 409, 3},
+	{"held", 409, 3},
 	{"stopping", 409, 3},
 	{"too_large", 413, 2},
 	{"wrong_content_type", 415, 2},

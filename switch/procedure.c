@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "switch/alike.h"
 #include "switch/procedure_parts.h"
 #include "switch/switcher.h"
 #include "switch/wire.h"
@@ -32,6 +33,8 @@ void procedure_free(struct procedure *procedure)
 
 void procedure_set_conf(struct procedure *procedure, const struct conf_service *conf)
 {
+	if (procedure->rows[PROCEDURE_HOOKS].begun && !alike_gate_hooks(procedure->conf, conf))
+		procedure->hooks_changed = true;
 	procedure->conf = conf;
 	freeze_free(procedure->freeze);
 	procedure->freeze = freeze_new(conf->gates.freezes, conf->gates.freeze_count);
@@ -124,8 +127,8 @@ static void note_stopped_hook(struct procedure *procedure)
 	char detail[320];
 	const char *name = hook_name(procedure->hook);
 	snprintf(detail, sizeof(detail), "%.256s was stopped before it had ended", name);
-	json_array_append_new(procedure->hook_rows, json_pack("{s:s, s:b, s:b, s:o, s:o, s:n}", "name", "hook", "passed", false, "waits", false, "detail",
-							    wire_text(detail), "hook", wire_text(name), "output"));
+	json_array_append_new(procedure->hook_rows, json_pack("{s:s, s:b, s:b, s:o, s:n, s:o, s:n}", "name", "hook", "passed", false, "waits", false, "detail",
+							    wire_text(detail), "ms", "hook", wire_text(name), "output"));
 }
 
 void procedure_cancel(struct procedure *procedure)
@@ -169,8 +172,12 @@ static void add_hooks(const struct procedure *procedure, json_t *rows)
 	size_t i;
 	json_t *row;
 	json_array_foreach(procedure->hook_rows, i, row) json_array_append(rows, row);
-	if (procedure->hook)
-		json_array_append_new(rows, make_row(procedure, PROCEDURE_HOOKS));
+	if (!procedure->hook)
+		return;
+	row = make_row(procedure, PROCEDURE_HOOKS);
+	json_object_set_new(row, "hook", wire_text(hook_name(procedure->hook)));
+	json_object_set_new(row, "output", json_null());
+	json_array_append_new(rows, row);
 }
 
 json_t *procedure_to_json(const struct procedure *procedure)

@@ -38,8 +38,8 @@ struct procedure_tools {
 	struct courier *courier;
 	/* The backends of a color that smoke requests are for, the first `max` of them into `into`; borrowed until the caller returns to the loop. Returns how many there are. */
 	size_t (*list_backends)(void *arg, enum color color, struct smoke_backend *into, size_t max);
-	/* rehearsal_passed: of a rehearsal of this version that ended at most `within_ms` before `wall_ms`. The sentence is set either way. */
-	bool (*check_rehearsal)(void *arg, const char *version, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size);
+	/* rehearsal_passed: of a rehearsal of this release that ended at most `within_ms` before `wall_ms`. The sentence is set either way. */
+	bool (*check_rehearsal)(void *arg, const struct release *release, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size);
 	/* An event of the deployment that was begun with: gate_started, gate_passed, gate_forced, approval_asked, approved, rejected. `more` is the callee's. */
 	void (*emit)(void *arg, const char *event, json_t *more, const char *text);
 	/* Something came that procedure_run can go on with. Called from the loop; it must not call back into the procedure, but see to a round behind this turn. */
@@ -65,7 +65,8 @@ struct procedure_now {
 struct procedure *procedure_new(const struct procedure_tools *tools, const struct conf_service *conf);
 /* Ends what runs before the flip; what was told goes on with the courier. NULL is allowed. */
 void procedure_free(struct procedure *procedure);
-/* After a reload. A gate that is under way goes on as it began; those behind it are the new ones. */
+/* After a reload. A gate that is under way goes on as it began; those behind it are the new ones. Of hooks that
+ * are not the same any more all come behind the one that runs. */
 void procedure_set_conf(struct procedure *procedure, const struct conf_service *conf);
 
 /* ---- before the flip ---- */

@@ -64,9 +64,8 @@ static bool wants_rehearsal(const struct procedure *procedure)
 
 static bool look_rehearsal(struct procedure *procedure, const struct procedure_now *now, struct procedure_row *row)
 {
-	const char *version = procedure->deployment->to_release.version;
 	row->passed = procedure->tools.check_rehearsal(
-		procedure->tools.arg, version ? version : "", now->wall_ms, procedure->conf->gates.rehearsal_ms, row->detail, sizeof(row->detail));
+		procedure->tools.arg, &procedure->deployment->to_release, now->wall_ms, procedure->conf->gates.rehearsal_ms, row->detail, sizeof(row->detail));
 	return true;
 }
 
@@ -275,7 +274,10 @@ static bool look_hooks(struct procedure *procedure, const struct procedure_now *
 		procedure_emit(procedure, PROCEDURE_HOOKS, "gate_passed", json_pack("{s:o}", "ms", wire_count(procedure->hook_ms)), procedure->hook_sentence);
 	else
 		force_hook(procedure);
-	if (++procedure->hook_at < hooks_of(procedure)->count) {
+	/* A place in the former list says nothing of the new one, of which none may be left out. */
+	procedure->hook_at = procedure->hooks_changed ? 0 : procedure->hook_at + 1;
+	procedure->hooks_changed = false;
+	if (procedure->hook_at < hooks_of(procedure)->count) {
 		begin_hooks(procedure, now);
 		return false;
 	}
@@ -314,7 +316,7 @@ void procedure_parts_reset(struct procedure *procedure)
 	procedure->hook_sentence = NULL;
 	procedure->smoke_results = NULL;
 	procedure->hook_rows = json_array();
-	procedure->smoke_over = procedure->hook_over = false;
+	procedure->smoke_over = procedure->hook_over = procedure->hooks_changed = false;
 	procedure->approval = (struct approval){0};
 	procedure->hook_at = 0;
 	procedure->output_left = OUTPUT_KEPT;

@@ -41,6 +41,7 @@ struct procedure {
 	struct hook *hook;           /* under way */
 	size_t hook_at;              /* which one, from 0 on */
 	bool hook_over, hook_passed; /* the last one ended; not looked at yet */
+	bool hooks_changed;          /* by a reload since the present one began */
 	char *hook_sentence;
 	uint64_t hook_ms;
 	json_t *hook_rows;

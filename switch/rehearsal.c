@@ -366,21 +366,30 @@ json_t *rehearsal_make_report(const struct service *service)
 	return report;
 }
 
-bool rehearsal_passed(const struct service *service, const char *version, uint64_t now, uint64_t within_ms, char *sentence, size_t size)
+/* The newest rehearsal is of another release. */
+static void tell_other(const struct rehearsal *rehearsal, const char *what, const char *idle, char *sentence, size_t size)
+{
+	if (strcmp(what, idle) == 0 && !version_of(rehearsal)[0]) /* neither has a version */
+		snprintf(sentence, size, "the newest rehearsal is of other backends than %s has now; `teal rehearse %s` makes another one", idle, idle);
+	else
+		snprintf(sentence, size, "the newest rehearsal is of another version than %.64s (%.64s); `teal rehearse %s` makes another one", what,
+			version_of(rehearsal)[0] ? version_of(rehearsal) : "none", idle);
+}
+
+bool rehearsal_passed(const struct service *service, const struct release *release, uint64_t now, uint64_t within_ms, char *sentence, size_t size)
 {
 	const struct rehearsal *rehearsal = service->rehearsal;
 	char age[TEXT_UNIT_SIZE], within[TEXT_UNIT_SIZE];
 	const char *idle = color_name(color_other(service->live));
 	uint64_t age_ms = rehearsal && now > rehearsal->ended_at ? now - rehearsal->ended_at : 0;
-	const char *what = version[0] ? version : idle;
+	const char *what = release->version[0] ? release->version : idle;
 	bool passed = false;
 	text_format_duration(age_ms / 1000 * 1000, age);
 	text_format_duration(within_ms, within);
 	if (!rehearsal)
 		snprintf(sentence, size, "no rehearsal of %s is known since teal has started; `teal rehearse %s` makes one", idle, idle);
-	else if (strcmp(version_of(rehearsal), version) != 0)
-		snprintf(sentence, size, "the newest rehearsal is of another version than %.64s (%.64s); `teal rehearse %s` makes another one", what,
-			version_of(rehearsal)[0] ? version_of(rehearsal) : "none", idle);
+	else if (!release_same(&rehearsal->releases[rehearsal->idle], release))
+		tell_other(rehearsal, what, idle, sentence, size);
 	else if (rehearsal->ended_at == 0)
 		snprintf(sentence, size, "the rehearsal of %.64s is still under way", what);
 	else if (rehearsal->verdict != COMPARISON_PASSED)

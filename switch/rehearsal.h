@@ -16,6 +16,7 @@
 
 struct mirror;
 struct rehearsal;
+struct release;
 struct service;
 struct switcher_refusal;
 
@@ -38,8 +39,8 @@ void rehearsal_free(struct rehearsal *rehearsal);
 
 /* The running one as far as it has got, else the newest one; `state` is running, ended or none. A new reference. The document is in docs/api.md. */
 json_t *rehearsal_make_report(const struct service *service);
-/* Whether a rehearsal of this version has passed that ended at most `within_ms` before `now` (wall clock, ms). The sentence says what was found, or what is missing and what to do; it fits 512 bytes. */
-bool rehearsal_passed(const struct service *service, const char *version, uint64_t now, uint64_t within_ms, char *sentence, size_t size);
+/* Whether a rehearsal of this release (its version; where it has none, its backends) has passed that ended at most `within_ms` before `now` (wall clock, ms). The sentence says what was found, or what is missing and what to do; it fits 512 bytes. */
+bool rehearsal_passed(const struct service *service, const struct release *release, uint64_t now, uint64_t within_ms, char *sentence, size_t size);
 
 /* What the service's next table copies requests into; NULL: nothing is copied. Borrowed. */
 struct mirror *rehearsal_mirror(const struct rehearsal *rehearsal);

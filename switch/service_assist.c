@@ -1,18 +1,17 @@
 /* What one color does for the other: which failures the shield makes good, whose 404s are tried on the other color, and who looks at it. Control thread; changes nothing. */
 #include "switch/service.h"
 
-/* Nothing that one color was given may be asked of the other one. */
+/* Nothing that one color was given may be asked of the other one. The hold comes before the step of that name, and with it the table that the workers' word is waited for. */
 static bool is_exclusive(const struct service *service)
 {
 	const struct deployment *current = service->switcher ? switcher_current(service->switcher) : NULL;
 	bool running = current && current->outcome == OUTCOME_RUNNING;
-	return running && current->exclusive.wanted && current->step >= STEP_HOLD;
+	return service->hold.by == SERVICE_HELD_BY_SWITCH || (running && current->exclusive.wanted && current->step >= STEP_HOLD);
 }
 
-/* The hold comes first, and with it the table in which no version may get anything beside the other. */
 bool service_takes_previews(const struct service *service)
 {
-	return !is_exclusive(service) && service->hold.by != SERVICE_HELD_BY_SWITCH;
+	return !is_exclusive(service);
 }
 
 /* A new color has users, and its deployment may still go back; not on the way back. */

@@ -35,9 +35,9 @@ static size_t list_backends(void *arg, enum color color, struct smoke_backend *i
 	return count;
 }
 
-static bool check_rehearsal(void *arg, const char *version, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size)
+static bool check_rehearsal(void *arg, const struct release *release, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size)
 {
-	return rehearsal_passed(arg, version, wall_ms, within_ms, sentence, size);
+	return rehearsal_passed(arg, release, wall_ms, within_ms, sentence, size);
 }
 
 static void emit(void *arg, const char *event, json_t *more, const char *text)

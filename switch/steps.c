@@ -19,10 +19,13 @@ static void note_begin(struct switcher *switcher)
 }
 
 /* What is known of the new color when a step ends is known of all steps until then. */
-static void note_end(struct switcher *switcher)
+void steps_note_end(struct switcher *switcher)
 {
 	const struct deployment *deployment = switcher->current;
-	json_t *row = json_array_get(deployment->shift.taken, json_array_size(deployment->shift.taken) - 1);
+	size_t count = json_array_size(deployment->shift.taken);
+	json_t *row = count > 0 ? json_array_get(deployment->shift.taken, count - 1) : NULL;
+	if (!row || !json_is_null(json_object_get(row, "ended_at")))
+		return;
 	json_object_set_new(row, "ended_at", wire_time(course_wall_ms(switcher)));
 	json_object_set_new(row, "verdict", json_string(judge_verdict_name(deployment->verdict)));
 	json_object_set_new(row, "answers", wire_count(deployment->judge.answers));
@@ -98,7 +101,7 @@ void steps_run(struct switcher *switcher)
 		switcher->judge_ms = 0;
 	if (watch_run(switcher) || !over)
 		return;
-	note_end(switcher);
+	steps_note_end(switcher);
 	if (switcher->to_last || shift->at + 2 >= shift->count)
 		complete(switcher);
 	else

@@ -14,6 +14,8 @@ void steps_run(struct switcher *switcher);
 void steps_run_complete(struct switcher *switcher);
 /* Somebody promotes: the next step, where the pauses are ended by hand, else the last one. */
 void steps_promote(struct switcher *switcher);
+/* Notes what was seen in the step that is under way, the last one too, where the deployment goes back or ends; nothing in a switch at once. */
+void steps_note_end(struct switcher *switcher);
 /* After a restart: the split is in force already; its pause goes on. */
 void steps_go_on(struct switcher *switcher);
 

@@ -98,7 +98,9 @@ static bool may_begin(struct switcher *switcher, const struct switcher_request *
 	for (unsigned i = 0; i < GATE_COUNT; i++)
 		if (!results[i].passed && gates_code(results[i].gate))
 			return refuse(refusal, gates_code(results[i].gate), switcher->current, "%s", results[i].detail);
-	return true;
+	/* Looked at again when it comes to that; but hooks that take minutes are not run in vain. */
+	const char *why = request->exclusive ? switcher->actuator.foresee_hold(switcher->actuator.arg) : NULL;
+	return !why || refuse(refusal, "held", NULL, "%s", why);
 }
 
 static struct deployment *make_deployment(struct switcher *switcher, const struct switcher_request *request)

@@ -41,6 +41,9 @@ def test_full_disk(small_disk, small, teal, strict):
     refused = one.run("switch")
     assert refused.code == 3 and "No space left on device" in refused.out + refused.err, refused
     assert one.service()["live"] == "blue"
+    held = one.must("hold", "--max", "1s")
+    assert "the hold could not be written to the state directory" in held.err, held
+    one.must("resume")
     forced = one.run("switch", "--force")
     assert forced.code == 0 and "not durable" in forced.out + forced.err, forced
     assert one.service()["live"] == "green" and one.status()["journal"]["durable"] is False

@@ -59,6 +59,35 @@ def test_both_colors_dead(small, teal):
     rig.wait_until("green to be live", lambda: one.service()["live"] == "green")
 
 
+def wait_for_approval(one, *words):
+    assert one.api("POST", "/v1/services/shop/" + words[0], *words[1:])[0] == 202
+    rig.wait_until("the approval to be asked for", lambda: (one.service()["waiting"] or {}).get("gate") == "approval")
+    return one.newest()["id"]
+
+
+def test_a_switch_that_waits_for_an_approval_gives_way(small, teal):
+    one = start(small, teal, gates={"approval": "1h"})
+    waiting = wait_for_approval(one, "switch", {})
+    one.blue.kill()
+    rig.wait_until("green to be live", lambda: one.service()["live"] == "green")
+    document = one.deployment(waiting)
+    assert (document["outcome"], document["cause"], document["exit"]) == ("aborted", "abort", 1)
+    assert "failover: every backend of blue has failed its probes" in document["detail"]
+    assert one.deployment(one.newest()["id"])["reason"] == "failover: every backend of blue has failed its probes"
+
+
+def test_a_release_that_waits_for_an_approval_is_not_gone_to(small, teal):
+    one = start(small, teal, gates={"approval": "1h"})
+    waiting = wait_for_approval(one, "deploy", {"backends": [one.green.address], "version": "3"})
+    one.blue.fall_sick()
+    rig.wait_until("the sentence", lambda: said(one, f"deployment {waiting}, which has not passed its gates, gave green its release") == 1)
+    time.sleep(0.6)  # some rounds of probes
+    assert one.service()["live"] == "blue"
+    one.must("abort")
+    rig.wait_until("green to be live", lambda: one.service()["live"] == "green")
+    assert one.service()["colors"]["green"]["version"] == "2"
+
+
 def test_a_lock_and_a_release_that_was_rolled_back_are_respected(small, teal):
     one = start(small, teal)
     one.must("lock", "--reason", "an audit")

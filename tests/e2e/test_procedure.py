@@ -210,13 +210,14 @@ def test_a_hook_that(shop, name):
     assert one.get()[0] == 200 and one.service()["phase"] == "steady"
 
 
-def test_aborted_while_a_hook_runs(shop):
+@pytest.mark.parametrize("verb, done", [("abort", "aborted"), ("rollback", "stopped")])
+def test_aborted_while_a_hook_runs(shop, verb, done):
     one = shop(gates={"hooks": [sh("sleep 1000")]})
     before = descriptors(one)
     id = begin(one)
     rig.wait_until("the hook", lambda: children(one))
     assert one.service()["waiting"]["gate"] == "hook"
-    one.must("abort")
+    assert one.must(verb).out == f"shop: deployment {id} is {done} before its flip\n"
     document = one.deployment(id)
     assert (document["outcome"], document["exit"]) == ("aborted", 1)
     assert "was stopped before it had ended" in gate(document, "hook")[0]["detail"]

@@ -328,6 +328,21 @@ def test_gate(actors, teal):
     assert gate_of(one)["passed"] and "the rehearsal of 3 passed " in gate_of(one)["detail"]
 
 
+def test_gate_of_a_release_without_a_version(actors, teal):
+    both, (_, other) = actors(), actors()
+    services = rig.colors(both[:1], both[1:], bake="1h", gates={"rehearsal": "1h"}, rehearsal={"slower": "1000%"})
+    del services["shop"]["green"]["version"]
+    one = teal(services)
+    end_well(one)
+    assert one.api("PUT", "/v1/services/shop/colors/green", {"backends": [other.address]})[0] == 200
+    one.await_healthy()
+    assert one.run("switch", "--no-wait").code == 3
+    assert gate_of(one)["detail"] == "the newest rehearsal is of other backends than green has now; `teal rehearse green` makes another one"
+    end_well(one)
+    one.must("switch", "--no-wait")
+    assert gate_of(one)["passed"] and "the rehearsal of green passed " in gate_of(one)["detail"]
+
+
 def end_well(one):
     """A rehearsal that passes. On a machine that is very busy it takes more than one."""
 

@@ -22,6 +22,13 @@ static int open_stage(void **state)
 	return 0;
 }
 
+static int open_empty(void **state)
+{
+	(void)state;
+	holding_open(&stage, 1, 0, 0);
+	return 0;
+}
+
 static int close_stage(void **state)
 {
 	(void)state;
@@ -282,6 +289,31 @@ static void test_the_total_deadline_later(void **state)
 	stage_close_client(fd);
 }
 
+static void hear_and_hang(int fd)
+{
+	actor_hear_all(fd);
+}
+
+/* A color that lets the rest of the time go by has failed, however short the hold was; and it is not the client who was slow. */
+static void test_the_color_hangs(void **state)
+{
+	(void)state;
+	static struct totals_sum sum;
+	stage.globals.total_ms = 1500;
+	actor_play(&stage, hear_and_hang);
+	holding_begin(&stage, HOLDING_LONG_MS);
+	int fd = holding_ask(&stage, HOLDING_GET("/a"));
+	holding_wait_for(&stage, 1);
+	actor_wait_ms(100);
+	holding_end(&stage, COLOR_BLUE);
+	assert_int_equal(holding_read_answer(fd), 504);
+	assert_int_equal(read_counters().fails[FAIL_exchange_timeout], 1);
+	assert_true(stage_wait_drained(&stage, COLOR_BLUE));
+	totals_read(stage.totals, COLOR_BLUE, &sum);
+	assert_int_equal(sum.errors, 1);
+	stage_close_client(fd);
+}
+
 /* How long it waited is no latency of the color: the clock of that begins with the release. */
 static void test_is_no_latency(void **state)
 {
@@ -366,6 +398,7 @@ int main(void)
 		flow_test(test_no_other_deadline),
 		flow_test(test_the_total_deadline),
 		flow_test(test_the_total_deadline_later),
+		cmocka_unit_test_setup_teardown(test_the_color_hangs, open_empty, close_stage),
 		flow_test(test_is_no_latency),
 		flow_test(test_a_drain_lets_all_go),
 		cmocka_unit_test(test_the_end_of_the_workers),

@@ -72,13 +72,13 @@ static inline size_t list_backends(void *arg, enum color color, struct smoke_bac
 	return world->backend_count;
 }
 
-static inline bool check_rehearsal(void *arg, const char *version, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size)
+static inline bool check_rehearsal(void *arg, const struct release *release, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size)
 {
 	struct world *world = arg;
 	assert_true(wall_ms >= NOON_MS);
-	snprintf(world->rehearsed_version, sizeof(world->rehearsed_version), "%s", version);
+	snprintf(world->rehearsed_version, sizeof(world->rehearsed_version), "%s", release->version);
 	world->rehearsed_within_ms = within_ms;
-	snprintf(sentence, size, world->rehearsed ? "%s passed a rehearsal" : "%s was not rehearsed", version);
+	snprintf(sentence, size, world->rehearsed ? "%s passed a rehearsal" : "%s was not rehearsed", release->version);
 	return world->rehearsed;
 }
 
@@ -252,6 +252,9 @@ static inline void expect_rows(struct world *world, const char *const *expected)
 			json_string_value(json_object_get(row, "detail")));
 		if (strncmp(line, wanted, strlen(wanted)) != 0)
 			fail_msg("row %zu: expected \"%s\", got \"%s\"", i, wanted, line);
+		assert_non_null(json_object_get(row, "ms"));
+		if (strcmp(json_string_value(json_object_get(row, "name")), "hook") == 0)
+			assert_true(json_is_string(json_object_get(row, "hook")) && json_object_get(row, "output"));
 	}
 	assert_int_equal(json_array_size(rows), count);
 	json_decref(rows);

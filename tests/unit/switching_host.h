@@ -26,6 +26,7 @@ static struct world {
 	uint64_t log_matches;
 	bool log_is_lost;
 	uint64_t inflight[COLOR_COUNT], assist[COLOR_COUNT], cut[COLOR_COUNT];
+	bool crosses;   /* once a color's busy ones were read, the other one's request is sent there */
 	unsigned share; /* of the color that is not live */
 	bool held;
 	enum procedure_state procedure;
@@ -263,7 +264,13 @@ static inline const char *foresee_hold(void *arg)
 static inline uint64_t read_busy(void *arg, enum color color)
 {
 	(void)arg;
-	return world.inflight[color] + world.assist[color];
+	uint64_t busy = world.inflight[color] + world.assist[color];
+	if (world.crosses) {
+		world.crosses = false;
+		world.assist[color]++;
+		world.inflight[color_other(color)]--;
+	}
+	return busy;
 }
 
 static inline void settle(void *arg)

@@ -181,12 +181,12 @@ static const struct fault_case faults[] = {
 	{"a hold of nothing", SHOP "    hold: {requests: 0, bytes: 0, max: 0, release: 0}\n",
 		"6:22: services.shop.hold.requests: expected a whole number from 1 to 1000000, found '0'\n"
 		"6:32: services.shop.hold.bytes: expected a size from 64KiB to 64GiB, found '0'\n"
-		"6:40: services.shop.hold.max: expected a duration from 1ms to 1m, found '0'\n"
+		"6:40: services.shop.hold.max: expected a duration from 100ms to 10m, found '0'\n"
 		"6:52: services.shop.hold.release: expected a whole number from 1 to 1000000, found '0'\n"},
-	{"a hold of too much", SHOP "    hold: {requests: 1000001, bytes: 2TiB, max: 61s, release: 1000001}\n",
+	{"a hold of too much", SHOP "    hold: {requests: 1000001, bytes: 2TiB, max: 11m, release: 1000001}\n",
 		"6:22: services.shop.hold.requests: expected a whole number from 1 to 1000000, found '1000001'\n"
 		"6:38: services.shop.hold.bytes: expected a size such as 64KiB or 1MiB, found '2TiB'\n"
-		"6:49: services.shop.hold.max: expected a duration from 1ms to 1m, found '61s'\n"
+		"6:49: services.shop.hold.max: expected a duration from 100ms to 10m, found '11m'\n"
 		"6:63: services.shop.hold.release: expected a whole number from 1 to 1000000, found '1000001'\n"},
 	{"a misspelt key of a hold", SHOP "    hold: {maximum: 5s, request: 5}\n",
 		"6:12: unknown key 'maximum' in services.shop.hold\n"

@@ -234,6 +234,19 @@ static void test_late_before_first(void **state)
 	assert_int_equal(world->receivers[1].count, 0);
 }
 
+/* What a hook does is to be done, however long those before it take. */
+static void test_a_hook_is_never_late(void **state)
+{
+	struct world *world = *state;
+	const char *const slow[] = {"sleep 0.3"}, *const quick_one[] = {"exit 0"};
+	limit(world, &(struct courier_limits){.tries = 5, .first_pause_ms = 1, .late_ms = 1, .under_way = 8, .waiting = 256});
+	run_hooks(world, "shop", "switched", slow, 1);
+	run_hooks(world, "shop", "rolled_back", quick_one, 1);
+	wait_for(world, 2);
+	check_told(world, 0, "switched", 1, true, "status 0");
+	check_told(world, 1, "rolled_back", 1, true, "status 0");
+}
+
 /* ---- order ---- */
 
 static void test_order_of_messages(void **state)
@@ -399,6 +412,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_given_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_late, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_late_before_first, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_hook_is_never_late, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_order_of_messages, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_receivers_apart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_order_of_hooks, set_up, tear_down),

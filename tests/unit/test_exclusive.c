@@ -37,6 +37,12 @@ static bool says(const char *part)
 	return strstr(json_string_value(json_object_get(world.document, "detail")), part) != NULL;
 }
 
+static bool warns(const char *part)
+{
+	const char *first = json_string_value(json_array_get(json_object_get(world.document, "warnings"), 0));
+	return first && strstr(first, part);
+}
+
 /* ---- as it should be ---- */
 
 static void test_one_after_the_other(void **state)
@@ -45,7 +51,8 @@ static void test_one_after_the_other(void **state)
 	world.inflight[COLOR_BLUE] = 1;
 	world.in_force = false;
 	start_exclusive();
-	assert_string_equal(world.story, "deployment_started procedure gates_passed truth:blue hold close_tunnels:blue:0 hold_begun truth:blue");
+	assert_string_equal(
+		world.story, "deployment_started procedure gates_passed truth:blue hold close_tunnels:blue:0 close_tunnels:green:0 hold_begun truth:blue");
 	world.inflight[COLOR_BLUE] = 0; /* what a worker that does not know yet may still give it */
 	pass(10);
 	assert_null(strstr(world.story, "quiet"));
@@ -88,6 +95,35 @@ static void test_second_attempts_are_waited_for(void **state)
 	start_exclusive();
 	pass(1000);
 	assert_null(strstr(world.story, "run"));
+	world.assist[COLOR_GREEN] = 0;
+	pass(10);
+	assert_non_null(strstr(world.story, "run:up"));
+}
+
+/* What an older deployment left on the new color fails just when it is counted, and goes to the live one. */
+static void test_a_second_attempt_in_the_middle(void **state)
+{
+	(void)state;
+	world.inflight[COLOR_GREEN] = 1;
+	world.crosses = true;
+	start_exclusive();
+	pass(10);
+	assert_int_equal(world.assist[COLOR_BLUE], 1);
+	assert_null(strstr(world.story, "run"));
+	world.assist[COLOR_BLUE] = 0;
+	pass(10);
+	assert_non_null(strstr(world.story, "run:up"));
+}
+
+/* Through a tunnel, which ends when it is told to. */
+static void test_a_preview_does_not_keep_it_waiting(void **state)
+{
+	(void)state;
+	world.assist[COLOR_GREEN] = 1;
+	start_exclusive();
+	pass(500);
+	assert_non_null(strstr(world.story, "cut_tunnels:green"));
+	assert_null(strstr(world.story, "cut_requests"));
 	world.assist[COLOR_GREEN] = 0;
 	pass(10);
 	assert_non_null(strstr(world.story, "run:up"));
@@ -183,7 +219,15 @@ static void test_held_by_hand(void **state)
 	(void)state;
 	struct switcher_refusal refusal;
 	world.held = true;
+	assert_false(ask(migrate, &refusal));
+	assert_string_equal(refusal.code, "held");
+	assert_null(switcher_current(world.switcher));
+	world.held = false;
+	world.procedure = PROCEDURE_PENDING;
 	assert_true(ask(migrate, &refusal));
+	world.held = true; /* meanwhile */
+	world.procedure = PROCEDURE_PASSED;
+	pass(10);
 	assert_ended("refused", "held", 3);
 	assert_true(world.held);
 }
@@ -255,6 +299,10 @@ static void test_abort_while_the_command_runs(void **state)
 	start_exclusive();
 	abort_it();
 	assert_non_null(strstr(world.story, "kill release:blue"));
+	assert_true(warns("/bin/migrate was ended in the middle of its work"));
+	const json_t *exclusive = json_object_get(world.document, "exclusive");
+	assert_non_null(strstr(json_string_value(json_object_get(exclusive, "result")), "may be done in part"));
+	assert_true(json_is_string(json_object_get(exclusive, "ran_at")));
 }
 
 static void test_abort_while_the_flip_is_recorded(void **state)
@@ -316,6 +364,8 @@ int main(void)
 		TEST(test_one_after_the_other),
 		TEST(test_without_a_command),
 		TEST(test_second_attempts_are_waited_for),
+		TEST(test_a_second_attempt_in_the_middle),
+		TEST(test_a_preview_does_not_keep_it_waiting),
 		TEST(test_a_disk_that_hangs_behind_the_command),
 		TEST(test_the_old_color_does_not_finish),
 		TEST(test_the_command_fails),

@@ -389,6 +389,22 @@ static void test_reload(void **state)
 	expect_rows(world, (const char *[]){"freeze passed: ", "rehearsal passed: ", "smoke passed: ", "approval passed: ", "hook passed: ", NULL});
 }
 
+/* The hook that runs goes on; behind it comes the whole of the new list, wherever that has it. */
+static void test_reload_of_hooks(void **state)
+{
+	struct world *world = *state;
+	struct conf_hook hooks[] = {hook_0, hook_1}, others[] = {hook_1, hook_0};
+	struct conf_service other;
+	set_hooks(world, hooks, 2);
+	begin(world);
+	assert_int_equal(run(world), PROCEDURE_PENDING);
+	other = world->conf;
+	other.hooks[CONF_BEFORE_SWITCH] = (struct conf_hooks){.list = others, .count = 2};
+	procedure_set_conf(world->procedure, &other);
+	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
+	expect_rows(world, (const char *[]){"hook passed: ", "hook failed: ", NULL});
+}
+
 /* ---- cancelled ---- */
 
 static void expect_nothing_runs(struct world *world)
@@ -537,6 +553,7 @@ int main(void)
 		ROUND(test_order),
 		ROUND(test_foresee),
 		ROUND(test_reload),
+		ROUND(test_reload_of_hooks),
 		ROUND(test_cancel_smoke),
 		ROUND(test_cancel_approval),
 		ROUND(test_cancel_hook),

@@ -124,6 +124,25 @@ static void test_not_held_any_more(void **state)
 	assert_false(service_is_released(&service));
 }
 
+/* From the first table of an exclusive switch's hold on neither color is asked for what the other one was given, and nobody looks at the idle one. */
+static void test_apart(void **state)
+{
+	(void)state;
+	static struct conf_service helping;
+	helping = conf;
+	helping.shield.when = CONF_SHIELD_ALWAYS;
+	service.conf = &helping;
+	service_hold(&service, SERVICE_HELD_BY_OPERATOR, "ada", NULL, 60000);
+	assert_true(service_read_shield(&service, service.live) != 0 && service_takes_previews(&service));
+	assert_true(service_falls_back(&service, COLOR_BLUE) && service_falls_back(&service, COLOR_GREEN));
+	service_hold(&service, SERVICE_HELD_BY_SWITCH, "teal", NULL, 60000);
+	assert_int_equal(service_read_shield(&service, service.live), 0);
+	assert_false(service_takes_previews(&service));
+	assert_false(service_falls_back(&service, COLOR_BLUE) || service_falls_back(&service, COLOR_GREEN));
+	service_resume(&service);
+	assert_true(service_read_shield(&service, service.live) != 0 && service_falls_back(&service, service.live));
+}
+
 /* ---- the truth ---- */
 
 static json_t *write_hold(const char *actor, int64_t began_ms, int64_t left_ms)
@@ -168,6 +187,7 @@ int main(void)
 		service_test(test_begin_and_end),
 		service_test(test_its_time_is_over),
 		service_test(test_not_held_any_more),
+		service_test(test_apart),
 		service_test(test_a_restart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

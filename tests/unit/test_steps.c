@@ -35,6 +35,16 @@ static const json_t *read_steps(const char *key)
 	return json_object_get(json_object_get(world.document, "steps"), key);
 }
 
+/* In the row of the step in which it ended. */
+static void assert_noted(size_t at, const char *verdict)
+{
+	const json_t *row = json_array_get(read_steps("taken"), at);
+	assert_int_equal(json_array_size(read_steps("taken")), at + 1);
+	assert_string_equal(json_string_value(json_object_get(row, "verdict")), verdict);
+	assert_true(json_is_string(json_object_get(row, "ended_at")));
+	assert_true(json_is_integer(json_object_get(row, "answers")));
+}
+
 /* ---- from step to step ---- */
 
 static void test_every_step(void **state)
@@ -56,7 +66,7 @@ static void test_every_step(void **state)
 	assert_string_equal(phase(), "baking");
 	pass(200);
 	assert_ended("promoted", "bake_over", 0);
-	assert_int_equal(json_array_size(read_steps("taken")), 3);
+	assert_noted(2, "inconclusive");
 	assert_string_equal(world.told, "started switched promoted");
 }
 
@@ -164,6 +174,7 @@ static void test_bad_in_any_step(void **state)
 		world.failed_rounds[COLOR_GREEN] = 3;
 		pass(300);
 		assert_went_back("probes");
+		assert_noted(at, "bad");
 		end(state);
 		begin(state);
 	}

@@ -224,7 +224,7 @@ static void test_exact_splits(void **state)
 			uint32_t turn = starts[j];
 			unsigned blue = 0;
 			for (unsigned k = 0; k < 10000; k++)
-				blue += table_choose_color(service, &turn, NULL, 0) == COLOR_BLUE ? 1 : 0;
+				blue += table_color_at(service, table_take_point(&turn)) == COLOR_BLUE ? 1 : 0;
 			assert_int_equal(blue, splits[i]);
 			table_service_release(service);
 		}
@@ -245,7 +245,7 @@ static void test_even_splits(void **state)
 			uint32_t turn = start;
 			int blue = 0, expected = (int)splits[i] / 100;
 			for (unsigned k = 0; k < 100; k++)
-				blue += table_choose_color(service, &turn, NULL, 0) == COLOR_BLUE ? 1 : 0;
+				blue += table_color_at(service, table_take_point(&turn)) == COLOR_BLUE ? 1 : 0;
 			assert_in_range(blue, expected - 2, expected + 2);
 		}
 		table_service_release(service);
@@ -258,11 +258,10 @@ static unsigned count_blue(const struct table_service *service, enum color color
 	unsigned blue = 0;
 	for (unsigned i = 0; i < keys; i++) {
 		char key[32];
-		uint32_t turn = 0;
 		int length = snprintf(key, sizeof(key), "user-%u", i);
-		colors[i] = table_choose_color(service, &turn, key, (size_t)length);
-		assert_int_equal(turn, 0);
-		assert_int_equal(table_choose_color(service, &turn, key, (size_t)length), colors[i]);
+		uint32_t point = table_point_of_key(service, key, (size_t)length);
+		assert_int_equal(table_point_of_key(service, key, (size_t)length), point);
+		colors[i] = table_color_at(service, point);
 		blue += colors[i] == COLOR_BLUE ? 1 : 0;
 	}
 	return blue;
