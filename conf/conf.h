@@ -209,10 +209,40 @@ struct conf_shield {
 	unsigned statuses; /* bits CONF_SHIELD_…: the answers that count as failed, besides failures to answer */
 };
 
+enum conf_via { CONF_VIA_PROXY, CONF_VIA_ROUTE53 };
+enum conf_route53_policy { CONF_ROUTE53_SIMPLE, CONF_ROUTE53_WEIGHTED, CONF_ROUTE53_HEALTH_CHECK };
+enum conf_route53_type { CONF_ROUTE53_A, CONF_ROUTE53_AAAA, CONF_ROUTE53_CNAME };
+
+/* What the record says while a color is live: values, or an alias. */
+struct conf_route53_color {
+	char **values; /* addresses of the type, or one name */
+	size_t value_count;
+	char *alias;      /* the target's name; NULL: values */
+	char *alias_zone; /* the hosted zone of the target */
+	bool evaluate_target_health;
+};
+
+/* Of a service with `via: route53`. */
+struct conf_route53 {
+	char *zone; /* id; NULL: found by the name */
+	char *name; /* lower case, without the dot at the end */
+	enum conf_route53_type type;
+	uint32_t ttl_s;
+	enum conf_route53_policy policy;
+	struct conf_route53_color colors[COLOR_COUNT];
+	char **name_servers; /* ADDR[:PORT] each, instead of those of the zone */
+	size_t name_server_count;
+	char *health_listen; /* policy health_check: where /r53/SERVICE is answered */
+	struct addr health_listen_address;
+	char *profile, *region, *endpoint; /* of AWS; NULL: as AWS's own tools take them from the environment */
+};
+
 struct conf_service {
 	char *name;
 	unsigned line;
-	char **hosts; /* lower case; "*.example.com" is a wildcard for one or more labels */
+	enum conf_via via;
+	struct conf_route53 route53; /* where via is CONF_VIA_ROUTE53 */
+	char **hosts;                /* lower case; "*.example.com" is a wildcard for one or more labels */
 	size_t host_count;
 	char **paths; /* prefixes, each begins with '/' and has no trailing '/' unless it is "/" */
 	size_t path_count;

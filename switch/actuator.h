@@ -5,13 +5,30 @@
 #define TEAL_SWITCH_ACTUATOR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <jansson.h>
 
 #include "base/color.h"
+#include "base/err.h"
+
+/* How a change of a transport that may say no has come out. */
+enum actuator_change { ACTUATOR_CHANGE_PENDING, ACTUATOR_CHANGE_MADE, ACTUATOR_CHANGE_REFUSED, ACTUATOR_CHANGE_FAILED };
 
 #define ACTUATOR_FAREWELL_MS 5000u /* from a tunnel's turn to be closed until it is gone by itself */
 
 struct actuator {
+	/* Of a transport out of the path, whose changes take time and may be refused (Route 53); NULL in the path. Before each `apply` the switcher has the same change made by these: `intend` makes what the truth must
+	 * hold before it is sent (a new reference; NULL and a sentence: it can't be); `change` sends it, also after a restart with an intent that was written down; `read_change` is asked until it is not pending:
+	 * MADE: `apply` is next; REFUSED and FAILED: nothing was changed, for good or for now, the sentence says why. */
+	json_t *(*intend)(void *arg, enum color live, unsigned share, bool force, struct err *err);
+	void (*change)(void *arg, const json_t *intent);
+	enum actuator_change (*read_change)(void *arg, char *sentence, size_t size);
+	/* The intent with what became of it: change id, moments. It is written down with the deployment. */
+	json_t *(*read_intent)(void *arg);
+	/* Whether nobody can be sent to the color that was left any more; `sentence` says what is waited for, with the moment where it is known. */
+	bool (*is_left)(void *arg, char *sentence, size_t size);
+
 	/* Makes `live` live and gives the other color `share` hundredths of a percent of the split, `live` the rest; returns a ticket to ask about. A hold stays. */
 	uint64_t (*apply)(void *arg, enum color live, unsigned share);
 	/* True once no new request can see what was in force before the ticket. */
