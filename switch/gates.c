@@ -30,9 +30,19 @@ static void check_no_deployment_running(const struct gates_input *input, struct 
 		say(result, true, "no other deployment of %s is under way", input->service);
 }
 
+static void say_blind(struct gate_result *result, const struct gates_input *input)
+{
+	say(result, false, "which color of service %s is live is not known: %s", input->service, input->live_fault);
+	result->blind = true;
+}
+
 static void check_not_live(const struct gates_input *input, struct gate_result *result)
 {
-	if (input->to == input->live)
+	if (input->live_fault && input->live_drifted && input->force)
+		say(result, true, "the record is taken as it is, by force: %s", input->live_fault);
+	else if (input->live_fault)
+		say_blind(result, input);
+	else if (input->to == input->live)
 		say(result, false, "%s is already the live color of service %s", color_name(input->to), input->service);
 	else
 		say(result, true, "%s is live, %s is idle", color_name(input->live), color_name(input->to));
@@ -54,6 +64,8 @@ static void check_expect_live(const struct gates_input *input, struct gate_resul
 {
 	if (!input->expects)
 		say(result, true, "nothing was said about the live color");
+	else if (input->live_fault)
+		say_blind(result, input);
 	else if (input->expect_live == input->live)
 		say(result, true, "%s is live, as expected", color_name(input->live));
 	else
@@ -130,9 +142,9 @@ const char *gates_name(enum gate gate)
 	return rows[gate].name;
 }
 
-const char *gates_code(enum gate gate)
+const char *gates_code(const struct gate_result *result)
 {
-	return rows[gate].code;
+	return result->blind ? "live_unknown" : rows[result->gate].code;
 }
 
 void gates_check(const struct gates_input *input, struct gate_result results[GATE_COUNT])

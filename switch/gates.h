@@ -23,7 +23,9 @@ enum gate {
 struct gates_input {
 	const char *service;
 	enum color live, to;
-	const char *running; /* the id of another deployment under way, or NULL */
+	const char *live_fault; /* why nobody can say which color is live, as a sentence; NULL: it is known */
+	bool live_drifted;      /* the record was read, and names neither color: force takes it as it is */
+	const char *running;    /* the id of another deployment under way, or NULL */
 	bool locked;
 	const char *lock_reason, *lock_actor; /* may be NULL */
 	bool expects;
@@ -42,12 +44,13 @@ struct gate_result {
 	bool passed;
 	bool forced; /* did not pass, and force overrides it */
 	bool waits;  /* did not pass, and time may help */
+	bool blind;  /* did not pass, as nobody can say which color is live */
 	char detail[512];
 };
 
 const char *gates_name(enum gate gate);
-/* The stable code of the API for a request that this gate refuses before anything runs; NULL for gates that refuse a deployment. */
-const char *gates_code(enum gate gate);
+/* The stable code of the API for a request that is refused by this result before anything runs; NULL for gates that refuse a deployment. */
+const char *gates_code(const struct gate_result *result);
 
 void gates_check(const struct gates_input *input, struct gate_result results[GATE_COUNT]);
 /* The first gate that neither passed nor is forced, those that wait last; NULL when all hold. */

@@ -22,6 +22,8 @@ static const struct problem {
 	{"method_not_allowed", 405, 2},
 	{"deployment_running", 409, 3},
 	{"already_live", 409, 3},
+	{"live_unknown", 409, 3},
+	{"not_in_path", 409, 3},
 	{"locked", 409, 3},
 	{"live_is_other", 409, 3},
 	{"color_is_live", 409, 3},

@@ -1,6 +1,7 @@
 /* One service: its colors and what they are made of. Control thread; the truth's part of it is read and written in switch/service_truth. */
 #include "switch/service.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +21,15 @@
 
 /* ---- what members tell ---- */
 
+bool service_is_routed(const struct service *service)
+{
+	return service->conf->via == CONF_VIA_PROXY;
+}
+
 void service_change(struct service *service)
 {
+	if (!service_is_routed(service))
+		return;
 	if (service->table)
 		table_service_release(service->table);
 	service->table = NULL;
@@ -79,6 +87,8 @@ static const char *probe_host(const struct conf_service *conf)
 {
 	if (conf->probe.host)
 		return conf->probe.host;
+	if (conf->via == CONF_VIA_ROUTE53)
+		return strncmp(conf->route53.name, "*.", 2) != 0 ? conf->route53.name : NULL;
 	for (size_t i = 0; i < conf->host_count; i++)
 		if (strncmp(conf->hosts[i], "*.", 2) != 0)
 			return conf->hosts[i];
@@ -229,6 +239,7 @@ struct service *service_new(const struct service_owner *owner, const struct conf
 	service->name = memory_text(conf->name);
 	service->conf = conf;
 	service->owner = owner;
+	service->live_known = service_is_routed(service) || conf->route53.policy == CONF_ROUTE53_HEALTH_CHECK;
 	service->totals = totals_new(owner->workers);
 	service->senses = senses_new(&(struct senses_tools){owner->loop, owner->fetch, owner->resolver, owner->on_news, owner->arg});
 	senses_follow(service->senses, &conf->rollback);
@@ -326,6 +337,7 @@ struct table_service *service_read_table(struct service *service)
 		[CONF_CLIENT_ADDRESS] = TABLE_CLIENT_ADDRESS,
 	};
 	struct table_member *members[COLOR_COUNT];
+	assert(service_is_routed(service));
 	if (service->table)
 		return service->table;
 	struct table_service_spec spec = {

@@ -20,6 +20,7 @@
 
 struct procedure;
 struct service;
+struct service_dns;
 
 struct service_owner {
 	struct event_base *loop;
@@ -73,7 +74,8 @@ struct service {
 	char *name;
 	const struct conf_service *conf; /* of the configuration in force */
 	const struct service_owner *owner;
-	enum color live;
+	enum color live;     /* as it was known last */
+	bool live_known;     /* always, in the path; by Route 53 only while the record names a color: see switch/service_dns.h */
 	unsigned idle_share; /* of the other color, in hundredths of a percent: only in a switch in steps, else 0 */
 	uint64_t split_seed; /* of the deployment that it belongs to */
 	struct service_color colors[COLOR_COUNT];
@@ -99,11 +101,16 @@ struct service {
 	struct rehearsal *rehearsal; /* the running or newest one; NULL: none yet */
 	struct switcher *switcher;   /* owned; set by whoever makes the service */
 	struct procedure *procedure; /* the same */
+	struct service_dns *dns;     /* of one that is switched by Route 53; NULL: it is in the path */
 };
 
 /* The releases come from the file or from the truth; probes begin at once. `truth` is the service's part of the truth, or NULL when there is none. `owner` must outlive it. */
 struct service *service_new(const struct service_owner *owner, const struct conf_service *conf, const json_t *truth);
 void service_free(struct service *service);
+/* Requests come through us: it has routes, traffic and figures of it. Else it is switched by Route 53. */
+bool service_is_routed(const struct service *service);
+/* "blue" or "green"; NULL while it is not known. */
+const char *service_live_name(const struct service *service);
 
 /* After a reload: the file's definition of a color wins where it changed. */
 void service_set_conf(struct service *service, const struct conf_service *conf);

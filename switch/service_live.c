@@ -39,9 +39,15 @@ void service_read_readiness(const struct service *service, enum color color, str
 	}
 }
 
+const char *service_live_name(const struct service *service)
+{
+	return service->live_known ? color_name(service->live) : NULL;
+}
+
 void service_set_live(struct service *service, enum color live)
 {
 	service->live = live;
+	service->live_known = true;
 	service->idle_share = 0;
 	forget_orders(service);
 	service->colors[live].pooling = BACKEND_POOLED;

@@ -96,8 +96,8 @@ static bool may_begin(struct switcher *switcher, const struct switcher_request *
 	struct gate_result results[GATE_COUNT];
 	switcher_check_gates(switcher, request, results);
 	for (unsigned i = 0; i < GATE_COUNT; i++)
-		if (!results[i].passed && gates_code(results[i].gate))
-			return refuse(refusal, gates_code(results[i].gate), switcher->current, "%s", results[i].detail);
+		if (!results[i].passed && gates_code(&results[i]))
+			return refuse(refusal, gates_code(&results[i]), switcher->current, "%s", results[i].detail);
 	/* Looked at again when it comes to that; but hooks that take minutes are not run in vain. */
 	const char *why = request->exclusive ? switcher->actuator.foresee_hold(switcher->actuator.arg) : NULL;
 	return !why || refuse(refusal, "held", NULL, "%s", why);

@@ -50,19 +50,23 @@ void tables_free(struct tables *tables)
 	free(tables);
 }
 
+/* Services that are switched by Route 53 are not routed to: neither index nor table has a place for them. */
 static struct table_index *make_index(const struct conf *conf)
 {
 	struct table_index_entry *entries = memory_array(conf->service_count, sizeof(*entries));
+	size_t count = 0;
 	for (size_t i = 0; i < conf->service_count; i++) {
 		const struct conf_service *service = &conf->services[i];
-		entries[i] = (struct table_index_entry){
+		if (service->via != CONF_VIA_PROXY)
+			continue;
+		entries[count++] = (struct table_index_entry){
 			.hosts = (const char *const *)service->hosts,
 			.host_count = service->host_count,
 			.paths = (const char *const *)service->paths,
 			.path_count = service->path_count,
 		};
 	}
-	struct table_index *index = table_index_new(entries, conf->service_count);
+	struct table_index *index = table_index_new(entries, count);
 	free(entries);
 	return index;
 }
@@ -118,9 +122,11 @@ struct table *tables_make(struct tables *tables)
 {
 	struct table_globals globals = make_globals(tables);
 	struct table_service **services = memory_array(tables->count, sizeof(struct table_service *));
+	size_t count = 0;
 	for (size_t i = 0; i < tables->count; i++)
-		services[i] = service_read_table(tables->services[i]);
-	struct table *table = table_new(&globals, tables->index, services, tables->count, tables->workers);
+		if (service_is_routed(tables->services[i]))
+			services[count++] = service_read_table(tables->services[i]);
+	struct table *table = table_new(&globals, tables->index, services, count, tables->workers);
 	free(services);
 	tables->touched = false;
 	return table;

@@ -39,6 +39,13 @@ static const struct gate_case cases[] = {
 	{"another deployment, forced", WITH(.running = "20260101-000000-abcdef", .force = true), GATE_NO_DEPLOYMENT_RUNNING, false, NULL},
 	{"already live", {.service = "shop", .live = COLOR_GREEN, .to = COLOR_GREEN, .backends = 1, .up = 1, .healthy_share = 1}, GATE_NOT_LIVE, false,
 		"green is already"},
+	{"nobody knows", WITH(.live_fault = "Route 53 does not answer"), GATE_NOT_LIVE, false,
+		"which color of service shop is live is not known: Route 53 does not answer"},
+	{"nobody knows, forced", WITH(.live_fault = "Route 53 does not answer", .force = true), GATE_NOT_LIVE, false, NULL},
+	{"the record is another", WITH(.live_fault = "it says 192.0.2.9", .live_drifted = true), GATE_NOT_LIVE, false, "192.0.2.9"},
+	{"the record is another, forced", WITH(.live_fault = "it says 192.0.2.9", .live_drifted = true, .force = true), -1, false, NULL},
+	{"the record is another, forced, but a color is expected",
+		WITH(.live_fault = "it says 192.0.2.9", .live_drifted = true, .force = true, .expects = true), GATE_EXPECT_LIVE, false, "192.0.2.9"},
 	{"locked", WITH(.locked = true, .lock_actor = "ada", .lock_reason = "database work"), GATE_NOT_LOCKED, false, "by ada: \"database work\""},
 	{"locked without a reason", WITH(.locked = true, .lock_actor = "ada"), GATE_NOT_LOCKED, false, "by ada; unlock"},
 	{"locked, forced", WITH(.locked = true, .force = true), GATE_NOT_LOCKED, false, NULL},
@@ -93,6 +100,20 @@ static void test_every_gate_says_something(void **state)
 	}
 }
 
+static void test_codes(void **state)
+{
+	(void)state;
+	struct gates_input input = sound;
+	struct gate_result results[GATE_COUNT];
+	input.to = COLOR_BLUE;
+	gates_check(&input, results);
+	assert_string_equal(gates_code(&results[GATE_NOT_LIVE]), "already_live");
+	input.live_fault = "nobody has read it";
+	gates_check(&input, results);
+	assert_string_equal(gates_code(&results[GATE_NOT_LIVE]), "live_unknown");
+	assert_null(gates_code(&results[GATE_HEALTHY]));
+}
+
 static void test_json(void **state)
 {
 	(void)state;
@@ -115,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_every_gate_says_something),
+		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_json),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
