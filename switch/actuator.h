@@ -12,22 +12,31 @@
 #include "base/color.h"
 #include "base/err.h"
 
-/* How a change of a transport that may say no has come out. */
-enum actuator_change { ACTUATOR_CHANGE_PENDING, ACTUATOR_CHANGE_MADE, ACTUATOR_CHANGE_REFUSED, ACTUATOR_CHANGE_FAILED };
+/* How a change of a transport that may say no has come out. REFUSED and DRIFTED for good: the transport said no; somebody else changed what was to be changed. FAILED: for now. */
+enum actuator_change { ACTUATOR_CHANGE_PENDING, ACTUATOR_CHANGE_MADE, ACTUATOR_CHANGE_REFUSED, ACTUATOR_CHANGE_DRIFTED, ACTUATOR_CHANGE_FAILED };
 
 #define ACTUATOR_FAREWELL_MS 5000u /* from a tunnel's turn to be closed until it is gone by itself */
 
 struct actuator {
-	/* Of a transport out of the path, whose changes take time and may be refused (Route 53); NULL in the path. Before each `apply` the switcher has the same change made by these: `intend` makes what the truth must
-	 * hold before it is sent (a new reference; NULL and a sentence: it can't be); `change` sends it, also after a restart with an intent that was written down; `read_change` is asked until it is not pending:
-	 * MADE: `apply` is next; REFUSED and FAILED: nothing was changed, for good or for now, the sentence says why. */
-	json_t *(*intend)(void *arg, enum color live, unsigned share, bool force, struct err *err);
+	/* Of a transport out of the path, whose changes take time and may be refused (Route 53); all of them, or all NULL in the path. There nothing can be held or cut and nothing counts requests: close_tunnels, cut,
+	 * hold, release, settle, read_inflight, read_busy and read_cut are NULL then. Before each `apply` the switcher has the same change made by these.
+	 *
+	 * `intend`: what the truth must hold before the change is sent, a new reference; NULL and a sentence when it can't be made, `*later`: though perhaps in a moment. `force`: what somebody else made is taken as it is. */
+	json_t *(*intend)(void *arg, enum color live, unsigned share, bool force, bool *later, struct err *err);
+	/* Sends it. After a restart, with an intent that was written down, goes on with it: what was accepted is followed and never sent again. */
 	void (*change)(void *arg, const json_t *intent);
+	/* Asked until it is not pending. MADE: `apply` is next. All others: nothing was changed, and `sentence` says why. */
 	enum actuator_change (*read_change)(void *arg, char *sentence, size_t size);
-	/* The intent with what became of it: change id, moments. It is written down with the deployment. */
+	/* The newest intent that was sent, with what became of it (change id, moments), a new reference; NULL: none. It is written down with the deployment. */
 	json_t *(*read_intent)(void *arg);
-	/* Whether nobody can be sent to the color that was left any more; `sentence` says what is waited for, with the moment where it is known. */
+	/* Whether nobody can be sent to the color that was left by the newest change that was made any more; else `sentence` says what is waited for, with the moment where it is known. */
 	bool (*is_left)(void *arg, char *sentence, size_t size);
+	/* How long that may take until nobody waits any longer, in milliseconds. */
+	uint64_t (*read_patience)(void *arg);
+	/* What hinders it, as a sentence; and why a change could not be made now as far as is known; and why a split can't be. NULL: nothing. Borrowed for the moment. */
+	const char *(*read_hindrance)(void *arg);
+	const char *(*foresee_change)(void *arg);
+	const char *(*foresee_split)(void *arg);
 
 	/* Makes `live` live and gives the other color `share` hundredths of a percent of the split, `live` the rest; returns a ticket to ask about. A hold stays. */
 	uint64_t (*apply)(void *arg, enum color live, unsigned share);

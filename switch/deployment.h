@@ -14,7 +14,7 @@ enum deployment_kind { DEPLOYMENT_SWITCH, DEPLOYMENT_DEPLOY };
 
 enum outcome { OUTCOME_RUNNING, OUTCOME_PROMOTED, OUTCOME_ROLLED_BACK, OUTCOME_REFUSED, OUTCOME_ABORTED, OUTCOME_FAILED, OUTCOME_COUNT };
 
-/* In the order in which a deployment goes through them. Up to STEP_COMMIT nothing is switched. */
+/* In the order in which a deployment goes through them. Up to STEP_COMMIT nothing is switched; STEP_CHANGE comes again between the steps of a shift, see deployment_is_before_flip. */
 enum step {
 	STEP_GATE,      /* waits for the gates */
 	STEP_PROCEDURE, /* hooks, approval and their like: see switch/procedure */
@@ -22,11 +22,13 @@ enum step {
 	STEP_HOLD,      /* exclusive: new requests wait, the old color finishes */
 	STEP_COMMAND,   /* exclusive: the command runs, neither color has a request */
 	STEP_COMMIT,    /* exclusive: the truth is being written; the flip comes next */
+	STEP_CHANGE,    /* out of the path: the change that was recorded is being made; the flip or the next share comes next */
 	STEP_SHIFT,     /* in steps: the new color has a share */
 	STEP_COMPLETE,  /* in steps: the truth is being written; the flip, which is the last step, comes next */
 	STEP_SPREAD,    /* flipped; not every worker has acknowledged it */
 	STEP_DRAIN,     /* in force; the old color has requests in flight */
 	STEP_BAKE,      /* drained; the rollback criteria are armed (they are from the flip or the first share on) */
+	STEP_RETURN,    /* out of the path: the change back is being made */
 	STEP_BACK,      /* flipped back; draining the new color */
 	STEP_END,
 };
@@ -42,11 +44,11 @@ struct deployment_receipt {
 };
 
 struct deployment_rollback {
-	uint64_t at; /* wall clock, 0: none */
+	uint64_t at; /* wall clock, 0: none. While a change forward is under way: it comes behind that */
 	const char *cause;
 	struct actor actor;
 	char *reason, *warning;
-	bool in_force;
+	bool in_force, force;
 	int durable; /* -1: not known yet */
 	uint64_t inflight, cut;
 };
@@ -72,6 +74,12 @@ struct deployment_exclusive {
 	char *program; /* NULL: none */
 	uint64_t held_at, drained_at, run_at, ran_at, released_at;
 	char result[512]; /* of the command, as a sentence; "" */
+};
+
+/* Out of the path: the newest change. */
+struct deployment_change {
+	json_t *intent; /* with what became of it, as the actuator has it; NULL: none */
+	size_t next;    /* forward in steps: which share it is for */
 };
 
 /* Whether the rollback helped: see switch/verify. */
@@ -107,6 +115,8 @@ struct deployment {
 	bool automatic; /* nobody asked for it */
 	struct deployment_shift shift;
 	struct deployment_exclusive exclusive;
+	bool out_of_path; /* nothing counts its requests, and it is switched by changes */
+	struct deployment_change change;
 
 	enum step step;
 	enum outcome outcome;
@@ -144,6 +154,12 @@ const char *deployment_verification_name(enum verification state);
 const char *deployment_phase(const struct deployment *deployment);
 /* True from the flip, or the first share, on: even when it was flipped back. */
 bool deployment_has_flipped(const struct deployment *deployment);
+/* Nothing was switched yet, though a change may be under way. */
+bool deployment_is_before_flip(const struct deployment *deployment);
+/* Flipped back, or about to: nothing goes forward any more. */
+bool deployment_is_going_back(const struct deployment *deployment);
+/* Forgets what was written of a way back that did not come about. */
+void deployment_forget_rollback(struct deployment *deployment);
 void deployment_warn(struct deployment *deployment, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* In percent. */

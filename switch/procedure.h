@@ -6,7 +6,8 @@
  *   smoke      gates.smoke: every request to every backend of the idle color
  *   approval   gates.approval: somebody says yes
  *   hook       gates.hooks, one after another
- * The hooks come last, as they do things: what they do is not done before everything else was passed and somebody agreed, and a backup that one of them
+ *   armed      out of the path: the transport could make the change now
+ * The hooks come late, as they do things: what they do is not done before everything else was passed and somebody agreed, and a backup that one of them
  * takes is fresh at the flip. A freeze that begins meanwhile is looked for again at the end.
  *
  * Whoever drives it (switch/course) calls procedure_begin once the pure gates are passed, then procedure_run in every round until it is not PENDING any more,
@@ -31,6 +32,9 @@ struct hook_tools;
 struct procedure;
 struct switcher_refusal;
 
+/* The sentence says why it is not armed. */
+enum procedure_armed { PROCEDURE_ARMED_PENDING, PROCEDURE_ARMED_YES, PROCEDURE_ARMED_NO };
+
 /* What it works with; all of it outlives the procedure. */
 struct procedure_tools {
 	struct fetch *fetch;
@@ -40,6 +44,10 @@ struct procedure_tools {
 	size_t (*list_backends)(void *arg, enum color color, struct smoke_backend *into, size_t max);
 	/* rehearsal_passed: of a rehearsal of this release that ended at most `within_ms` before `wall_ms`. The sentence is set either way. */
 	bool (*check_rehearsal)(void *arg, const struct release *release, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size);
+	/* The armed check of a transport that may say no; all NULL: there is none. It ends by itself; see dns/steering for its rows (a new array). */
+	void (*begin_armed)(void *arg, const struct deployment *deployment);
+	enum procedure_armed (*read_armed)(void *arg, char *sentence, size_t size);
+	json_t *(*list_armed)(void *arg);
 	/* An event of the deployment that was begun with: gate_started, gate_passed, gate_forced, approval_asked, approved, rejected. `more` is the callee's. */
 	void (*emit)(void *arg, const char *event, json_t *more, const char *text);
 	/* Something came that procedure_run can go on with. Called from the loop; it must not call back into the procedure, but see to a round behind this turn. */
@@ -51,7 +59,7 @@ enum procedure_state { PROCEDURE_PENDING, PROCEDURE_PASSED, PROCEDURE_REFUSED };
 
 /* Why it did not pass. */
 struct procedure_refusal {
-	const char *gate; /* static: "freeze", "rehearsal", "smoke", "approval", "hook"; good for a deployment's cause */
+	const char *gate; /* static: "freeze", "rehearsal", "smoke", "approval", "hook", "armed"; good for a deployment's cause */
 	int exit_code;    /* 3; 6 where an approval did not come in time */
 	char detail[1024];
 };
@@ -82,7 +90,7 @@ const struct procedure_refusal *procedure_refusal(const struct procedure *proced
 void procedure_cancel(struct procedure *procedure);
 
 /* The gates that are configured and were begun, in the form of gates_to_json, to be appended to it: [{"name", "passed", "waits", "detail", "ms"}], where not passed
- * but overridden "forced": true; smoke: "results"; hook (a row for each): "hook", "output", "output_cut"; approval: "asked_at", "expires_at", "answered_at", "actor", "uid", "reason". */
+ * but overridden "forced": true; smoke, armed: "results"; hook (a row for each): "hook", "output", "output_cut"; approval: "asked_at", "expires_at", "answered_at", "actor", "uid", "reason". */
 json_t *procedure_to_json(const struct procedure *procedure);
 /* For `plan`, without doing anything: the same rows, freeze and rehearsal as they are now, the others with "planned": true and what would be done. False and the
  * refusal when one of them would refuse now. `gates` (an array) gets the rows. */
