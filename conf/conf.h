@@ -213,26 +213,31 @@ enum conf_via { CONF_VIA_PROXY, CONF_VIA_ROUTE53 };
 enum conf_route53_policy { CONF_ROUTE53_SIMPLE, CONF_ROUTE53_WEIGHTED, CONF_ROUTE53_HEALTH_CHECK };
 enum conf_route53_type { CONF_ROUTE53_A, CONF_ROUTE53_AAAA, CONF_ROUTE53_CNAME };
 
-/* What the record says while a color is live: values, or an alias. */
+/* What the record says while a color is live: values, or an alias. Both colors of a service have the same of the two. */
 struct conf_route53_color {
-	char **values; /* addresses of the type, or one name */
+	char **values; /* addresses of the type, as written; of a CNAME one name, lower case, without the dot at the end. None: an alias */
 	size_t value_count;
-	char *alias;      /* the target's name; NULL: values */
+	char *alias;      /* the target's name, lower case, without the dot at the end; NULL: values */
 	char *alias_zone; /* the hosted zone of the target */
 	bool evaluate_target_health;
 };
 
-/* Of a service with `via: route53`. */
+struct conf_name_server {
+	char *text;          /* as written */
+	struct addr address; /* ADDR_IPV4, ADDR_IPV6 or ADDR_NAME, port 53 where none was written */
+};
+
+/* Of a service with `via: route53`; without meaning in another. */
 struct conf_route53 {
-	char *zone; /* id; NULL: found by the name */
-	char *name; /* lower case, without the dot at the end */
+	char *zone; /* id, without `/hostedzone/`; NULL: found by the name */
+	char *name; /* lower case, without the dot at the end; may begin with `*.` */
 	enum conf_route53_type type;
-	uint32_t ttl_s;
+	uint32_t ttl_s; /* of values; an alias has none of its own */
 	enum conf_route53_policy policy;
-	struct conf_route53_color colors[COLOR_COUNT];
-	char **name_servers; /* ADDR[:PORT] each, instead of those of the zone */
+	struct conf_route53_color colors[COLOR_COUNT]; /* never the same; with CONF_ROUTE53_WEIGHTED one value or an alias each */
+	struct conf_name_server *name_servers;         /* instead of those of the zone; none: those of the zone */
 	size_t name_server_count;
-	char *health_listen; /* policy health_check: where /r53/SERVICE is answered */
+	char *health_listen; /* with CONF_ROUTE53_HEALTH_CHECK, as written: where /r53/SERVICE is answered. Services may share one; read at the start only */
 	struct addr health_listen_address;
 	char *profile, *region, *endpoint; /* of AWS; NULL: as AWS's own tools take them from the environment */
 };
@@ -241,7 +246,7 @@ struct conf_service {
 	char *name;
 	unsigned line;
 	enum conf_via via;
-	struct conf_route53 route53; /* where via is CONF_VIA_ROUTE53 */
+	struct conf_route53 route53; /* where via is CONF_VIA_ROUTE53; members that are for traffic have their defaults there */
 	char **hosts;                /* lower case; "*.example.com" is a wildcard for one or more labels */
 	size_t host_count;
 	char **paths; /* prefixes, each begins with '/' and has no trailing '/' unless it is "/" */
