@@ -18,6 +18,7 @@
 #include "switch/senses.h"
 #include "switch/switcher.h"
 
+struct prepare;
 struct procedure;
 struct service;
 struct service_dns;
@@ -102,6 +103,7 @@ struct service {
 	struct switcher *switcher;   /* owned; set by whoever makes the service */
 	struct procedure *procedure; /* the same */
 	struct service_dns *dns;     /* of one that is switched by Route 53; NULL: it is in the path */
+	struct prepare *prepare;     /* the same, of `teal dns prepare`; set by whoever makes the service; NULL until then */
 };
 
 /* The releases come from the file or from the truth; probes begin at once. `truth` is the service's part of the truth, or NULL when there is none. `owner` must outlive it. */
