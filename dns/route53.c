@@ -58,6 +58,11 @@ bool route53_tell_skew(const struct route53 *route53, int64_t *skew_s)
 	return route53->skew_known;
 }
 
+const struct route53_source *route53_tell_source(const struct route53 *route53)
+{
+	return &route53->tools.source;
+}
+
 bool route53_check_zone_id(const char *text, struct err *err)
 {
 	static const char prefix[] = "/hostedzone/";

@@ -95,6 +95,9 @@ void route53_cancel(struct route53_call *call);
 /* How many seconds Route 53's clock was ahead of ours at its last answer. False when there was none yet. Requests are signed for its clock only once one was refused for ours. */
 bool route53_tell_skew(const struct route53 *route53, int64_t *skew_s);
 
+/* Where its keys come from, for those who ask how long they last. */
+const struct route53_source *route53_tell_source(const struct route53 *route53);
+
 /* Whether a text is the id of a hosted zone, with its prefix or without. */
 bool route53_check_zone_id(const char *text, struct err *err);
 

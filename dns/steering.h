@@ -28,13 +28,14 @@ struct steering_tools {
 	const char *resolver_servers; /* for dns/delegation; NULL: those of the system */
 	void (*on_news)(void *arg);   /* something below reads differently now; from the loop, never from inside a call of steering's */
 	void *arg;
+	unsigned hurry; /* every pause and limit is so many times shorter, for tests; 0: 1 */
 };
 
 /* `conf` is that of the service; it and the tools outlive the steering, or the next steering_set_conf. */
 struct steering *steering_new(const struct steering_tools *tools, const struct conf_route53 *conf);
 /* Ends what is under way without callbacks; a change that was sent may have been made. NULL is allowed. */
 void steering_free(struct steering *steering);
-/* After a reload. What is under way goes on as it began. */
+/* After a reload. A change goes on as it began, and is followed as it began; a look and an armed check begin anew. */
 void steering_set_conf(struct steering *steering, const struct conf_route53 *conf);
 
 /* ---- what the record says ---- */
@@ -76,13 +77,15 @@ json_t *steering_arm_to_json(const struct steering *steering);
 /* What is to be written down before steering_change: the record sets as they were read last, what they shall be, the change id and its moments (none yet): a new object. `share` hundredths of a percent for `to`,
  * the rest for the other color; anything between 0 and 10000 only where the policy is weighted. False and a sentence when it can't be made of what was read. */
 json_t *steering_intend(struct steering *steering, enum color to, unsigned share, bool force, struct err *err);
-/* Sends the intended change as compare-and-swap. A busy or silent Route 53 is asked again with pauses for `patience_ms`; an outcome that is unknown is read back before anything else is sent. `intent` is
+/* Sends the intended change as compare-and-swap; ends a look (which begins anew behind it) and an armed check. A busy or silent Route 53 is asked again with pauses for `patience_ms`; an outcome that is unknown is read back before anything else is sent. `intent` is
  * copied. After a restart the same call goes on with an intent that was written down: it is never sent again, only followed, when it has a change id or accepted_at; else
  * the record is read first. */
 void steering_change(struct steering *steering, const json_t *intent, uint64_t patience_ms);
 /* STEERING_DONE: accepted (or found made); REFUSED: not made, as Route 53 said no; DRIFTED: not made, as the record is neither old nor new, the sentence has both versions; FAILED: not made within the patience, nothing was learned that forbids to try again. The record is old or
  * new, never anything else of ours. `sentence` is empty while pending and when done. */
 enum steering_state steering_read_change(const struct steering *steering, char *sentence, size_t size);
+/* Whether it was refused because the record is neither as it was read nor as intended: somebody else changed it. What it is now is what steering_read says. */
+bool steering_has_drifted(const struct steering *steering);
 /* The intent with what is known by now (change id, accepted_at, insync_at, earlier_until, …): to be written down whenever on_news came, and given to steering_change after a restart. A new reference; NULL: none. */
 json_t *steering_intent(const struct steering *steering);
 
