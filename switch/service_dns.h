@@ -13,6 +13,7 @@
 
 #include "switch/service.h"
 
+struct actuator_route53;
 struct dns_accounts;
 struct service_dns;
 struct steering;
@@ -26,6 +27,8 @@ void service_dns_set_conf(struct service *service);
 
 /* Its steering; NULL in the path and with the policy health_check. */
 struct steering *service_dns_steering(const struct service *service);
+/* What its actuator is made of; NULL in the path. */
+struct actuator_route53 *service_dns_through(const struct service *service);
 
 /* Reads the record anew, unless that is under way. Nothing where there is none to be read. */
 void service_dns_look(struct service *service);
@@ -36,7 +39,7 @@ void service_dns_tick(struct service *service);
 /* Why nobody can say which color is live now, as a sentence; NULL when it is known. `*drifted`: the record was read, and names neither color (`force` takes it as it is). */
 const char *service_dns_fault(const struct service *service, bool *drifted);
 
-/* `route53` of the status; null in the path. See docs/api.md. */
+/* `route53` of the status; null in the path. See docs/api.md (switch/service_dns_json.c). */
 json_t *service_dns_to_json(const struct service *service);
 /* `record` of the truth: what is to be known of former TTLs after a restart; null where there is nothing. */
 json_t *service_dns_to_truth(const struct service *service);

@@ -375,6 +375,13 @@ void switcher_stop(struct switcher *switcher)
 		stop_before_flip(switcher, "abort", &daemon_itself, "the daemon is stopping");
 }
 
+void switcher_note_other(struct switcher *switcher)
+{
+	verify_stop(switcher, "somebody else made another color live");
+	deployment_free(switcher->undo);
+	switcher->undo = NULL;
+}
+
 void switcher_resume(struct switcher *switcher, struct deployment *deployment)
 {
 	switcher->host.write_deployment(switcher->host.arg, deployment); /* the last daemon may have ended before it could */

@@ -136,6 +136,9 @@ void switcher_stop(struct switcher *switcher);
 /* After a restart: takes over a deployment from the truth (owned from here on), running or undoable. The service's live color is what the truth says. */
 void switcher_resume(struct switcher *switcher, struct deployment *deployment);
 
+/* Out of the path: somebody else made another color live, while no deployment had come to its record. What could be undone is of the past then. */
+void switcher_note_other(struct switcher *switcher);
+
 /* The running deployment, and the one a rollback would undo now, or NULL. */
 const struct deployment *switcher_current(const struct switcher *switcher);
 const struct deployment *switcher_undo(const struct switcher *switcher);
