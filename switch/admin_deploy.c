@@ -10,6 +10,7 @@
 #include "switch/admin_manner.h"
 #include "switch/admin_release.h"
 #include "switch/admin_waits.h"
+#include "switch/prepare.h"
 #include "switch/rounds.h"
 #include "switch/wire.h"
 
@@ -74,6 +75,16 @@ static bool refuse_stopping(struct ask *ask)
 	return true;
 }
 
+/* Route 53 takes one change of a record at a time, and a switch is to know what it changes. */
+static bool refuse_preparing(struct ask *ask, const struct service *service)
+{
+	if (!prepare_is_changing(service->prepare))
+		return false;
+	ask_refuse(ask, "prepare_running", NULL, "the TTL of service %s is being lowered right now; `teal dns status %s` shows when that is done",
+		service->name, service->name);
+	return true;
+}
+
 /* ---- switch and deploy ---- */
 
 static void read_request(const struct ask *ask, const struct service *service, struct switcher_request *request)
@@ -131,7 +142,7 @@ static void start(struct ask *ask)
 	struct release release = {0};
 	struct admin_manner manner;
 	struct service *service = ask_find_service(ask);
-	if (!service || refuse_stopping(ask))
+	if (!service || refuse_stopping(ask) || refuse_preparing(ask, service))
 		return;
 	read_request(ask, service, &request);
 	if (!admin_manner_read(ask, service, &manner, &request) || !read_release(ask, service, &request, &release)) {

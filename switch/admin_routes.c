@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "switch/admin_approval.h"
 #include "switch/admin_deploy.h"
+#include "switch/admin_dns.h"
 #include "switch/admin_hold.h"
 #include "switch/admin_parts.h"
 #include "switch/admin_preview.h"
@@ -67,6 +68,9 @@ static const struct route routes[] = {
 	{{"v1", "services", SERVICE, "rehearse"}, EVHTTP_REQ_POST, admin_rehearsal_start},
 	{{"v1", "services", SERVICE, "rehearsal"}, EVHTTP_REQ_GET, admin_rehearsal_report},
 	{{"v1", "services", SERVICE, "rehearsal", "stop"}, EVHTTP_REQ_POST, admin_rehearsal_stop},
+	{{"v1", "services", SERVICE, "dns"}, EVHTTP_REQ_GET, admin_dns_status},
+	{{"v1", "services", SERVICE, "dns", "plan"}, EVHTTP_REQ_GET, admin_dns_plan},
+	{{"v1", "services", SERVICE, "dns", "prepare"}, EVHTTP_REQ_POST, admin_dns_prepare},
 	{{"v1", "services", SERVICE, "colors", COLOR}, EVHTTP_REQ_PUT, admin_verbs_put_color},
 	{{"v1", "reload"}, EVHTTP_REQ_POST, admin_verbs_reload},
 	{{"v1", "stop"}, EVHTTP_REQ_POST, admin_verbs_stop},

@@ -12,6 +12,7 @@
 #include "switch/daemon.h"
 #include "switch/failover.h"
 #include "switch/hook.h"
+#include "switch/prepare.h"
 #include "switch/reload.h"
 
 #define DRAIN_HURRY_MS 1000u
@@ -69,6 +70,8 @@ static void go_round(struct control *control)
 {
 	for (size_t i = 0; i < control->service_count; i++) {
 		switcher_run(control->services[i]->switcher);
+		if (control->services[i]->prepare)
+			prepare_run(control->services[i]->prepare);
 		if (!control->draining)
 			failover_look(control->services[i]);
 	}

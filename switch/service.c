@@ -14,6 +14,7 @@
 #include "proxy/head.h"
 #include "switch/alike.h"
 #include "switch/differ.h"
+#include "switch/prepare.h"
 #include "switch/procedure.h"
 #include "switch/rehearsal.h"
 #include "switch/service_truth.h"
@@ -266,6 +267,7 @@ void service_free(struct service *service)
 	rehearsal_free(service->rehearsal);
 	switcher_free(service->switcher);
 	procedure_free(service->procedure);
+	prepare_free(service->prepare);
 	senses_free(service->senses);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		free_color(&service->colors[color]);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "switch/prepare.h"
 #include "switch/procedure.h"
 #include "switch/service_command.h"
 #include "switch/service_procedure.h"
@@ -281,6 +282,7 @@ struct service_host *service_host_new(struct service *service, const struct serv
 	host->command = (struct service_command){.service = service, .hooks = tools->hooks};
 	service->switcher = switcher_new(service->name, &view, &actuator);
 	service->procedure = service_procedure_new(service, tools->hooks, tools->courier);
+	service->prepare = service->dns ? prepare_new(service, tools->keeper, tools->events) : NULL;
 	service_host_set_policy(service);
 	return host;
 }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "switch/prepare.h"
 #include "switch/wire.h"
 
 /* ---- reading ---- */
@@ -108,6 +109,8 @@ void service_truth_resume(struct service *service, const json_t *truth)
 {
 	resume(service, json_object_get(truth, "undo"));
 	resume(service, json_object_get(truth, "deployment"));
+	if (service->prepare)
+		prepare_resume(service->prepare, json_object_get(truth, "prepare"));
 }
 
 /* ---- writing ---- */
@@ -169,7 +172,10 @@ json_t *service_truth_write(const struct service *service)
 	json_t *colors = json_object();
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		json_object_set_new(colors, color_name((enum color)color), color_to_truth(&service->colors[color]));
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "live", color_name(live), "split", split_to_truth(service, live), "colors", colors, "locked",
-		lock_to_truth(service), "held", hold_to_truth(service), "deployment", running_or_null(switcher_current(service->switcher)), "undo",
+	json_t *truth = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "live", color_name(live), "split", split_to_truth(service, live), "colors", colors,
+		"locked", lock_to_truth(service), "held", hold_to_truth(service), "deployment", running_or_null(switcher_current(service->switcher)), "undo",
 		deployment_or_null(switcher_undo(service->switcher)));
+	if (service->prepare)
+		json_object_set_new(truth, "prepare", prepare_to_truth(service->prepare));
+	return truth;
 }
