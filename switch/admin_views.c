@@ -275,9 +275,9 @@ static bool has_come(const struct ask *ask)
 	if (!deployment)
 		return true;
 	if (ask->until == UNTIL_SWITCHED)
-		return deployment->in_force || deployment->shift.in_force || deployment->step >= STEP_BACK;
+		return deployment->in_force || deployment->shift.in_force || deployment->step >= STEP_RETURN;
 	if (ask->until == UNTIL_DRAINED)
-		return deployment->drained_at != 0 || deployment->step >= STEP_BACK;
+		return deployment->drained_at != 0 || deployment->step >= STEP_RETURN;
 	return ask->until == UNTIL_NOW;
 }
 

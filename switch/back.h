@@ -4,9 +4,15 @@
 
 #include "switch/course.h"
 
-/* Flips back at once. `cause` is static. */
+/* Ends what has switched nothing: aborted. */
+void back_stop(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason);
+/* In the path: flips back at once. Out of it: begins the change back, or waits for the outcome of the change forward that is under way. `cause` is static; what is forced is in the deployment's rollback. */
 void back_begin(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason);
-/* The step that follows: in force, durable, drained, over. */
+/* What was waited for is known, and the new color has something: the way back begins now. */
+void back_start(struct switcher *switcher);
+/* STEP_RETURN: until the change back is made, or can't be. */
+void back_run_return(struct switcher *switcher);
+/* STEP_BACK: in force, durable, drained, over. */
 void back_run(struct switcher *switcher);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "switch/back.h"
+#include "switch/change.h"
 #include "switch/drain.h"
 #include "switch/exclusive.h"
 #include "switch/flip.h"
@@ -39,6 +40,13 @@ void course_save(struct switcher *switcher)
 	switcher->host.write_deployment(switcher->host.arg, switcher->current);
 }
 
+void course_read_readiness(const struct switcher *switcher, enum color color, struct readiness_input *input)
+{
+	switcher->host.read_readiness(switcher->host.arg, color, input);
+	if (change_is_needed(switcher))
+		input->fault = switcher->actuator.foresee_change(switcher->actuator.arg);
+}
+
 /* ---- spread ---- */
 
 static void note_force(struct switcher *switcher)
@@ -49,8 +57,11 @@ static void note_force(struct switcher *switcher)
 	deployment->in_force = true;
 	deployment->flip_us = switcher->host.read_mono_us(switcher->host.arg) - switcher->flipped_us;
 	deployment->switched_at = course_wall_ms(switcher);
-	course_emit(switcher, "switched", json_pack("{s:o, s:o}", "flip_us", wire_count(deployment->flip_us), "inflight", wire_count(deployment->inflight)),
-		"%s: %s is live on every worker, %" PRIu64 " us after the flip", switcher->service, color_name(deployment->to), deployment->flip_us);
+	course_emit(switcher, "switched",
+		json_pack("{s:o, s:o}", "flip_us", wire_count(deployment->flip_us), "inflight", deployment_count(deployment, deployment->inflight)),
+		deployment->out_of_path ? "%s: %s is live, %" PRIu64 " us after the change was sent"
+					: "%s: %s is live on every worker, %" PRIu64 " us after the flip",
+		switcher->service, color_name(deployment->to), deployment->flip_us);
 	exclusive_release(switcher);
 	switcher->host.tell(switcher->host.arg, HERALD_SWITCHED, deployment);
 }
@@ -71,17 +82,26 @@ static void step_spread(struct switcher *switcher)
 
 /* ---- drain ---- */
 
+static void warn_of_drain(struct deployment *deployment)
+{
+	const char *from = color_name(deployment->from);
+	if (deployment->out_of_path)
+		deployment_warn(deployment, "%s may still be asked for: keep it up until teal dns status says that it is safe", from);
+	else
+		deployment_warn(deployment, "%" PRIu64 " requests on %s did not end when they were told to", deployment->inflight, from);
+}
+
 static void end_drain(struct switcher *switcher, enum drain_state state)
 {
 	struct deployment *deployment = switcher->current;
+	const char *what = state == DRAIN_GIVEN_UP && deployment->out_of_path ? "is not waited for any longer" : "is drained";
 	deployment->drained_at = course_wall_ms(switcher);
 	watch_count(switcher);
 	course_enter(switcher, STEP_BAKE);
 	if (state == DRAIN_GIVEN_UP)
-		deployment_warn(
-			deployment, "%" PRIu64 " requests on %s did not end when they were told to", deployment->inflight, color_name(deployment->from));
-	course_emit(switcher, "drained", json_pack("{s:o}", "receipt", deployment_receipt_to_json(deployment)), "%s: %s is drained", switcher->service,
-		color_name(deployment->from));
+		warn_of_drain(deployment);
+	course_emit(switcher, "drained", json_pack("{s:o}", "receipt", deployment_receipt_to_json(deployment)), "%s: %s %s", switcher->service,
+		color_name(deployment->from), what);
 	course_save(switcher);
 	switcher->host.write_truth(switcher->host.arg);
 }
@@ -151,7 +171,7 @@ static void step_bake(struct switcher *switcher)
 	note_force(switcher);
 	if (watch_run(switcher))
 		return;
-	deployment->inflight = switcher->actuator.read_inflight(switcher->actuator.arg, deployment->from);
+	deployment->inflight = course_read_inflight(switcher, deployment->from);
 	bool over = deployment->promote_asked || switcher->judged_last; /* a look that finds it bad sends it back, the last one too */
 	bool confirmed = !deployment->wants_confirm || deployment->confirmed_at || deployment->promote_asked;
 	if (over && confirmed)
@@ -222,7 +242,8 @@ void course_finish(struct switcher *switcher, enum outcome outcome, const char *
 	deployment->ended_at = course_wall_ms(switcher);
 	if (deployment_has_flipped(deployment))
 		watch_count(switcher);
-	if (deployment_has_flipped(deployment) || deployment->exclusive.held_at) /* then it gave orders */
+	bool ordered = deployment_has_flipped(deployment) || deployment->exclusive.held_at;
+	if (ordered && switcher->actuator.settle)
 		switcher->actuator.settle(switcher->actuator.arg);
 	course_enter(switcher, STEP_END);
 	restore_release(switcher);
@@ -236,108 +257,6 @@ void course_finish(struct switcher *switcher, enum outcome outcome, const char *
 	switcher->host.write_truth(switcher->host.arg);
 }
 
-/* ---- after a restart ---- */
-
-/* The receipt has what was counted before: as if the counters had begun as much earlier (modulo 2^64). */
-static void go_on_counting(struct switcher *switcher)
-{
-	const struct deployment_receipt *receipt = &switcher->current->receipt;
-	struct switcher_counts *base = &switcher->base[switcher->current->to];
-	base->failed -= receipt->failed;
-	base->replayed -= receipt->replayed;
-	base->shielded -= receipt->shielded;
-}
-
-/* The bake that goes on has as long as it had left, and no longer than it was meant to take. */
-static uint64_t deadline_of(const struct switcher *switcher, uint64_t ends_at, uint64_t whole_ms)
-{
-	uint64_t wall = course_wall_ms(switcher), left = ends_at > wall ? ends_at - wall : 0;
-	return course_now_ms(switcher) + (left < whole_ms ? left : whole_ms);
-}
-
-static void go_on_baking(struct switcher *switcher)
-{
-	struct deployment *deployment = switcher->current;
-	uint64_t bake_ends_at = deployment->bake_ends_at, confirm_by = deployment->confirm_by;
-	flip_arm_bake(switcher);
-	if (deployment->shift.count > 0)
-		deployment->shift.at = deployment->shift.count - 1;
-	/* What was in flight ended with the daemon. */
-	deployment->receipt.cut = deployment->receipt.inflight_at_switch - deployment->receipt.drained;
-	if (bake_ends_at) {
-		switcher->bake_ms = deadline_of(switcher, bake_ends_at, deployment->bake_ms);
-		deployment->bake_ends_at = bake_ends_at;
-	}
-	if (confirm_by) {
-		switcher->confirm_ms = deadline_of(switcher, confirm_by, deployment->confirm_within_ms);
-		deployment->confirm_by = confirm_by;
-	}
-	if (!deployment->flipped_at)
-		deployment->flipped_at = course_wall_ms(switcher);
-	if (deployment->step < STEP_SPREAD)
-		course_enter(switcher, STEP_SPREAD);
-}
-
-static void go_on_back(struct switcher *switcher)
-{
-	drain_begin(switcher, switcher->current->to, 0, 0, switcher->policy.drain_requests_ms, 0);
-	flip_record(switcher);
-}
-
-static void go_on_forward(struct switcher *switcher)
-{
-	struct deployment *deployment = switcher->current;
-	drain_begin(switcher, deployment->from, 0, 0, switcher->policy.drain_requests_ms, 0);
-	switcher->host.mark_senses(switcher->host.arg);
-	if (deployment->exclusive.held_at && !deployment->exclusive.released_at)
-		deployment->exclusive.released_at = course_wall_ms(switcher); /* nothing is held any more */
-	if (deployment->step == STEP_SHIFT)
-		steps_go_on(switcher);
-	else
-		go_on_baking(switcher);
-	deployment_warn(
-		deployment, "the daemon was started anew while the new color was watched: answers of the last two seconds before that may not be counted");
-}
-
-/* Nothing is switched, and what was done for it can't be taken up. */
-static bool end_interrupted(struct switcher *switcher)
-{
-	const struct deployment *deployment = switcher->current;
-	bool exclusive = deployment->exclusive.wanted && deployment->step < STEP_COMMIT;
-	bool recorded = deployment->step >= STEP_RECORD;
-	if (recorded && !exclusive)
-		return false;
-	course_enter(switcher, STEP_GATE); /* nothing runs or is held any more */
-	if (recorded && deployment->exclusive.program)
-		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1,
-			"the daemon ended in the middle of an exclusive switch: %s is live as before; %.200s may have run in part or to its end, so look before switching again",
-			color_name(deployment->from), deployment->exclusive.program);
-	else
-		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1, "the daemon ended before anything was switched");
-	return true;
-}
-
-bool course_go_on(struct switcher *switcher)
-{
-	struct deployment *deployment = switcher->current;
-	if (end_interrupted(switcher))
-		return false;
-	if (deployment->step == STEP_RECORD && deployment->shift.count > 0) {
-		flip_record(switcher); /* nothing more was done: its first step comes next */
-		return true;
-	}
-	flip_read_base(switcher);
-	go_on_counting(switcher);
-	flip_arm_watch(switcher);
-	switcher->ticket = 0;
-	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
-	if (deployment->step == STEP_BACK)
-		go_on_back(switcher);
-	else
-		go_on_forward(switcher);
-	return true;
-}
-
 /* ---- the driver ---- */
 
 void course_run(struct switcher *switcher)
@@ -349,11 +268,13 @@ void course_run(struct switcher *switcher)
 		[STEP_HOLD] = exclusive_run_hold,
 		[STEP_COMMAND] = exclusive_run_command,
 		[STEP_COMMIT] = exclusive_run_commit,
+		[STEP_CHANGE] = change_run,
 		[STEP_SHIFT] = steps_run,
 		[STEP_COMPLETE] = steps_run_complete,
 		[STEP_SPREAD] = step_spread,
 		[STEP_DRAIN] = step_drain,
 		[STEP_BAKE] = step_bake,
+		[STEP_RETURN] = back_run_return,
 		[STEP_BACK] = back_run,
 	};
 	enum step before;

@@ -24,7 +24,15 @@ struct switcher {
 		uint64_t requests_ms, tunnels_ms, over_ms; /* deadlines: cut requests, cut tunnels, wait no longer */
 		bool requests_cut, tunnels_cut;
 		uint64_t cut_before, cut; /* ended by order in the middle of what they did: before this drain, in it */
+		char told[256];           /* out of the path: what is waited for, as it was told last */
 	} drain;
+	struct {
+		bool sent;                 /* the deployment's intent was */
+		unsigned tries;            /* back: so far without success */
+		uint64_t limit_ms, due_ms; /* deadlines, monotonic: for its outcome; back: when it is sent, or tried again, at the latest */
+		uint64_t sent_us;
+		char sender[32]; /* the deployment that sent the newest one */
+	} change;
 	struct switcher_counts base[COLOR_COUNT]; /* at the flip */
 	uint64_t judge_ms, tell_ms, keep_ms;      /* when to look, to tell, and to write down what was seen next */
 	bool judged_last, waiting, unconfirmed_told;
@@ -47,6 +55,12 @@ struct switcher {
 #define COURSE_RECORD_MS 2000u
 /* A worker that takes longer to acknowledge a flip is not waited for. */
 #define COURSE_SPREAD_MS 10000u
+/* A change whose outcome is not known by then counts as not made; whoever makes it gives up before. */
+#define COURSE_CHANGE_MS 90000u
+/* The way back waits for the disk for so long at most. */
+#define COURSE_RETURN_MS 50u
+/* From one attempt to go back to the next. */
+#define COURSE_AGAIN_MS 1000u
 
 /* Takes every step that can be taken now. */
 void course_run(struct switcher *switcher);
@@ -60,6 +74,8 @@ void course_finish(struct switcher *switcher, enum outcome outcome, const char *
 	__attribute__((format(printf, 5, 6)));
 /* An event of the current deployment. `more` is consumed. */
 void course_emit(struct switcher *switcher, const char *event, json_t *more, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* How ready the color is to be gone back to, and how well the transport is that has to do it. */
+void course_read_readiness(const struct switcher *switcher, enum color color, struct readiness_input *input);
 
 static inline uint64_t course_now_ms(const struct switcher *switcher)
 {
@@ -76,6 +92,12 @@ static inline uint64_t course_since_ms(const struct switcher *switcher, uint64_t
 {
 	uint64_t now = course_wall_ms(switcher);
 	return now > wall_ms ? now - wall_ms : 0;
+}
+
+/* Out of the path nothing is counted: 0. */
+static inline uint64_t course_read_inflight(const struct switcher *switcher, enum color color)
+{
+	return switcher->actuator.read_inflight ? switcher->actuator.read_inflight(switcher->actuator.arg, color) : 0;
 }
 
 #endif

@@ -45,6 +45,13 @@ static void free_texts(char **texts)
 	free(texts);
 }
 
+void deployment_forget_rollback(struct deployment *deployment)
+{
+	free(deployment->rollback.reason);
+	free(deployment->rollback.warning);
+	deployment->rollback = (struct deployment_rollback){.durable = -1};
+}
+
 void deployment_free(struct deployment *deployment)
 {
 	if (!deployment)
@@ -59,8 +66,8 @@ void deployment_free(struct deployment *deployment)
 	free(deployment->shift.shares);
 	free_texts(deployment->exclusive.run);
 	free(deployment->exclusive.program);
-	free(deployment->rollback.reason);
-	free(deployment->rollback.warning);
+	json_decref(deployment->change.intent);
+	deployment_forget_rollback(deployment);
 	free(deployment->service);
 	free(deployment->reason);
 	free(deployment->key);
@@ -94,11 +101,13 @@ const char *deployment_phase(const struct deployment *deployment)
 		[STEP_HOLD] = "shifting",
 		[STEP_COMMAND] = "shifting",
 		[STEP_COMMIT] = "shifting",
+		[STEP_CHANGE] = "shifting",
 		[STEP_SHIFT] = "shifting",
 		[STEP_COMPLETE] = "shifting",
 		[STEP_SPREAD] = "shifting",
 		[STEP_DRAIN] = "draining",
 		[STEP_BAKE] = "baking",
+		[STEP_RETURN] = "rolling_back",
 		[STEP_BACK] = "rolling_back",
 		[STEP_END] = "steady",
 	};
@@ -108,6 +117,22 @@ const char *deployment_phase(const struct deployment *deployment)
 bool deployment_has_flipped(const struct deployment *deployment)
 {
 	return deployment->flipped_at != 0;
+}
+
+bool deployment_is_before_flip(const struct deployment *deployment)
+{
+	return deployment->step < STEP_SHIFT && !deployment_has_flipped(deployment);
+}
+
+bool deployment_is_going_back(const struct deployment *deployment)
+{
+	bool asked = deployment->step == STEP_CHANGE && deployment->rollback.at != 0;
+	return asked || deployment->step == STEP_RETURN || deployment->step == STEP_BACK;
+}
+
+json_t *deployment_count(const struct deployment *deployment, uint64_t count)
+{
+	return deployment->out_of_path ? json_null() : wire_count(count);
 }
 
 void deployment_warn(struct deployment *deployment, const char *format, ...)

@@ -162,6 +162,8 @@ bool deployment_is_going_back(const struct deployment *deployment);
 void deployment_forget_rollback(struct deployment *deployment);
 void deployment_warn(struct deployment *deployment, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Of requests; null where nothing counts them. */
+json_t *deployment_count(const struct deployment *deployment, uint64_t count);
 /* In percent. */
 json_t *deployment_share_to_json(unsigned share);
 /* The API's document. */

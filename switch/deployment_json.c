@@ -8,9 +8,10 @@ json_t *deployment_receipt_to_json(const struct deployment *deployment)
 	const struct deployment_receipt *receipt = &deployment->receipt;
 	if (!deployment_has_flipped(deployment))
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "inflight_at_switch", wire_count(receipt->inflight_at_switch), "drained",
-		wire_count(receipt->drained), "cut", wire_count(receipt->cut), "replayed", wire_count(receipt->replayed), "shielded",
-		wire_count(receipt->shielded), "failed", wire_count(receipt->failed));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "inflight_at_switch", deployment_count(deployment, receipt->inflight_at_switch), "drained",
+		deployment_count(deployment, receipt->drained), "cut", deployment_count(deployment, receipt->cut), "replayed",
+		deployment_count(deployment, receipt->replayed), "shielded", deployment_count(deployment, receipt->shielded), "failed",
+		deployment_count(deployment, receipt->failed));
 }
 
 static json_t *known_flag(int flag)
@@ -23,25 +24,27 @@ static json_t *uid_to_json(const struct actor *actor)
 	return actor->uid < 0 ? json_null() : json_integer(actor->uid);
 }
 
-static json_t *rollback_to_json(const struct deployment_rollback *rollback)
+static json_t *rollback_to_json(const struct deployment *deployment)
 {
+	const struct deployment_rollback *rollback = &deployment->rollback;
 	if (rollback->at == 0)
 		return json_null();
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "at", wire_time(rollback->at), "cause", wire_text(rollback->cause), "actor",
 		wire_text(rollback->actor.name), "actor_uid", uid_to_json(&rollback->actor), "reason", wire_text(rollback->reason), "durable",
-		known_flag(rollback->durable), "in_force", rollback->in_force, "inflight_at_rollback", wire_count(rollback->inflight), "cut",
-		wire_count(rollback->cut), "warning", wire_text(rollback->warning));
+		known_flag(rollback->durable), "in_force", rollback->in_force, "inflight_at_rollback", deployment_count(deployment, rollback->inflight), "cut",
+		deployment_count(deployment, rollback->cut), "warning", wire_text(rollback->warning));
 }
 
-static json_t *verification_to_json(const struct deployment_verification *verification)
+static json_t *verification_to_json(const struct deployment *deployment)
 {
+	const struct deployment_verification *verification = &deployment->verification;
 	bool running = verification->state == VERIFICATION_RUNNING;
 	if (verification->state == VERIFICATION_NONE)
 		return json_null();
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "state", deployment_verification_name(verification->state), "began_at",
 		wire_time(verification->began_at), "ended_at", wire_time(verification->ended_at), "text", running ? json_null() : wire_text(verification->text),
-		"answers", wire_count(verification->answers), "errors", wire_count(verification->errors), "log_matches", wire_count(verification->log_matches),
-		"backends", (int)verification->backends, "up", (int)verification->up);
+		"answers", deployment_count(deployment, verification->answers), "errors", deployment_count(deployment, verification->errors), "log_matches",
+		wire_count(verification->log_matches), "backends", (int)verification->backends, "up", (int)verification->up);
 }
 
 static void add_identity(json_t *document, const struct deployment *deployment)
@@ -89,13 +92,13 @@ static void add_course(json_t *document, const struct deployment *deployment)
 	json_object_set_new(document, "durable", known_flag(deployment->durable));
 	json_object_set_new(document, "in_force", json_boolean(deployment->in_force));
 	json_object_set_new(document, "flip_us", deployment->in_force ? wire_count(deployment->flip_us) : json_null());
-	json_object_set_new(document, "inflight", wire_count(deployment->inflight));
+	json_object_set_new(document, "inflight", deployment_count(deployment, deployment->inflight));
 	json_object_set_new(document, "verdict", deployment->evidence ? json_string(judge_verdict_name(deployment->verdict)) : json_null());
 	json_object_set_new(document, "evidence", deployment->evidence ? json_incref(deployment->evidence) : json_null());
 	json_object_set_new(document, "gates", deployment->gates ? json_incref(deployment->gates) : json_array());
 	json_object_set_new(document, "receipt", deployment_receipt_to_json(deployment));
-	json_object_set_new(document, "rollback", rollback_to_json(&deployment->rollback));
-	json_object_set_new(document, "verification", verification_to_json(&deployment->verification));
+	json_object_set_new(document, "rollback", rollback_to_json(deployment));
+	json_object_set_new(document, "verification", verification_to_json(deployment));
 	json_object_set_new(document, "warnings", json_copy(deployment->warnings));
 }
 
@@ -127,6 +130,8 @@ static void add_manner(json_t *document, const struct deployment *deployment)
 {
 	json_object_set_new(document, "steps", deployment->shift.count ? shift_to_json(deployment) : json_null());
 	json_object_set_new(document, "exclusive", deployment->exclusive.wanted ? exclusive_to_json(&deployment->exclusive) : json_null());
+	if (deployment->out_of_path)
+		json_object_set_new(document, "change", deployment->change.intent ? json_deep_copy(deployment->change.intent) : json_null());
 }
 
 json_t *deployment_to_json(const struct deployment *deployment)

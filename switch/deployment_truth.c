@@ -15,11 +15,13 @@ static const char *const step_names[] = {
 	[STEP_HOLD] = "hold",
 	[STEP_COMMAND] = "command",
 	[STEP_COMMIT] = "commit",
+	[STEP_CHANGE] = "change",
 	[STEP_SHIFT] = "shift",
 	[STEP_COMPLETE] = "complete",
 	[STEP_SPREAD] = "spread",
 	[STEP_DRAIN] = "drain",
 	[STEP_BAKE] = "bake",
+	[STEP_RETURN] = "return",
 	[STEP_BACK] = "back",
 	[STEP_END] = "end",
 };
@@ -40,6 +42,11 @@ json_t *deployment_to_truth(const struct deployment *deployment)
 	json_object_set_new(document, "judge", judge_save(&deployment->judge));
 	json_object_set_new(document, "from_release", release_to_json(&deployment->from_release));
 	json_object_set_new(document, "to_release", release_to_json(&deployment->to_release));
+	if (deployment->out_of_path) {
+		json_object_set_new(document, "out_of_path", json_true());
+		json_object_set_new(document, "change_next", wire_count(deployment->change.next));
+		json_object_set_new(document, "rollback_force", json_boolean(deployment->rollback.force));
+	}
 	if (deployment->changes_to) {
 		json_object_set_new(document, "to_before", release_to_json(&deployment->to_before));
 		json_object_set_new(document, "to_before_deployed", json_boolean(deployment->to_before_deployed));
@@ -99,7 +106,8 @@ static void read_actor(const json_t *document, struct actor *actor)
 /* The causes are static strings; a journal of another version may know more of them. */
 static const char *known_cause(const char *text)
 {
-	static const char *const causes[] = {"probes", "error_rate", "latency_p99", "log", "prometheus", "inconclusive", "unconfirmed", "rollback", "abort"};
+	static const char *const causes[] = {"probes", "error_rate", "latency_p99", "log", "prometheus", "inconclusive", "unconfirmed", "rollback", "abort",
+		"change_refused", "change_failed", "drifted", "durable"};
 	for (size_t i = 0; text && i < sizeof(causes) / sizeof(causes[0]); i++)
 		if (strcmp(text, causes[i]) == 0)
 			return causes[i];
@@ -237,6 +245,19 @@ static void read_exclusive(const json_t *document, struct deployment_exclusive *
 	exclusive->released_at = wire_read_time(document, "released_at");
 }
 
+/* False for one whose change is under way and can't be gone on with. */
+static bool read_change(const json_t *document, struct deployment *deployment)
+{
+	const json_t *intent = json_object_get(document, "change");
+	deployment->out_of_path = wire_read_flag(document, "out_of_path");
+	deployment->rollback.force = wire_read_flag(document, "rollback_force");
+	deployment->change.next = (size_t)wire_read_count(document, "change_next");
+	deployment->change.intent = json_is_object(intent) ? json_deep_copy(intent) : NULL;
+	bool needed = deployment->step == STEP_CHANGE || (deployment->step == STEP_RECORD && deployment->out_of_path);
+	bool fits = deployment->shift.count == 0 || deployment->change.next < deployment->shift.count;
+	return fits && (deployment->change.intent || !needed);
+}
+
 static bool read_releases(const json_t *document, struct deployment *deployment)
 {
 	deployment->changes_to = release_read_json(&deployment->to_before, json_object_get(document, "to_before"));
@@ -259,6 +280,10 @@ struct deployment *deployment_read_truth(const json_t *document)
 	read_times(document, deployment);
 	read_course(document, deployment);
 	read_exclusive(json_object_get(document, "exclusive"), &deployment->exclusive);
+	if (!read_change(document, deployment)) {
+		deployment_free(deployment);
+		return NULL;
+	}
 	judge_restore(&deployment->judge, json_object_get(document, "judge"));
 	return deployment;
 }

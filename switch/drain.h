@@ -5,7 +5,8 @@
 #include "switch/course.h"
 
 /* Begins to drain what the color was given before `ticket`; `first` requests and tunnels are in flight on it. Tunnels are closed one by one from now on, evenly over
- * `tunnels_ms`; what is left of the requests at `requests_ms` is cut, and what does not go when it is told to a little after that. */
+ * `tunnels_ms`; what is left of the requests at `requests_ms` is cut, and what does not go when it is told to a little after that.
+ * Out of the path all but the color is ignored: it is drained when the actuator says that it is left. */
 void drain_begin(struct switcher *switcher, enum color color, uint64_t ticket, uint64_t first, uint64_t requests_ms, uint64_t tunnels_ms);
 
 enum drain_state { DRAIN_MORE, DRAIN_DONE, DRAIN_GIVEN_UP };

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "switch/change.h"
 #include "switch/drain.h"
 #include "switch/wire.h"
 
@@ -104,9 +105,9 @@ void flip_run(struct switcher *switcher)
 	struct deployment *deployment = switcher->current;
 	arm(switcher);
 	flip_arm_bake(switcher);
-	deployment->receipt.inflight_at_switch = deployment->inflight = switcher->actuator.read_inflight(switcher->actuator.arg, deployment->from);
+	deployment->receipt.inflight_at_switch = deployment->inflight = course_read_inflight(switcher, deployment->from);
 	switcher->host.set_live(switcher->host.arg, deployment->to);
-	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
+	switcher->flipped_us = change_is_needed(switcher) ? switcher->change.sent_us : switcher->host.read_mono_us(switcher->host.arg);
 	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->to, 0);
 	drain_begin(switcher, deployment->from, switcher->ticket, deployment->inflight, switcher->policy.drain_requests_ms, switcher->policy.drain_tunnels_ms);
 	course_enter(switcher, STEP_SPREAD);

@@ -1,6 +1,7 @@
 /* Gates, procedure, record. Control thread. All that may fail; nothing is switched here. */
 #include "switch/gating.h"
 
+#include "switch/change.h"
 #include "switch/exclusive.h"
 #include "switch/flip.h"
 #include "switch/steps.h"
@@ -41,7 +42,7 @@ static void note_way_back(struct switcher *switcher)
 	char reason[256];
 	struct deployment *deployment = switcher->current;
 	struct readiness_input input = {.undoable = true, .target = deployment->from};
-	switcher->host.read_readiness(switcher->host.arg, deployment->from, &input);
+	course_read_readiness(switcher, deployment->from, &input);
 	enum readiness readiness = readiness_of(&input, reason, sizeof(reason));
 	if (readiness == READINESS_READY)
 		return;
@@ -55,6 +56,8 @@ static void note_way_back(struct switcher *switcher)
 static void record(struct switcher *switcher)
 {
 	note_way_back(switcher);
+	if (change_is_needed(switcher) && !change_prepare(switcher))
+		return;
 	course_emit(switcher, "gates_passed", NULL, "%s: every gate for %s is passed", switcher->service, color_name(switcher->current->to));
 	course_enter(switcher, STEP_RECORD);
 	flip_record(switcher);
@@ -166,6 +169,8 @@ void gating_run_record(struct switcher *switcher)
 	flip_note_record(switcher, state, why);
 	if (deployment->exclusive.wanted)
 		exclusive_begin(switcher);
+	else if (change_is_needed(switcher))
+		change_begin(switcher);
 	else if (deployment->shift.count > 0)
 		steps_begin(switcher);
 	else

@@ -161,6 +161,8 @@ static json_t *make_row(const struct procedure *procedure, enum procedure_part p
 		json_object_set_new(json, "forced", json_true());
 	if (part == PROCEDURE_SMOKE && procedure->smoke_results)
 		json_object_set(json, "results", procedure->smoke_results);
+	if (part == PROCEDURE_ARMED && procedure->armed_rows)
+		json_object_set(json, "results", procedure->armed_rows);
 	if (part == PROCEDURE_APPROVAL && procedure->approval.asked_at)
 		approval_add_json(&procedure->approval, json);
 	return json;

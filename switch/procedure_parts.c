@@ -14,6 +14,9 @@
 /* Of all the output of a deployment's hooks; more would make its document too long. */
 #define OUTPUT_KEPT ((size_t)64 * 1024)
 
+/* The armed check ends by itself well before. */
+#define ARMED_MS 120000u
+
 static const char *plural(size_t count)
 {
 	return count == 1 ? "" : "s";
@@ -286,6 +289,41 @@ static bool look_hooks(struct procedure *procedure, const struct procedure_now *
 	return true;
 }
 
+/* ---- armed ---- */
+
+static bool wants_armed(const struct procedure *procedure)
+{
+	return procedure->tools.begin_armed != NULL;
+}
+
+static void begin_armed(struct procedure *procedure, const struct procedure_now *now)
+{
+	(void)now;
+	procedure->tools.begin_armed(procedure->tools.arg, procedure->deployment);
+}
+
+static bool look_armed(struct procedure *procedure, const struct procedure_now *now, struct procedure_row *row)
+{
+	enum procedure_armed armed = procedure->tools.read_armed(procedure->tools.arg, row->detail, sizeof(row->detail));
+	bool late = armed == PROCEDURE_ARMED_PENDING && now->mono_ms - row->began_ms >= ARMED_MS;
+	if (late)
+		snprintf(row->detail, sizeof(row->detail), "it was not known within %u s", ARMED_MS / 1000);
+	if (armed == PROCEDURE_ARMED_PENDING && !late)
+		return false;
+	json_decref(procedure->armed_rows);
+	procedure->armed_rows = procedure->tools.list_armed(procedure->tools.arg);
+	row->passed = armed == PROCEDURE_ARMED_YES;
+	if (row->passed)
+		snprintf(row->detail, sizeof(row->detail), "the change to %s could be made now", color_name(procedure->deployment->to));
+	return true;
+}
+
+static void describe_armed(const struct procedure *procedure, enum color to, char *out, size_t size)
+{
+	(void)procedure;
+	snprintf(out, size, "checks that the change to %s can be made", color_name(to));
+}
+
 /* ---- all of them ---- */
 
 const struct procedure_kind procedure_kinds[PROCEDURE_PART_COUNT] = {
@@ -295,6 +333,7 @@ const struct procedure_kind procedure_kinds[PROCEDURE_PART_COUNT] = {
 	[PROCEDURE_APPROVAL] = {"approval", false, false, wants_approval, begin_approval, look_approval, describe_approval},
 	[PROCEDURE_HOOKS] = {"hook", false, false, wants_hooks, begin_hooks, look_hooks, describe_hooks},
 	[PROCEDURE_STILL_NO_FREEZE] = {"freeze", false, true, wants_still_no_freeze, NULL, look_freeze, describe_freeze},
+	[PROCEDURE_ARMED] = {"armed", true, false, wants_armed, begin_armed, look_armed, describe_armed},
 };
 
 void procedure_parts_stop(struct procedure *procedure)
@@ -311,10 +350,11 @@ void procedure_parts_reset(struct procedure *procedure)
 	procedure_parts_stop(procedure);
 	memset(procedure->rows, 0, sizeof(procedure->rows));
 	json_decref(procedure->smoke_results);
+	json_decref(procedure->armed_rows);
 	json_decref(procedure->hook_rows);
 	free(procedure->hook_sentence);
 	procedure->hook_sentence = NULL;
-	procedure->smoke_results = NULL;
+	procedure->smoke_results = procedure->armed_rows = NULL;
 	procedure->hook_rows = json_array();
 	procedure->smoke_over = procedure->hook_over = procedure->hooks_changed = false;
 	procedure->approval = (struct approval){0};

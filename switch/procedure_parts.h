@@ -14,6 +14,7 @@ enum procedure_part {
 	PROCEDURE_APPROVAL,
 	PROCEDURE_HOOKS,
 	PROCEDURE_STILL_NO_FREEZE, /* one may have begun meanwhile */
+	PROCEDURE_ARMED,           /* last, so that what it shows is fresh */
 	PROCEDURE_PART_COUNT
 };
 
@@ -45,6 +46,7 @@ struct procedure {
 	char *hook_sentence;
 	uint64_t hook_ms;
 	json_t *hook_rows;
+	json_t *armed_rows;
 	size_t output_left; /* of the output that is kept */
 };
 

@@ -38,6 +38,10 @@ static enum readiness by_health(const struct readiness_input *input, char *reaso
 		snprintf(reason, size, "%s has no backends", target);
 		return READINESS_GONE;
 	}
+	if (input->up == input->backends && input->fault) {
+		snprintf(reason, size, "every backend of %s is up (%u), but the way back is not: %s", target, input->up, input->fault);
+		return READINESS_DEGRADED;
+	}
 	if (input->up == input->backends) {
 		snprintf(reason, size, "every backend of %s is up (%u)", target, input->up);
 		add_seen(input, reason, size);

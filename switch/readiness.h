@@ -17,6 +17,7 @@ struct readiness_input {
 	bool before_flip;  /* it has not flipped yet, so a rollback only stops it */
 	bool changed;      /* the target's version or backends are not those that were live then */
 	unsigned backends, up, unknown;
+	const char *fault;   /* why the way back could not be taken now though the target is well; NULL: nothing is known of that */
 	const char *version; /* what the target is now; NULL: none */
 	bool seen;           /* a probe passed on each backend that is up, */
 	uint64_t seen_ms;    /* the longest ago so many milliseconds */

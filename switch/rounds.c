@@ -11,9 +11,11 @@
 #include "switch/admin.h"
 #include "switch/daemon.h"
 #include "switch/failover.h"
+#include "switch/health_answers.h"
 #include "switch/hook.h"
 #include "switch/prepare.h"
 #include "switch/reload.h"
+#include "switch/service_dns.h"
 
 #define DRAIN_HURRY_MS 1000u
 
@@ -41,6 +43,8 @@ static void look_at_drain(struct control *control)
 /* A drain is over from one request to the next, unless long work or tunnels are left after its first second; a bake takes minutes. */
 static bool is_hurried(const struct deployment *deployment)
 {
+	if (deployment->out_of_path) /* who makes a change says what comes of it; the way back waits for the disk for a moment */
+		return deployment->step == STEP_RETURN;
 	if (deployment->step <= STEP_PROCEDURE || deployment->step == STEP_SHIFT || deployment->step == STEP_BAKE)
 		return false;
 	return deployment->step != STEP_DRAIN || clock_wall_ms() < deployment->switched_at + DRAIN_HURRY_MS;
@@ -120,6 +124,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	measure(control);
+	for (size_t i = 0; i < control->service_count; i++)
+		service_dns_tick(control->services[i]);
+	health_answers_tick(control->health);
 	proxy_collect(control->proxy);
 	keeper_retry(control->keeper);
 	scribe_flush(control->scribe, false);

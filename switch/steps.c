@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "switch/change.h"
 #include "switch/flip.h"
 #include "switch/watch.h"
 #include "switch/wire.h"
@@ -28,8 +29,8 @@ void steps_note_end(struct switcher *switcher)
 		return;
 	json_object_set_new(row, "ended_at", wire_time(course_wall_ms(switcher)));
 	json_object_set_new(row, "verdict", json_string(judge_verdict_name(deployment->verdict)));
-	json_object_set_new(row, "answers", wire_count(deployment->judge.answers));
-	json_object_set_new(row, "errors", wire_count(deployment->judge.errors));
+	json_object_set_new(row, "answers", deployment_count(deployment, deployment->judge.answers));
+	json_object_set_new(row, "errors", deployment_count(deployment, deployment->judge.errors));
 }
 
 static void begin_pause(struct switcher *switcher)
@@ -87,6 +88,29 @@ static void complete(struct switcher *switcher)
 	flip_record(switcher);
 }
 
+static void take_last(struct switcher *switcher)
+{
+	struct deployment_shift *shift = &switcher->current->shift;
+	shift->at = shift->count - 1;
+	note_begin(switcher);
+	tell_step(switcher);
+	flip_run(switcher);
+}
+
+void steps_take_next(struct switcher *switcher)
+{
+	const struct deployment *deployment = switcher->current;
+	size_t next = deployment->change.next;
+	if (!deployment_has_flipped(deployment))
+		flip_arm(switcher);
+	else
+		steps_note_end(switcher);
+	if (next + 1 < deployment->shift.count)
+		take(switcher, next);
+	else
+		take_last(switcher);
+}
+
 static bool is_over(const struct switcher *switcher)
 {
 	return switcher->to_last || course_now_ms(switcher) >= switcher->pause_ms;
@@ -101,11 +125,16 @@ void steps_run(struct switcher *switcher)
 		switcher->judge_ms = 0;
 	if (watch_run(switcher) || !over)
 		return;
+	size_t next = switcher->to_last ? shift->count - 1 : shift->at + 1;
+	if (change_is_needed(switcher)) { /* until it is made the present share goes on */
+		change_begin_step(switcher, next);
+		return;
+	}
 	steps_note_end(switcher);
-	if (switcher->to_last || shift->at + 2 >= shift->count)
+	if (next + 1 == shift->count)
 		complete(switcher);
 	else
-		take(switcher, shift->at + 1);
+		take(switcher, next);
 }
 
 /* Gates may refuse to begin; what half of the users have seen is not undone for a disk. The flip goes on without it, and says so. */
@@ -115,12 +144,8 @@ void steps_run_complete(struct switcher *switcher)
 	enum keeper_state state = flip_read_record(switcher, why, sizeof(why));
 	if (watch_run(switcher) || state == KEEPER_PENDING)
 		return;
-	struct deployment_shift *shift = &switcher->current->shift;
 	flip_note_record(switcher, state, why);
-	shift->at = shift->count - 1;
-	note_begin(switcher);
-	tell_step(switcher);
-	flip_run(switcher);
+	take_last(switcher);
 }
 
 void steps_promote(struct switcher *switcher)

@@ -1,6 +1,6 @@
 /* A switch in steps: the new color gets a share, is judged beside the old one for a pause, then gets the next one. Control thread; used by switch/switcher and switch/course alone.
  *
- * A step is one store, like a flip; the last one is the flip. `live` stays the old color until then, and the truth has the split of the step that is in force. Going back is the way back of every deployment. */
+ * A step is one store, like a flip; the last one is the flip. Out of the path a change comes before each of them. `live` stays the old color until then, and the truth has the split of the step that is in force. Going back is the way back of every deployment. */
 #ifndef TEAL_SWITCH_STEPS_H
 #define TEAL_SWITCH_STEPS_H
 
@@ -8,6 +8,8 @@
 
 /* The first share, once it is recorded. */
 void steps_begin(struct switcher *switcher);
+/* Out of the path: the change for the deployment's next share was made. */
+void steps_take_next(struct switcher *switcher);
 /* STEP_SHIFT: in a step, until its pause is over. */
 void steps_run(struct switcher *switcher);
 /* STEP_COMPLETE: until the flip is recorded. */

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "switch/back.h"
+#include "switch/change.h"
 #include "switch/course.h"
 #include "switch/gating.h"
 #include "switch/steps.h"
@@ -57,7 +58,7 @@ uint64_t switcher_outcomes(const struct switcher *switcher, enum outcome outcome
 enum color switcher_truth_live(const struct switcher *switcher, enum color live)
 {
 	const struct deployment *deployment = switcher->current;
-	if (!deployment)
+	if (!deployment || change_is_needed(switcher)) /* a change that is not made yet may come to nothing */
 		return live;
 	bool at_once = deployment->shift.count == 0 && !deployment->exclusive.wanted;
 	bool flips_next = (deployment->step == STEP_RECORD && at_once) || deployment->step == STEP_COMMIT || deployment->step == STEP_COMPLETE;
@@ -91,6 +92,18 @@ void switcher_check_gates(const struct switcher *switcher, const struct switcher
 	gating_read(switcher, &probe, results);
 }
 
+/* Looked at again when it comes to that; but hooks that take minutes are not run in vain. */
+static bool may_be_done_so(const struct switcher *switcher, const struct switcher_request *request, struct switcher_refusal *refusal)
+{
+	const struct actuator *actuator = &switcher->actuator;
+	bool split = request->share_count > 1 && change_is_needed(switcher);
+	const char *why = request->exclusive ? actuator->foresee_hold(actuator->arg) : NULL;
+	if (why)
+		return refuse(refusal, change_is_needed(switcher) ? "not_in_path" : "held", NULL, "%s", why);
+	why = split ? actuator->foresee_split(actuator->arg) : NULL;
+	return !why || refuse(refusal, "not_supported", NULL, "%s", why);
+}
+
 static bool may_begin(struct switcher *switcher, const struct switcher_request *request, struct switcher_refusal *refusal)
 {
 	struct gate_result results[GATE_COUNT];
@@ -98,9 +111,7 @@ static bool may_begin(struct switcher *switcher, const struct switcher_request *
 	for (unsigned i = 0; i < GATE_COUNT; i++)
 		if (!results[i].passed && gates_code(&results[i]))
 			return refuse(refusal, gates_code(&results[i]), switcher->current, "%s", results[i].detail);
-	/* Looked at again when it comes to that; but hooks that take minutes are not run in vain. */
-	const char *why = request->exclusive ? switcher->actuator.foresee_hold(switcher->actuator.arg) : NULL;
-	return !why || refuse(refusal, "held", NULL, "%s", why);
+	return may_be_done_so(switcher, request, refusal);
 }
 
 static struct deployment *make_deployment(struct switcher *switcher, const struct switcher_request *request)
@@ -122,6 +133,7 @@ static struct deployment *make_deployment(struct switcher *switcher, const struc
 	deployment->wants_confirm = request->wants_confirm;
 	deployment->confirm_within_ms = request->confirm_within_ms;
 	deployment->automatic = request->automatic;
+	deployment->out_of_path = change_is_needed(switcher);
 	if (request->exclusive)
 		deployment_set_exclusive(deployment, request->hold_max_ms, request->run);
 	else if (request->share_count > 1)
@@ -182,9 +194,9 @@ static enum readiness readiness_to_undo(const struct switcher *switcher, const s
 	struct readiness_input input = {.undoable = deployment != NULL};
 	if (deployment) {
 		input.target = deployment->from;
-		input.before_flip = deployment->step < STEP_SHIFT;
+		input.before_flip = deployment_is_before_flip(deployment);
 		input.changed = target_changed(switcher, deployment);
-		switcher->host.read_readiness(switcher->host.arg, deployment->from, &input);
+		course_read_readiness(switcher, deployment->from, &input);
 	}
 	return readiness_of(&input, reason, size);
 }
@@ -201,18 +213,12 @@ bool switcher_foresee(const struct switcher *switcher, enum color live, char *te
 	return judge_foresee(&before, &switcher->policy.limits, live, text, size);
 }
 
-static void stop_before_flip(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason)
-{
-	course_finish(
-		switcher, OUTCOME_ABORTED, cause, 1, "stopped by %s before anything was switched%s%s", actor->name, reason ? ": " : "", reason ? reason : "");
-}
-
 static bool go_back(
 	struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason, bool force, char id[32], struct switcher_refusal *refusal)
 {
 	char why[256];
 	struct deployment *deployment = switcher->current ? switcher->current : switcher->undo;
-	if (deployment->step == STEP_BACK)
+	if (deployment_is_going_back(deployment))
 		return refuse(
 			refusal, "rolling_back", deployment, "deployment %s is on its way back to %s already", deployment->id, color_name(deployment->from));
 	if (readiness_to_undo(switcher, deployment, why, sizeof(why)) == READINESS_GONE && !force)
@@ -220,8 +226,8 @@ static bool go_back(
 			"a rollback to %s would not help: %s; roll back all the same with: teal rollback %s --force", color_name(deployment->from), why,
 			switcher->service);
 	copy_id(id, deployment);
-	if (deployment->step < STEP_SHIFT) {
-		stop_before_flip(switcher, cause, actor, reason);
+	if (deployment_is_before_flip(deployment) && !change_is_under_way(switcher)) {
+		back_stop(switcher, cause, actor, reason);
 		return true;
 	}
 	if (!switcher->current) {
@@ -232,6 +238,7 @@ static bool go_back(
 		deployment->ended_at = 0;
 		deployment->cause[0] = deployment->detail[0] = '\0';
 	}
+	deployment->rollback.force = force;
 	back_begin(switcher, cause, actor, reason);
 	course_run(switcher);
 	return true;
@@ -265,7 +272,7 @@ static bool needs_flip(struct switcher *switcher, const char *code, const char *
 	const struct deployment *deployment = switcher->current;
 	if (!needs_current(switcher, verb, refusal))
 		return false;
-	if (deployment->step == STEP_BACK)
+	if (deployment_is_going_back(deployment))
 		return refuse(refusal, "rolling_back", deployment, "deployment %s is on its way back to %s", deployment->id, color_name(deployment->from));
 	if (deployment->step < STEP_SPREAD)
 		return refuse(refusal, code, deployment, "deployment %s has not switched yet, so there is nothing to %s", deployment->id, verb);
@@ -319,81 +326,4 @@ bool switcher_confirm(struct switcher *switcher, const struct actor *actor, char
 	note_confirmed(switcher, "confirmed", actor);
 	course_run(switcher);
 	return true;
-}
-
-/* ---- over time ---- */
-
-static void note_safe_to_stop(struct switcher *switcher)
-{
-	struct deployment *deployment = switcher->undo;
-	if (!deployment || deployment->safe_to_stop_at || deployment->outcome != OUTCOME_PROMOTED)
-		return;
-	if (!switcher->actuator.is_quiet(switcher->actuator.arg, deployment->from))
-		return;
-	deployment->safe_to_stop_at = course_wall_ms(switcher);
-	switcher->host.write_deployment(switcher->host.arg, deployment);
-	char text[256];
-	snprintf(text, sizeof(text), "%s: nothing uses %s any more; its backends can be stopped", switcher->service, color_name(deployment->from));
-	switcher->host.emit(switcher->host.arg, deployment, "safe_to_stop", json_pack("{s:s}", "color", color_name(deployment->from)), text);
-}
-
-/* Whether the way back is open, whenever that changes. */
-static void tell_readiness(struct switcher *switcher)
-{
-	char reason[256], text[512];
-	const struct deployment *deployment = switcher->current ? switcher->current : switcher->undo;
-	if (!deployment || deployment->step == STEP_BACK) {
-		switcher->readiness_told = false;
-		return;
-	}
-	if (deployment->step < STEP_SHIFT) /* what will be is told when the gates are passed */
-		return;
-	enum readiness readiness = switcher_readiness(switcher, reason, sizeof(reason));
-	bool news = switcher->readiness_told ? readiness != switcher->readiness : readiness != READINESS_READY;
-	switcher->readiness_told = true;
-	switcher->readiness = readiness;
-	if (!news)
-		return;
-	snprintf(text, sizeof(text), "%s: the way back to %s is %s: %s", switcher->service, color_name(deployment->from), readiness_name(readiness), reason);
-	switcher->host.emit(switcher->host.arg, deployment, "readiness", json_pack("{s:s}", "readiness", readiness_name(readiness)), text);
-}
-
-void switcher_run(struct switcher *switcher)
-{
-	course_run(switcher);
-	tell_readiness(switcher);
-	verify_run(switcher);
-	if (!switcher->current)
-		note_safe_to_stop(switcher);
-}
-
-void switcher_stop(struct switcher *switcher)
-{
-	static const struct actor daemon_itself = {"teal", -1};
-	verify_stop(switcher, "the daemon was stopped");
-	if (switcher->current && switcher->current->step < STEP_SHIFT)
-		stop_before_flip(switcher, "abort", &daemon_itself, "the daemon is stopping");
-}
-
-void switcher_note_other(struct switcher *switcher)
-{
-	verify_stop(switcher, "somebody else made another color live");
-	deployment_free(switcher->undo);
-	switcher->undo = NULL;
-}
-
-void switcher_resume(struct switcher *switcher, struct deployment *deployment)
-{
-	switcher->host.write_deployment(switcher->host.arg, deployment); /* the last daemon may have ended before it could */
-	if (deployment->outcome != OUTCOME_RUNNING) {
-		deployment_free(switcher->undo);
-		switcher->undo = deployment;
-		return;
-	}
-	switcher->current = deployment;
-	if (!course_go_on(switcher))
-		return;
-	course_emit(switcher, "resumed", json_pack("{s:s, s:o}", "phase", deployment_phase(deployment), "bake_ends_at", wire_time(deployment->bake_ends_at)),
-		"%s: deployment %s goes on after a restart of the daemon", switcher->service, deployment->id);
-	course_run(switcher);
 }

@@ -63,16 +63,23 @@ static bool fails(const struct switcher *switcher, const struct deployment_verif
 	return now->up == 0 || erring || (matches > 0 && now->log_matches >= matches);
 }
 
+/* Where nothing counts them the probes have to do. */
+static bool enough_answers(const struct switcher *switcher, const struct deployment_verification *now)
+{
+	return switcher->verified->out_of_path || now->answers >= ANSWERS_MIN;
+}
+
 static void describe(const struct switcher *switcher, struct deployment_verification *now, const char *end)
 {
-	char log[80] = "";
+	char log[80] = "", answers[128] = "";
 	uint64_t watched_ms = course_since_ms(switcher, now->began_at);
 	if (switcher->policy.limits.log_matches > 0)
 		snprintf(log, sizeof(log), ", %" PRIu64 " line%s of the log matched", now->log_matches, now->log_matches == 1 ? "" : "s");
-	snprintf(now->text, sizeof(now->text),
-		"%s was watched for %.1f s after the rollback%s: %u of %u backends up, %" PRIu64 " of %" PRIu64 " answers were errors%s%s",
-		color_name(switcher->verified->from), (double)watched_ms / 1000.0, end, now->up, now->backends, now->errors, now->answers, log,
-		now->answers < ANSWERS_MIN ? "; too little traffic to judge" : "");
+	if (!switcher->verified->out_of_path)
+		snprintf(answers, sizeof(answers), ", %" PRIu64 " of %" PRIu64 " answers were errors", now->errors, now->answers);
+	snprintf(now->text, sizeof(now->text), "%s was watched for %.1f s after the rollback%s: %u of %u backends up%s%s%s",
+		color_name(switcher->verified->from), (double)watched_ms / 1000.0, end, now->up, now->backends, answers, log,
+		enough_answers(switcher, now) ? "" : "; too little traffic to judge");
 }
 
 void verify_run(struct switcher *switcher)
@@ -90,7 +97,7 @@ void verify_run(struct switcher *switcher)
 	if (fails(switcher, now))
 		end(switcher, VERIFICATION_FAILED);
 	else
-		end(switcher, now->up == now->backends && probes.probed && now->answers >= ANSWERS_MIN ? VERIFICATION_PASSED : VERIFICATION_INCONCLUSIVE);
+		end(switcher, now->up == now->backends && probes.probed && enough_answers(switcher, now) ? VERIFICATION_PASSED : VERIFICATION_INCONCLUSIVE);
 }
 
 void verify_stop(struct switcher *switcher, const char *why)

@@ -41,7 +41,7 @@ static void read_judge(struct switcher *switcher, struct judge_input *input)
 		.baked_ms = course_since_ms(switcher, deployment->flipped_at),
 		.answers = counts.ended - switcher->base[deployment->to].ended,
 		.errors = counts.errors - switcher->base[deployment->to].errors,
-		.concurrent = deployment->step == STEP_SHIFT || deployment->step == STEP_COMPLETE,
+		.concurrent = deployment->step == STEP_CHANGE || deployment->step == STEP_SHIFT || deployment->step == STEP_COMPLETE,
 		.failed_rounds = probes.failed_rounds,
 		.probed = probes.probed,
 		.other_failed_rounds = other.failed_rounds,

@@ -1,0 +1,257 @@
+/* The actuator of a service that is switched by Route 53. Control thread. Decides nothing: the record's business is dns/steering's, the deployment's is the switcher's. */
+#include "switch/actuator_route53.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "dns/steering.h"
+#include "switch/wire.h"
+
+#define SHARE_WHOLE 10000u
+#define ALIAS_TTL_S 60u
+
+/* ---- health_check: an answer of our own, which nobody can refuse ---- */
+
+/* Whatever each of the colors is, a cache keeps it for no longer. */
+static uint64_t longest_ttl_ms(const struct conf_route53 *conf)
+{
+	bool alias = conf->colors[COLOR_BLUE].alias || conf->colors[COLOR_GREEN].alias;
+	uint64_t ttl_s = alias && conf->ttl_s < ALIAS_TTL_S ? ALIAS_TTL_S : conf->ttl_s;
+	return ttl_s * 1000;
+}
+
+static json_t *intend_answer(enum color live)
+{
+	return json_pack("{s:s, s:s, s:n, s:n}", "policy", "health_check", "live", color_name(live), "accepted_at", "safe_at");
+}
+
+static void change_answer(struct actuator_route53 *through, const json_t *intent)
+{
+	uint64_t now = clock_wall_ms();
+	json_t *answer = json_deep_copy(intent);
+	if (wire_read_time(answer, "accepted_at") == 0) {
+		json_object_set_new(answer, "accepted_at", wire_time(now));
+		json_object_set_new(answer, "safe_at", wire_time(now + ACTUATOR_ROUTE53_CHECKS_MS + longest_ttl_ms(&through->service->conf->route53)));
+	}
+	json_decref(through->answer);
+	through->answer = answer;
+}
+
+static bool is_answer_left(const struct actuator_route53 *through, char *sentence, size_t size)
+{
+	uint64_t safe_at = wire_read_time(through->answer, "safe_at");
+	if (clock_wall_ms() >= safe_at)
+		return true;
+	json_t *at = wire_time(safe_at);
+	snprintf(sentence, size, "Route 53's health checks and caches may take until %s", json_string_value(at));
+	json_decref(at);
+	return false;
+}
+
+/* ---- changes ---- */
+
+/* What was read is old, or was not there: the next attempt finds what is read from here on. */
+static json_t *give_up_intent(struct actuator_route53 *through, bool *later)
+{
+	struct steering_view view;
+	steering_read(through->steering, &view);
+	*later = view.live == STEERING_UNREAD;
+	steering_look(through->steering);
+	return NULL;
+}
+
+static json_t *intend(void *arg, enum color live, unsigned share, bool force, bool *later, struct err *err)
+{
+	struct actuator_route53 *through = arg;
+	if (!through->steering)
+		return intend_answer(live);
+	json_t *intent = steering_intend(through->steering, live, SHARE_WHOLE - share, force, err);
+	return intent ? intent : give_up_intent(through, later);
+}
+
+static void change(void *arg, const json_t *intent)
+{
+	struct actuator_route53 *through = arg;
+	if (through->steering)
+		steering_change(through->steering, intent, ACTUATOR_ROUTE53_PATIENCE_MS);
+	else
+		change_answer(through, intent);
+}
+
+static enum actuator_change read_change(void *arg, char *sentence, size_t size)
+{
+	static const enum actuator_change changes[] = {
+		[STEERING_NONE] = ACTUATOR_CHANGE_PENDING,
+		[STEERING_PENDING] = ACTUATOR_CHANGE_PENDING,
+		[STEERING_DONE] = ACTUATOR_CHANGE_MADE,
+		[STEERING_REFUSED] = ACTUATOR_CHANGE_REFUSED,
+		[STEERING_DRIFTED] = ACTUATOR_CHANGE_DRIFTED,
+		[STEERING_FAILED] = ACTUATOR_CHANGE_FAILED,
+	};
+	const struct actuator_route53 *through = arg;
+	return through->steering ? changes[steering_read_change(through->steering, sentence, size)] : ACTUATOR_CHANGE_MADE;
+}
+
+static json_t *read_intent(void *arg)
+{
+	const struct actuator_route53 *through = arg;
+	return through->steering ? steering_intent(through->steering) : json_incref(through->answer);
+}
+
+/* ---- until the old answer is gone ---- */
+
+static void describe_waiting(const struct steering_progress *progress, char *sentence, size_t size)
+{
+	if (!progress->insync) {
+		snprintf(sentence, size, "Route 53 has not brought the change to all its servers yet");
+	} else if (!progress->agreed_at) {
+		snprintf(sentence, size, "not every authoritative server gives the new answer alone yet");
+	} else {
+		json_t *at = wire_time(progress->safe_at);
+		snprintf(sentence, size, "caches may have the old answer until %s", json_string_value(at));
+		json_decref(at);
+	}
+}
+
+static bool is_left(void *arg, char *sentence, size_t size)
+{
+	const struct actuator_route53 *through = arg;
+	struct steering_progress progress;
+	if (!through->steering)
+		return is_answer_left(through, sentence, size);
+	steering_read_progress(through->steering, &progress);
+	if (progress.known && !progress.safe)
+		describe_waiting(&progress, sentence, size);
+	return progress.known && progress.safe;
+}
+
+static uint64_t read_patience(void *arg)
+{
+	const struct actuator_route53 *through = arg;
+	struct steering_view view = {.ttl_s = 0};
+	if (through->steering)
+		steering_read(through->steering, &view);
+	uint64_t ttl_ms = longest_ttl_ms(&through->service->conf->route53), read_ms = (uint64_t)view.ttl_s * 1000;
+	return ACTUATOR_ROUTE53_DRAIN_MS + (read_ms > ttl_ms ? read_ms : ttl_ms);
+}
+
+static const char *read_hindrance(void *arg)
+{
+	struct actuator_route53 *through = arg;
+	struct steering_progress progress = {.sentence = ""};
+	if (through->steering)
+		steering_read_progress(through->steering, &progress);
+	return progress.sentence[0] ? progress.sentence : NULL;
+}
+
+static bool is_quiet(void *arg, enum color color)
+{
+	char sentence[256];
+	(void)color;
+	return is_left(arg, sentence, sizeof(sentence));
+}
+
+/* ---- what can't be ---- */
+
+static const char *foresee_change(void *arg)
+{
+	struct actuator_route53 *through = arg;
+	struct steering_view view;
+	if (!through->steering)
+		return NULL;
+	steering_read(through->steering, &view);
+	if (view.live != STEERING_UNREAD)
+		return NULL;
+	return view.sentence[0] ? view.sentence : "the record was not read yet";
+}
+
+static const char *foresee_split(void *arg)
+{
+	struct actuator_route53 *through = arg;
+	if (through->service->conf->route53.policy == CONF_ROUTE53_WEIGHTED)
+		return NULL;
+	snprintf(through->text, sizeof(through->text), "service %s is switched by Route 53, and its policy is not weighted: it can't be switched in steps",
+		through->service->name);
+	return through->text;
+}
+
+static const char *foresee_hold(void *arg)
+{
+	struct actuator_route53 *through = arg;
+	snprintf(through->text, sizeof(through->text), "service %s is switched by Route 53: there are no requests to hold", through->service->name);
+	return through->text;
+}
+
+/* ---- a change that was made ---- */
+
+static uint64_t apply(void *arg, enum color live, unsigned share)
+{
+	struct actuator_route53 *through = arg;
+	struct service *service = through->service;
+	if (service->live != live || share == 0)
+		service_set_live(service, live);
+	if (share > 0)
+		service_set_split(service, share, switcher_current(service->switcher)->id);
+	return ++through->ticket;
+}
+
+/* The record names it: there is nothing left that could be told of it. */
+static bool in_force(void *arg, uint64_t ticket)
+{
+	(void)arg;
+	(void)ticket;
+	return true;
+}
+
+struct actuator actuator_route53_make(struct actuator_route53 *through)
+{
+	return (struct actuator){
+		.intend = intend,
+		.change = change,
+		.read_change = read_change,
+		.read_intent = read_intent,
+		.is_left = is_left,
+		.read_patience = read_patience,
+		.read_hindrance = read_hindrance,
+		.foresee_change = foresee_change,
+		.foresee_split = foresee_split,
+		.foresee_hold = foresee_hold,
+		.apply = apply,
+		.in_force = in_force,
+		.is_quiet = is_quiet,
+		.arg = through,
+	};
+}
+
+void actuator_route53_fini(struct actuator_route53 *through)
+{
+	json_decref(through->answer);
+	through->answer = NULL;
+}
+
+/* ---- the armed check ---- */
+
+static uint64_t need_ms(struct actuator_route53 *through, const struct deployment *deployment)
+{
+	size_t pauses = deployment->shift.count > 0 ? deployment->shift.count - 1 : 0;
+	uint64_t bake_ms = deployment->bake_ms > deployment->confirm_within_ms ? deployment->bake_ms : deployment->confirm_within_ms;
+	return 2 * ACTUATOR_ROUTE53_PATIENCE_MS + deployment->shift.pause_ms * pauses + bake_ms + read_patience(through);
+}
+
+void actuator_route53_arm(struct actuator_route53 *through, const struct deployment *deployment)
+{
+	steering_arm(through->steering, deployment->to, deployment->force, need_ms(through, deployment));
+}
+
+enum procedure_armed actuator_route53_read_armed(struct actuator_route53 *through, char *sentence, size_t size)
+{
+	enum steering_state state = steering_read_arm(through->steering, sentence, size);
+	if (state == STEERING_NONE || state == STEERING_PENDING)
+		return PROCEDURE_ARMED_PENDING;
+	return state == STEERING_DONE ? PROCEDURE_ARMED_YES : PROCEDURE_ARMED_NO;
+}
+
+json_t *actuator_route53_list_armed(struct actuator_route53 *through)
+{
+	return steering_arm_to_json(through->steering);
+}
