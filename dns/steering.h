@@ -63,7 +63,7 @@ void steering_read(const struct steering *steering, struct steering_view *view);
 
 /* ---- the armed check ---- */
 
-enum steering_state { STEERING_NONE, STEERING_PENDING, STEERING_DONE, STEERING_REFUSED, STEERING_DRIFTED, STEERING_FAILED };
+enum steering_state { STEERING_NONE, STEERING_PENDING, STEERING_DONE, STEERING_REFUSED, STEERING_FAILED };
 /* Credentials that outlast `need_ms`, the clock, the zone and its delegation, the record as expected, the permission (by a change that replaces the record by itself), the batch of the way back.
  * Begins anew; one that is under way is dropped. `force`: a record that names neither color is taken as it is. */
 void steering_arm(struct steering *steering, enum color to, bool force, uint64_t need_ms);
@@ -81,7 +81,7 @@ json_t *steering_intend(struct steering *steering, enum color to, unsigned share
  * copied. After a restart the same call goes on with an intent that was written down: it is never sent again, only followed, when it has a change id or accepted_at; else
  * the record is read first. */
 void steering_change(struct steering *steering, const json_t *intent, uint64_t patience_ms);
-/* STEERING_DONE: accepted (or found made); REFUSED: not made, as Route 53 said no; DRIFTED: not made, as the record is neither old nor new, the sentence has both versions; FAILED: not made within the patience, nothing was learned that forbids to try again. The record is old or
+/* STEERING_DONE: accepted (or found made); REFUSED: not made, as Route 53 said no, or as the record has drifted: then the sentence has both versions; FAILED: not made within the patience, nothing was learned that forbids to try again. The record is old or
  * new, never anything else of ours. `sentence` is empty while pending and when done. */
 enum steering_state steering_read_change(const struct steering *steering, char *sentence, size_t size);
 /* Whether it was refused because the record is neither as it was read nor as intended: somebody else changed it. What it is now is what steering_read says. */

@@ -80,16 +80,19 @@ static void change(void *arg, const json_t *intent)
 
 static enum actuator_change read_change(void *arg, char *sentence, size_t size)
 {
-	static const enum actuator_change changes[] = {
+	static const enum actuator_change outcomes[] = {
 		[STEERING_NONE] = ACTUATOR_CHANGE_PENDING,
 		[STEERING_PENDING] = ACTUATOR_CHANGE_PENDING,
 		[STEERING_DONE] = ACTUATOR_CHANGE_MADE,
 		[STEERING_REFUSED] = ACTUATOR_CHANGE_REFUSED,
-		[STEERING_DRIFTED] = ACTUATOR_CHANGE_DRIFTED,
 		[STEERING_FAILED] = ACTUATOR_CHANGE_FAILED,
 	};
 	const struct actuator_route53 *through = arg;
-	return through->steering ? changes[steering_read_change(through->steering, sentence, size)] : ACTUATOR_CHANGE_MADE;
+	if (!through->steering)
+		return ACTUATOR_CHANGE_MADE;
+	enum actuator_change outcome = outcomes[steering_read_change(through->steering, sentence, size)];
+	bool drifted = outcome == ACTUATOR_CHANGE_REFUSED && steering_has_drifted(through->steering);
+	return drifted ? ACTUATOR_CHANGE_DRIFTED : outcome;
 }
 
 static json_t *read_intent(void *arg)
