@@ -137,7 +137,10 @@ void accord_check(const struct node *service, const struct conf_service *conf, s
 	for (size_t i = 0; i < sizeof(moments) / sizeof(*moments); i++)
 		check_hooks(&view, "hooks", moments[i]);
 	check_gates(&view);
-	check_preview(&view);
 	check_steps(&view);
-	check_sticky(&view);
+	/* Else these are refused as a whole. */
+	if (conf->via == CONF_VIA_PROXY) {
+		check_preview(&view);
+		check_sticky(&view);
+	}
 }

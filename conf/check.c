@@ -9,7 +9,9 @@
 #include "conf/accord.h"
 #include "conf/keys.h"
 #include "conf/overlap.h"
+#include "conf/r53_check.h"
 #include "conf/value.h"
+#include "conf/via.h"
 
 #define PREVIEWS_MAX 128u
 #define LATENCY_BAKE_MS 20000u /* within which a whole window of latencies surely lies */
@@ -131,10 +133,37 @@ static void check_previews(const struct conf *conf, const struct node *const *se
 	}
 }
 
-static bool is_proxied(const struct node *service)
+/* Several services may share one of these. */
+static bool check_health_listener(const struct conf *conf, size_t index, struct err *err)
 {
-	const struct node *via = node_find(service, "via");
-	return !via || via->kind != NODE_TEXT || strcmp(via->text, "route53") != 0;
+	const struct conf_route53 *route53 = &conf->services[index].route53;
+	const struct addr *address = &route53->health_listen_address;
+	for (size_t i = 0; i < conf->listen_count; i++)
+		if (conf->listens[i].text && collide(address, &conf->listens[i].address))
+			return err_set(err, "%.100s takes the address of a listener, %.100s: take another port", route53->health_listen, conf->listens[i].text);
+	if (conf->admin.listen && collide(address, &conf->admin.listen_address))
+		return err_set(err, "%.100s takes the address of admin.listen, %.100s: take another port", route53->health_listen, conf->admin.listen);
+	for (size_t i = 0; i < conf->service_count; i++) {
+		const struct conf_service *other = &conf->services[i];
+		if (other->preview.listen && collide(address, &other->preview.listen_address))
+			return err_set(err, "%.100s takes the address of the preview of service '%.64s', %.100s: take another port", route53->health_listen,
+				other->name, other->preview.listen);
+		if (i < index && other->route53.health_listen && !addr_equal(address, &other->route53.health_listen_address) &&
+			collide(address, &other->route53.health_listen_address))
+			return err_set(err, "%.100s and %.100s of service '%.64s' have addresses in common: write the same for both, or take another port",
+				route53->health_listen, other->route53.health_listen, other->name);
+	}
+	return true;
+}
+
+static void check_health_listeners(const struct conf *conf, const struct node *const *services, struct fault_list *faults)
+{
+	for (size_t i = 0; i < conf->service_count; i++) {
+		const struct node *listen = conf->services[i].route53.health_listen ? find_below(services[i], "route53", "health_listen") : NULL;
+		struct err err;
+		if (listen && !check_health_listener(conf, i, &err))
+			fault_add(faults, listen->line, listen->column, "services.%.64s.route53.health_listen: %s", services[i]->key, err.text);
+	}
 }
 
 /* Nobody could reach a proxied service without a listener. */
@@ -144,7 +173,7 @@ static void check_reachable(const struct node *root, const struct conf *conf, co
 	if (listen && (listen->kind != NODE_LIST || listen->count > 0))
 		return;
 	for (size_t i = 0; i < conf->service_count; i++) {
-		if (!is_proxied(services[i]))
+		if (conf->services[i].via != CONF_VIA_PROXY || !via_is_known(services[i]))
 			continue;
 		if (listen)
 			fault_add(faults, listen->line, listen->column,
@@ -204,14 +233,20 @@ static unsigned list_configured(const struct node *rollback, const struct conf_r
 }
 
 /* A dry run of a criterion that is not configured would do nothing. */
-static void check_dry_run(const struct node *service, const struct conf_rollback *conf, struct fault_list *faults)
+static void check_dry_run(const struct node *service, const struct conf_service *conf, struct fault_list *faults)
 {
+	unsigned unknown = conf->via == CONF_VIA_ROUTE53 ? CONF_CRITERION_ERROR_RATE | CONF_CRITERION_LATENCY_P99 : 0;
 	const struct node *rollback = node_find(service, "rollback"), *dry_run = rollback ? node_find(rollback, "dry_run") : NULL;
 	const struct key *key = key_find("services.*.rollback.dry_run");
-	unsigned configured = dry_run ? list_configured(rollback, conf, faults) : 0;
+	unsigned configured = dry_run ? list_configured(rollback, &conf->rollback, faults) : 0;
 	for (const struct node *node = dry_run ? dry_run->first : NULL; node; node = node->next) {
 		int criterion = node->kind == NODE_TEXT ? value_find_word(key, node->text, NULL) : -1;
-		if (criterion >= 0 && !(configured & (1u << (unsigned)criterion)))
+		unsigned bit = criterion >= 0 ? 1u << (unsigned)criterion : 0;
+		if (bit & unknown)
+			fault_add(faults, node->line, node->column,
+				"services.%.64s.rollback.dry_run: %s is about traffic that goes through teal, and with via: route53 none does: leave it out",
+				service->key, node->text);
+		else if (bit & ~configured)
 			fault_add(faults, node->line, node->column,
 				"services.%.64s.rollback.dry_run: %s is not configured, so a dry run of it would do nothing: set services.%.64s.rollback.%s, or leave it out "
 				"here",
@@ -225,7 +260,7 @@ static void check_bake(const struct node *service, const struct conf_service *co
 	const struct conf_rollback *rollback = &conf->rollback;
 	const struct node *latency = find_below(service, "rollback", "latency_p99");
 	bool acts = rollback->latency_p99_ms > 0 && !(rollback->dry_run & CONF_CRITERION_LATENCY_P99);
-	if (latency && acts && rollback->inconclusive == CONF_INCONCLUSIVE_ROLLBACK && conf->bake_ms < LATENCY_BAKE_MS)
+	if (conf->via == CONF_VIA_PROXY && latency && acts && rollback->inconclusive == CONF_INCONCLUSIVE_ROLLBACK && conf->bake_ms < LATENCY_BAKE_MS)
 		fault_add(faults, latency->line, latency->column,
 			"services.%.64s.rollback.latency_p99: it is judged by windows of 10 s, for which a bake of less than 20s is too short, and what is inconclusive "
 			"is rolled back here: set a longer bake, or inconclusive: promote",
@@ -250,13 +285,18 @@ void check_tree(const struct node *root, const struct conf *conf, struct fault_l
 	check_access_log(root, conf, faults);
 	check_listeners(root, conf, faults);
 	check_previews(conf, services, faults);
+	check_health_listeners(conf, services, faults);
 	check_reachable(root, conf, services, faults);
 	for (size_t i = 0; i < conf->service_count; i++) {
+		via_check(services[i], &conf->services[i], faults);
 		check_probe(services[i], faults);
-		check_dry_run(services[i], &conf->services[i].rollback, faults);
+		check_dry_run(services[i], &conf->services[i], faults);
 		accord_check(services[i], &conf->services[i], faults);
 		check_bake(services[i], &conf->services[i], faults);
+		if (conf->services[i].via == CONF_VIA_ROUTE53)
+			r53_check_service(services[i], &conf->services[i], faults);
 	}
+	r53_check_twins(conf, services, faults);
 	overlap_check(conf, services, faults);
 	free(services);
 }

@@ -257,6 +257,24 @@ static void fini_around(struct conf_service *service)
 	free_texts(service->fallback_paths, service->fallback_path_count);
 }
 
+static void fini_route53(struct conf_route53 *route53)
+{
+	for (unsigned color = 0; color < COLOR_COUNT; color++) {
+		free_texts(route53->colors[color].values, route53->colors[color].value_count);
+		free(route53->colors[color].alias);
+		free(route53->colors[color].alias_zone);
+	}
+	for (size_t i = 0; i < route53->name_server_count; i++)
+		free(route53->name_servers[i].text);
+	free(route53->name_servers);
+	free(route53->zone);
+	free(route53->name);
+	free(route53->health_listen);
+	free(route53->profile);
+	free(route53->region);
+	free(route53->endpoint);
+}
+
 static void fini_service(struct conf_service *service)
 {
 	free(service->name);
@@ -268,6 +286,7 @@ static void fini_service(struct conf_service *service)
 	fini_probe(&service->probe);
 	fini_rollback(&service->rollback);
 	fini_around(service);
+	fini_route53(&service->route53);
 }
 
 void conf_free(struct conf *conf)

@@ -71,3 +71,31 @@ bool hostname_is_authority(const char *text)
 		return hostname_is_host(text);
 	return is_host(text, (size_t)(colon - text)) && text_parse_unsigned(colon + 1, &port) && port > 0 && port <= 65535;
 }
+
+bool hostname_is_full(const char *text)
+{
+	size_t length = strlen(text);
+	if (length > 0 && text[length - 1] == '.')
+		length--;
+	const char *dot = memrchr(text, '.', length);
+	if (!dot || !is_name(text, length))
+		return false;
+	return strspn(dot + 1, "0123456789") < length - (size_t)(dot + 1 - text);
+}
+
+bool hostname_is_record(const char *text)
+{
+	size_t length = strlen(text);
+	if (length > 0 && text[length - 1] == '.')
+		length--;
+	return length <= NAME_MAX_LENGTH && hostname_is_full(strncmp(text, "*.", 2) == 0 ? text + 2 : text);
+}
+
+void hostname_normalize(char *name)
+{
+	size_t length = strlen(name);
+	if (length > 0 && name[length - 1] == '.')
+		name[length - 1] = '\0';
+	for (; *name != '\0'; name++)
+		*name = (char)tolower((unsigned char)*name);
+}

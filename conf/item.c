@@ -1,8 +1,10 @@
 /* Elements of the lists in teal.yaml. Any thread. Knows nothing of files or of other keys. */
 #include "conf/item.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -235,6 +237,41 @@ static bool add_pointer(const struct key *key, const char *text, void *object, s
 	return add_unique(key, object, memory_text(text), text, err);
 }
 
+/* Whether it fits is seen when the type of the record is known. */
+static bool add_value(const struct key *key, const char *text, void *object)
+{
+	char *value = memory_text(text);
+	if (hostname_is_full(text))
+		hostname_normalize(value);
+	append(key, object, &value, sizeof(value));
+	return true;
+}
+
+/* With the port of DNS where none is written. */
+static bool read_server(const char *text, struct addr *addr)
+{
+	char whole[ADDR_TEXT_SIZE];
+	struct in6_addr ignored;
+	const char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
+	bool bare = inet_pton(AF_INET6, text, &ignored) == 1, port = !bare && colon && (!bracket || colon > bracket);
+	int length = snprintf(whole, sizeof(whole), "%s%s%s%s", bare ? "[" : "", text, bare ? "]" : "", port ? "" : ":53");
+	return length < (int)sizeof(whole) && addr_parse(whole, addr, NULL) && addr->kind != ADDR_UNIX;
+}
+
+static bool add_server(const struct key *key, const char *text, struct conf_service *service, struct err *err)
+{
+	const struct conf_route53 *route53 = &service->route53;
+	struct conf_name_server server;
+	if (!read_server(text, &server.address))
+		return err_set(err, "expected a name server with or without a port, such as 192.0.2.53 or [2001:db8::53]:5353, found " FOUND, text);
+	for (size_t i = 0; i < route53->name_server_count; i++)
+		if (addr_equal(&route53->name_servers[i].address, &server.address))
+			return err_set(err, FOUND " is listed twice: keep one", text);
+	server.text = memory_text(text);
+	append(key, service, &server, sizeof(server));
+	return true;
+}
+
 static bool add_word(const struct key *key, const char *text, unsigned *words, struct err *err)
 {
 	int word = value_find_word(key, text, err);
@@ -272,6 +309,10 @@ bool item_add(const struct key *key, const char *text, void *object, struct err 
 		return add_field(key, text, object, err);
 	case KEY_POINTERS:
 		return add_pointer(key, text, object, err);
+	case KEY_SERVERS:
+		return add_server(key, text, object, err);
+	case KEY_VALUES:
+		return add_value(key, text, object);
 	default:
 		assert(false); /* no key of a list */
 		return false;

@@ -42,6 +42,13 @@ enum key_type {
 	KEY_FIELD,  /* of a field that is not teal's own to send */
 	KEY_FREEZE, /* the beginning or the end of a conf_freeze */
 	KEY_ZONE,
+	KEY_SECONDS,
+	KEY_HOSTED_ZONE, /* an id of Route 53 */
+	KEY_RECORD,      /* the name of a record, kept in lower case without the dot at the end */
+	KEY_RECORD_TARGET,
+	KEY_REGION,
+	KEY_ENDPOINT, /* of an API: https, or http to this machine */
+	KEY_HEALTH_ADDRESS,
 	/* lists of scalars; what is written takes the place of the default */
 	KEY_HOSTS,
 	KEY_PATHS,
@@ -54,6 +61,8 @@ enum key_type {
 	KEY_STEPS,    /* rising shares in percent, stored in hundredths of one */
 	KEY_FIELDS,   /* names of header fields */
 	KEY_POINTERS, /* places in a JSON body */
+	KEY_SERVERS,  /* name servers */
+	KEY_VALUES,   /* what a record holds: a list, or one scalar, or a map of an alias. Their form depends on the record's type: conf/r53_check */
 	/* lists of maps, each an element of an array */
 	KEY_MAPS,
 	KEY_HOOKS, /* an element may be the list that its key `run` takes */
@@ -62,6 +71,9 @@ enum key_type {
 	KEY_SENT_HEADERS, /* of a request that teal sends */
 	KEY_LATER,        /* reserved: its shape is not read */
 };
+
+/* Which services may have a key. */
+enum key_via { KEY_VIA_ANY, KEY_VIA_PROXY, KEY_VIA_ROUTE53 };
 
 #define KEY_NOWHERE SIZE_MAX
 
@@ -72,13 +84,13 @@ struct key {
 	const char *fallback;     /* the default as it would be written, elements of a list with ", " between them; NULL: none */
 	const char *shown;        /* what the manual says of a default that is not in the table */
 	const char *const *words; /* of KEY_WORD, KEY_WORDS, KEY_EITHER; of KEY_COUNT and KEY_DURATION the one word that stands for 0 */
-	size_t built_words;       /* how many of them this version knows; 0: all */
 	uint64_t least, most;     /* value, length of a text in bytes, elements of a list; of KEY_SHARE in hundredths of a percent, a most of 0 being 100 % */
 	const char *missing;      /* the key is required; what to do when it is missing */
 	const char *instead;      /* the key beside it of which there may be only one or the other; it stands in for one that is required */
 	size_t count_at;          /* of an array at `at`: offset of its length */
 	size_t size;              /* of a list of maps: of an element, which is all 0 to begin with */
 	const char *sample;       /* of a list of maps: an element as it would be written */
+	enum key_via via;         /* of a key of a service: where it has a meaning, and with it all that is below */
 	const char *text;         /* a sentence or two for the manual */
 };
 

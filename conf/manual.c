@@ -179,7 +179,7 @@ static const struct section *section_of(const struct key *key)
 
 static void write_words(struct text *out, const struct key *key, const char *between)
 {
-	for (size_t i = 0; key->words[i] && (key->built_words == 0 || i < key->built_words); i++)
+	for (size_t i = 0; key->words[i]; i++)
 		text_addf(out, "%s`%s`", i ? between : "", key->words[i]);
 }
 
@@ -234,6 +234,14 @@ static const char *type_text(enum key_type type)
 		[KEY_FIELD] = "name of a header field",
 		[KEY_FREEZE] = "time of the week or date",
 		[KEY_ZONE] = "time zone",
+		[KEY_HOSTED_ZONE] = "id of a hosted zone",
+		[KEY_RECORD] = "name of a record",
+		[KEY_RECORD_TARGET] = "name",
+		[KEY_REGION] = "name of a region",
+		[KEY_ENDPOINT] = "URL of a server",
+		[KEY_HEALTH_ADDRESS] = "address",
+		[KEY_SERVERS] = "list of addresses of name servers",
+		[KEY_VALUES] = "value, mapping, or list of values",
 		[KEY_HOSTS] = "list of hosts",
 		[KEY_PATHS] = "list of paths",
 		[KEY_BACKENDS] = "list of addresses",
@@ -269,6 +277,7 @@ static void write_type(struct text *out, const struct key *key)
 		write_words(out, key, ", ");
 		break;
 	case KEY_COUNT:
+	case KEY_SECONDS:
 		write_count(out, key);
 		break;
 	case KEY_DURATION:
@@ -312,7 +321,7 @@ static void write_row(struct text *out, const struct section *section, const str
 	write_type(out, key);
 	text_addf(out, " | ");
 	write_default(out, key);
-	text_addf(out, " | %s |\n", key->text);
+	text_addf(out, " | %s%s |\n", key->text, key->via == KEY_VIA_PROXY ? " Not with `via: route53`." : "");
 }
 
 static void write_section(struct text *out, const struct section *section)
@@ -334,12 +343,9 @@ static void write_reserved(struct text *out)
 	const struct key *keys = key_table(&count);
 	text_addf(out,
 		"\n## Reserved keys\n\nThese are names of what this version does not do. They are refused as such, never ignored.\n\n| key | meaning |\n|---|---|\n");
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		if (keys[i].type == KEY_LATER)
 			text_addf(out, "| `%s` | %s |\n", keys[i].path, keys[i].text);
-		for (size_t word = keys[i].built_words; word > 0 && keys[i].words[word]; word++)
-			text_addf(out, "| `%s: %s` | Another value of this key. |\n", keys[i].path, keys[i].words[word]);
-	}
 }
 
 void conf_write_manual(struct text *out)

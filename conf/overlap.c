@@ -106,8 +106,10 @@ void overlap_check(const struct conf *conf, const struct node *const *nodes, str
 		most += conf->services[i].host_count + 1;
 	struct claim *hosts = memory_array(most, sizeof(*hosts));
 	struct search search = {conf, nodes, faults, memory_array(conf->service_count, sizeof(size_t)), 0};
+	/* Others take no requests. */
 	for (size_t i = 0; i < conf->service_count; i++)
-		used = claim_texts(hosts, used, i, conf->services[i].hosts, conf->services[i].host_count, "");
+		if (conf->services[i].via == CONF_VIA_PROXY)
+			used = claim_texts(hosts, used, i, conf->services[i].hosts, conf->services[i].host_count, "");
 	qsort(hosts, used, sizeof(*hosts), compare);
 	for (size_t start = 0, end; start < used; start = end) {
 		end = end_of_group(hosts, used, start);

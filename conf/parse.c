@@ -92,7 +92,7 @@ static bool fits(const struct key *key, const struct place *place, const struct 
 
 static void read_list(const struct key *key, const struct place *place, const struct node *node)
 {
-	if (key->type == KEY_STATUSES && node->kind == NODE_TEXT) {
+	if ((key->type == KEY_STATUSES || key->type == KEY_VALUES) && node->kind == NODE_TEXT) {
 		item_clear(key, place->object);
 		add_element(key, place, node);
 		return;
@@ -244,6 +244,14 @@ static void read_map_or_when(const struct place *place, const struct node *node)
 		expect(place, node, "a word or a mapping");
 }
 
+static void read_values(const struct key *key, const struct place *place, const struct node *node)
+{
+	if (node->kind == NODE_MAP)
+		walk_map(place, node);
+	else
+		read_list(key, place, node);
+}
+
 static void read_node(const struct key *key, const struct place *place, const struct node *node)
 {
 	switch (key->type) {
@@ -272,7 +280,11 @@ static void read_node(const struct key *key, const struct place *place, const st
 	case KEY_STEPS:
 	case KEY_FIELDS:
 	case KEY_POINTERS:
+	case KEY_SERVERS:
 		read_list(key, place, node);
+		break;
+	case KEY_VALUES:
+		read_values(key, place, node);
 		break;
 	case KEY_HEADERS:
 	case KEY_SENT_HEADERS:
@@ -388,7 +400,7 @@ void parse_defaults(const char *prefix, void *object)
 	for (size_t i = 0; i < count; i++) {
 		if (!key_child(&keys[i], prefix))
 			continue;
-		if (keys[i].type == KEY_MAP || keys[i].type == KEY_MAP_OR_OFF || keys[i].type == KEY_MAP_OR_WHEN)
+		if (keys[i].type == KEY_MAP || keys[i].type == KEY_MAP_OR_OFF || keys[i].type == KEY_MAP_OR_WHEN || keys[i].type == KEY_VALUES)
 			parse_defaults(keys[i].path, object);
 		if (keys[i].fallback)
 			store_default(&keys[i], object);

@@ -13,6 +13,7 @@
 #include "base/zone.h"
 #include "conf/field.h"
 #include "conf/hostname.h"
+#include "conf/r53_texts.h"
 #include "conf/value.h"
 
 /* How much of a wrong value is quoted. */
@@ -178,6 +179,16 @@ static bool check(const struct key *key, const char *text, struct err *err)
 		return check_field(key, text, err);
 	case KEY_ZONE:
 		return zone_check(text, err);
+	case KEY_HOSTED_ZONE:
+		return r53_texts_check_zone(text, err);
+	case KEY_RECORD:
+		return r53_texts_check_record(text, err);
+	case KEY_RECORD_TARGET:
+		return r53_texts_check_target(text, err);
+	case KEY_REGION:
+		return r53_texts_check_region(text, err);
+	case KEY_ENDPOINT:
+		return r53_texts_check_endpoint(text, err);
 	default:
 		assert(false); /* no key of a text */
 		return false;
@@ -188,6 +199,9 @@ bool texts_read(const struct key *key, const char *text, void *object, struct er
 {
 	if (!check(key, text, err))
 		return false;
-	texts_replace((char **)(void *)((char *)object + key->at), text);
+	char **slot = (char **)(void *)((char *)object + key->at);
+	texts_replace(slot, text);
+	if (key->type == KEY_RECORD || key->type == KEY_RECORD_TARGET)
+		hostname_normalize(*slot);
 	return true;
 }

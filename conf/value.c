@@ -34,8 +34,8 @@ static void list_words(const char *const *words, size_t count, char *out, size_t
 
 static size_t count_words(const struct key *key)
 {
-	size_t count = key->built_words;
-	while (key->built_words == 0 && key->words[count])
+	size_t count = 0;
+	while (key->words[count])
 		count++;
 	return count;
 }
@@ -59,17 +59,11 @@ static const char *guess_word(const struct key *key, const char *text)
 
 int value_find_word(const struct key *key, const char *text, struct err *err)
 {
-	size_t count = count_words(key);
-	for (size_t i = 0; key->words[i]; i++) {
-		if (strcmp(key->words[i], text) != 0)
-			continue;
-		if (i < count)
+	for (size_t i = 0; key->words[i]; i++)
+		if (strcmp(key->words[i], text) == 0)
 			return (int)i;
-		err_set(err, "%s is not supported by this version of teal", text);
-		return -1;
-	}
 	char list[256];
-	list_words(key->words, count, list, sizeof(list));
+	list_words(key->words, count_words(key), list, sizeof(list));
 	const char *nearest = guess_word(key, text);
 	if (nearest)
 		err_set(err, "expected %s, found " FOUND ": did you mean %s?", list, text, nearest);
@@ -101,6 +95,21 @@ static bool read_count(const struct key *key, const char *text, void *object, st
 			(unsigned long long)key->least, (unsigned long long)key->most, text);
 	*(unsigned *)place(key, object) = (unsigned)value;
 	return true;
+}
+
+/* A duration is what one writes elsewhere. */
+static bool read_seconds(const struct key *key, const char *text, void *object, struct err *err)
+{
+	uint64_t value, ms;
+	char instead[64] = "";
+	if (text_parse_unsigned(text, &value) && value >= key->least && value <= key->most) {
+		*(uint32_t *)place(key, object) = (uint32_t)value;
+		return true;
+	}
+	if (!is_number(text) && text_parse_duration(text, &ms) && ms % 1000 == 0 && ms / 1000 <= key->most)
+		snprintf(instead, sizeof(instead), ": write %llu", (unsigned long long)(ms / 1000));
+	return err_set(err, "expected seconds, a whole number from %llu to %llu, found " FOUND "%s", (unsigned long long)key->least,
+		(unsigned long long)key->most, text, instead);
 }
 
 static bool refuse_duration(const struct key *key, const char *text, bool parsed, struct err *err)
@@ -190,6 +199,17 @@ static bool read_preview_address(struct conf_preview *preview, const char *text,
 	return true;
 }
 
+/* Whoever asks comes by TCP, maybe through another proxy. */
+static bool read_health_address(struct conf_route53 *route53, const char *text, struct err *err)
+{
+	if (!addr_parse_listen(text, &route53->health_listen_address, err))
+		return false;
+	if (route53->health_listen_address.kind == ADDR_UNIX)
+		return err_set(err, "expected an IP address with a port, found " FOUND ": no health check of Route 53 comes to a unix socket", text);
+	texts_replace(&route53->health_listen, text);
+	return true;
+}
+
 /* A time of the week or a date, of which the key is the beginning or the end. */
 static bool read_freeze(const struct key *key, const char *text, struct conf_freeze *freeze, struct err *err)
 {
@@ -238,6 +258,10 @@ bool value_read(const struct key *key, const char *text, void *object, struct er
 		return read_admin_address(object, text, err);
 	case KEY_PREVIEW_ADDRESS:
 		return read_preview_address(at, text, err);
+	case KEY_HEALTH_ADDRESS:
+		return read_health_address(at, text, err);
+	case KEY_SECONDS:
+		return read_seconds(key, text, object, err);
 	case KEY_FREEZE:
 		return read_freeze(key, text, object, err);
 	default:

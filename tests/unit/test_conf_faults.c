@@ -320,16 +320,7 @@ static const struct fault_case cases[] = {
 		"6:34: services.shop.rollback.unhealthy_probes: expected a whole number from 0 to 1000, found 'two'\n"
 		"6:53: services.shop.rollback.inconclusive: expected promote or rollback, found 'promoted': did you mean promote?\n"},
 	{"gates as a word", SHOP "    gates: healthy\n", "6:12: services.shop.gates: expected a mapping, found 'healthy'\n"},
-	{"route53",
-		SHOP "    via: route53\n"
-		     "    route53: {zone: Z}\n",
-		"6:10: services.shop.via: route53 is not supported by this version of teal\n"
-		"7:5: services.shop.route53 is not supported by this version of teal\n"},
-	{"a misspelt via", SHOP "    via: proxi\n", "6:10: services.shop.via: expected proxy, found 'proxi': did you mean proxy?\n"},
-	{"route53 without a listener",
-		"services:\n"
-		"  api: {via: route53, blue: {}, green: {}}\n",
-		"2:14: services.api.via: route53 is not supported by this version of teal\n"},
+	{"a misspelt via", SHOP "    via: proxi\n", "6:10: services.shop.via: expected proxy or route53, found 'proxi': did you mean proxy?\n"},
 };
 
 static void every_fault_has_its_place_and_its_words(void **state)
