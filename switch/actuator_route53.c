@@ -105,9 +105,12 @@ static json_t *read_intent(void *arg)
 
 static void describe_waiting(const struct steering_progress *progress, char *sentence, size_t size)
 {
-	if (!progress->insync) {
-		snprintf(sentence, size, "Route 53 has not brought the change to all its servers yet");
-	} else if (!progress->agreed_at) {
+	const struct propagation_status *servers = progress->servers;
+	if (servers && servers->agreeing < servers->count) {
+		snprintf(sentence, size, "%zu of %zu authoritative servers give the new answer alone", servers->agreeing, servers->count);
+	} else if (!progress->insync) {
+		snprintf(sentence, size, "Route 53 does not say INSYNC yet");
+	} else if (!progress->safe_at) {
 		snprintf(sentence, size, "not every authoritative server gives the new answer alone yet");
 	} else {
 		json_t *at = wire_time(progress->safe_at);

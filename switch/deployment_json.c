@@ -126,12 +126,25 @@ static json_t *exclusive_to_json(const struct deployment_exclusive *exclusive)
 		wire_time(exclusive->released_at));
 }
 
+/* As it is written down, but with its moments as the API has them. */
+static json_t *change_to_json(const json_t *intent)
+{
+	static const char *const moments[] = {"created_at", "submitted_at", "accepted_at", "insync_at", "agreed_at", "safe_at", "earlier_until"};
+	json_t *change = json_deep_copy(intent);
+	for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+		const json_t *moment = json_object_get(change, moments[i]);
+		if (json_is_integer(moment))
+			json_object_set_new(change, moments[i], wire_time((uint64_t)json_integer_value(moment)));
+	}
+	return change;
+}
+
 static void add_manner(json_t *document, const struct deployment *deployment)
 {
 	json_object_set_new(document, "steps", deployment->shift.count ? shift_to_json(deployment) : json_null());
 	json_object_set_new(document, "exclusive", deployment->exclusive.wanted ? exclusive_to_json(&deployment->exclusive) : json_null());
 	if (deployment->out_of_path)
-		json_object_set_new(document, "change", deployment->change.intent ? json_deep_copy(deployment->change.intent) : json_null());
+		json_object_set_new(document, "change", deployment->change.intent ? change_to_json(deployment->change.intent) : json_null());
 }
 
 json_t *deployment_to_json(const struct deployment *deployment)
