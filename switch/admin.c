@@ -130,7 +130,9 @@ static bool open_remote(struct admin *admin, const struct conf *conf, struct err
 	if (!admin_guard_is_loopback(&conf->admin.listen_address) && !conf->admin.token_file)
 		return err_set(err, "admin.listen: %s is not a loopback address, so admin.token_file is needed", conf->admin.listen);
 	int fd = admin_socket_listen(&conf->admin.listen_address, &admin->listen, err);
-	return fd >= 0 && open_door(&admin->remote, admin, fd, true, err);
+	if (fd < 0)
+		return err_prefix(err, "admin.listen");
+	return open_door(&admin->remote, admin, fd, true, err);
 }
 
 static bool open_doors(struct admin *admin, struct err *err)

@@ -7,6 +7,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "switch/admin_look.h"
 #include "switch/admin_manner.h"
 #include "switch/admin_release.h"
 #include "switch/admin_waits.h"
@@ -42,6 +43,13 @@ static bool answer_from_memory(struct ask *ask)
 	return id != NULL;
 }
 
+/* Another with the same key may have come while a record was read. */
+static void start_unless_repeated(struct ask *ask)
+{
+	if (!ask->key || !answer_from_memory(ask))
+		start(ask);
+}
+
 static void on_key_looked_up(void *arg, json_t *document, const char *sentence)
 {
 	struct ask *ask = arg;
@@ -49,14 +57,14 @@ static void on_key_looked_up(void *arg, json_t *document, const char *sentence)
 	if (document)
 		answer_repeated(ask, wire_read_text(document, "id"), wire_read_count(document, "fingerprint") == ask->fingerprint);
 	else if (!answer_from_memory(ask))
-		start(ask);
+		admin_look_first(ask, start_unless_repeated);
 	json_decref(document);
 }
 
 static void do_once(struct ask *ask)
 {
 	if (!ask->key)
-		start(ask);
+		admin_look_first(ask, start_unless_repeated);
 	else if (!answer_from_memory(ask))
 		journal_find_key(ask->control->journal, ask->key, on_key_looked_up, ask);
 }
@@ -161,7 +169,7 @@ static void start(struct ask *ask)
 		if (refusal.deployment[0])
 			json_object_set_new(more, "deployment", json_string(refusal.deployment));
 		if (strcmp(refusal.code, "live_is_other") == 0)
-			json_object_set_new(more, "live", json_string(color_name(service->live)));
+			json_object_set_new(more, "live", wire_text(service_live_name(service)));
 		ask_refuse(ask, refusal.code, more, "%s", refusal.detail);
 	}
 	release_fini(&release);
@@ -212,7 +220,7 @@ static void answer_rollback(struct ask *ask)
 	json_t *answer = json_pack("{s:s}", "deployment", ask->id);
 	/* Stopped before the flip, nothing went back: there is no more to tell. */
 	if (json_is_object(rollback)) {
-		json_object_set_new(answer, "live", service ? json_string(color_name(service->live)) : json_null());
+		json_object_set_new(answer, "live", wire_text(service ? service_live_name(service) : NULL));
 		json_object_set_new(answer, "in_force", json_boolean(wire_read_flag(rollback, "in_force")));
 		json_object_set_new(answer, "durable", json_boolean(wire_read_flag(rollback, "durable")));
 		json_object_set_new(answer, "warning", json_incref(json_object_get(rollback, "warning")));
@@ -243,6 +251,12 @@ static void roll_back(struct ask *ask)
 	answer_when_settled(ask, id);
 }
 
+static void roll_back_unless_repeated(struct ask *ask)
+{
+	if (!ask->key || !answer_from_memory(ask))
+		roll_back(ask);
+}
+
 void admin_deploy_rollback(struct admin *admin, struct ask *ask)
 {
 	static const struct ask_member members[] = {{"reason", ASK_TEXT}, {"force", ASK_FLAG}};
@@ -251,7 +265,7 @@ void admin_deploy_rollback(struct admin *admin, struct ask *ask)
 		return;
 	/* A rollback waits for nothing, so neither for the journal to look a key up. */
 	if (!ask->key || !answer_from_memory(ask))
-		roll_back(ask);
+		admin_look_briefly(ask, roll_back_unless_repeated);
 }
 
 void admin_deploy_abort(struct admin *admin, struct ask *ask)

@@ -83,7 +83,7 @@ void admin_hold_hold(struct admin *admin, struct ask *ask)
 {
 	static const struct ask_member members[] = {{"max_s", ASK_SECONDS}, {"reason", ASK_TEXT}};
 	uint64_t max_ms;
-	struct service *service = ask_find_service(ask);
+	struct service *service = ask_find_routed_service(ask, "hold");
 	(void)admin;
 	if (!service || !ask_check_body(ask, members, 2) || !read_limit(ask, service, &max_ms) || refuse_of_switch(ask, service))
 		return;
@@ -112,7 +112,7 @@ static void emit_resume(const struct ask *ask, const struct service *service, ui
 
 void admin_hold_resume(struct admin *admin, struct ask *ask)
 {
-	struct service *service = ask_find_service(ask);
+	struct service *service = ask_find_routed_service(ask, "let go");
 	(void)admin;
 	if (!service || !ask_check_body(ask, NULL, 0) || refuse_of_switch(ask, service))
 		return;

@@ -51,7 +51,7 @@ void admin_preview_make(struct admin *admin, struct ask *ask)
 	static const struct ask_member members[] = {{"expires_s", ASK_SECONDS}, {"base", ASK_TEXT}};
 	struct err err;
 	struct previewing_link link;
-	const struct service *service = ask_find_service(ask);
+	const struct service *service = ask_find_routed_service(ask, "lead to a preview");
 	(void)admin;
 	if (!service || !ask_check_body(ask, members, 2) || !is_wish(ask))
 		return;

@@ -9,7 +9,7 @@ void admin_rehearsal_start(struct admin *admin, struct ask *ask)
 {
 	static const struct ask_member members[] = {{"to", ASK_COLOR}, {"share", ASK_SHARE}, {"for_s", ASK_SECONDS}};
 	struct switcher_refusal refusal;
-	struct service *service = ask_find_service(ask);
+	struct service *service = ask_find_routed_service(ask, "copy");
 	(void)admin;
 	if (!service || !ask_check_body(ask, members, sizeof(members) / sizeof(members[0])))
 		return;
@@ -32,7 +32,7 @@ void admin_rehearsal_start(struct admin *admin, struct ask *ask)
 
 void admin_rehearsal_stop(struct admin *admin, struct ask *ask)
 {
-	struct service *service = ask_find_service(ask);
+	struct service *service = ask_find_routed_service(ask, "copy");
 	(void)admin;
 	if (!service || !ask_check_body(ask, NULL, 0))
 		return;
@@ -44,7 +44,7 @@ void admin_rehearsal_stop(struct admin *admin, struct ask *ask)
 
 void admin_rehearsal_report(struct admin *admin, struct ask *ask)
 {
-	const struct service *service = ask_find_service(ask);
+	const struct service *service = ask_find_routed_service(ask, "copy");
 	(void)admin;
 	if (service)
 		ask_answer(ask, 200, rehearsal_make_report(service));

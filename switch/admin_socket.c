@@ -118,7 +118,7 @@ static int listen_failed(int fd, const struct addr *address, struct err *err)
 	char text[ADDR_TEXT_SIZE];
 	int why = errno;
 	addr_format(address, text, sizeof(text));
-	err_set(err, "admin.listen: can't listen on %s: %s", text, strerror(why));
+	err_set(err, "can't listen on %s: %s", text, strerror(why));
 	if (fd >= 0)
 		close(fd);
 	return -1;

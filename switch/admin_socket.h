@@ -21,7 +21,7 @@ bool admin_socket_open(struct admin_socket *made, const char *path, struct err *
 /* Removes the file if it is still ours. The descriptor is somebody else's to close. */
 void admin_socket_remove(struct admin_socket *made);
 
-/* A TCP listener; `bound` gets its address. -1 and a sentence when it can't be had. */
+/* A TCP listener; `bound` gets its address. -1 and a sentence, without the key that names the address, when it can't be had. */
 int admin_socket_listen(const struct addr *address, struct addr *bound, struct err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "switch/admin_look.h"
 #include "switch/admin_waits.h"
 #include "switch/metrics.h"
 #include "switch/procedure.h"
@@ -138,12 +139,11 @@ static json_t *plan_steps(const struct conf_steps *conf)
 	return json_pack("{s:o, s:o}", "shares", shares, "pause_s", conf->pause_ms ? wire_seconds(conf->pause_ms) : json_string("manual"));
 }
 
-void admin_views_plan(struct admin *admin, struct ask *ask)
+static void answer_plan(struct ask *ask)
 {
 	struct switcher_request request;
 	struct gate_result results[GATE_COUNT];
 	const struct service *service = ask_find_service(ask);
-	(void)admin;
 	if (!service || !read_plan_request(ask, service, &request))
 		return;
 	enum color from = color_other(request.to);
@@ -151,12 +151,19 @@ void admin_views_plan(struct admin *admin, struct ask *ask)
 		"version", wire_text(service->colors[request.to].now.version), "from_version", wire_text(service->colors[from].now.version));
 	switcher_check_gates(service->switcher, &request, results);
 	add_outcome(plan, service, &request, results);
-	json_object_set_new(plan, "inflight", wire_count(totals_inflight(service->totals, from)));
+	json_object_set_new(plan, "live", wire_text(service_live_name(service)));
+	json_object_set_new(plan, "inflight", service_is_routed(service) ? wire_count(totals_inflight(service->totals, from)) : json_null());
 	add_readiness(plan, service, from);
 	add_limits(plan, service, from);
 	json_object_set_new(plan, "steps", plan_steps(&service->conf->steps));
 	json_object_set_new(plan, "held", status_make_hold(service));
 	ask_answer(ask, 200, plan);
+}
+
+void admin_views_plan(struct admin *admin, struct ask *ask)
+{
+	(void)admin;
+	admin_look_first(ask, answer_plan);
 }
 
 /* ---- deployments ---- */

@@ -268,3 +268,13 @@ struct service *ask_find_service(struct ask *ask)
 	ask_refuse(ask, "unknown_service", json_pack("{s:o}", "services", names), "there is no service \"%.100s\"", ask->service);
 	return NULL;
 }
+
+struct service *ask_find_routed_service(struct ask *ask, const char *what)
+{
+	struct service *service = ask_find_service(ask);
+	if (!service || service_is_routed(service))
+		return service;
+	ask_refuse(ask, "not_in_path", NULL, "service %s is switched by Route 53: its requests do not come through teal, so there is nothing to %s",
+		service->name, what);
+	return NULL;
+}

@@ -36,6 +36,7 @@ struct ask {
 	uint64_t deadline_ms;
 	bool (*is_over)(const struct ask *ask);
 	void (*answer)(struct ask *ask);
+	void (*then)(struct ask *ask); /* behind a look at a record */
 	int until;
 	uint64_t ticket, generation; /* of the truth, of a table */
 	/* a round of single probes */
@@ -76,5 +77,7 @@ bool ask_check_query(struct ask *ask, const char *const *names, size_t count);
 const char *ask_read_query(const struct ask *ask, const char *name);
 /* The service of the path, or NULL: it was refused, and the ask is gone. */
 struct service *ask_find_service(struct ask *ask);
+/* The same for what only a service in the path can do: `what` goes on behind "there is nothing to". */
+struct service *ask_find_routed_service(struct ask *ask, const char *what);
 
 #endif

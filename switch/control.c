@@ -16,10 +16,13 @@
 #include "switch/admin.h"
 #include "switch/daemon.h"
 #include "switch/descriptors.h"
+#include "switch/dns_accounts.h"
+#include "switch/health_answers.h"
 #include "switch/herald.h"
 #include "switch/previewing.h"
 #include "switch/reload.h"
 #include "switch/rounds.h"
+#include "switch/service_dns.h"
 #include "switch/service_truth.h"
 #include "switch/wire.h"
 
@@ -30,7 +33,7 @@
 static json_t *build_truth(void *arg)
 {
 	const struct control *control = arg;
-	json_t *services = json_object();
+	json_t *services = control->others ? json_copy(control->others) : json_object();
 	for (size_t i = 0; i < control->service_count; i++)
 		json_object_set_new(services, control->services[i]->name, service_truth_write(control->services[i]));
 	return json_pack("{s:i, s:o, s:s, s:o}", "format", 1, "written_at", wire_time(clock_wall_ms()), "version", TEAL_VERSION, "services", services);
@@ -83,6 +86,22 @@ static unsigned count_cores(void)
 	return count > 0 ? (unsigned)count : 1;
 }
 
+static bool has_previews(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->service_count; i++)
+		if (conf->services[i].preview.listen)
+			return true;
+	return false;
+}
+
+/* Where nothing comes in, as every service is switched by Route 53, one is enough. */
+static unsigned count_workers(const struct conf *conf)
+{
+	if (conf->listen_count == 0 && !has_previews(conf))
+		return 1;
+	return conf->workers ? conf->workers : count_cores();
+}
+
 static bool open_state(struct control *control, struct err *err)
 {
 	char warning[512] = "";
@@ -107,7 +126,22 @@ static bool make_senses(struct control *control, struct err *err)
 	control->prober = prober_new(control->loop, control->fetch);
 	control->hooks = hook_tools_new(control->loop, control->fetch, control->resolver);
 	control->courier = courier_new(control->hooks, &courier_usual, on_told, control);
+	control->accounts = dns_accounts_new(&(struct dns_accounts_tools){control->loop, control->fetch, control->resolver, control->hooks});
 	return true;
+}
+
+static enum health_answer read_health(void *arg, const char *name, const struct addr *listen)
+{
+	const struct service *service = control_find_service(arg, name);
+	if (!service || service_is_routed(service) || service_dns_steering(service) || !addr_equal(&service->conf->route53.health_listen_address, listen))
+		return HEALTH_ANSWER_NONE;
+	return service->live == COLOR_GREEN ? HEALTH_ANSWER_GREEN : HEALTH_ANSWER_BLUE;
+}
+
+static bool open_health(struct control *control, struct err *err)
+{
+	control->health = health_answers_new(control->loop, read_health, control);
+	return health_answers_open(control->health, control->conf, err);
 }
 
 struct service *control_make_service(struct control *control, const struct conf_service *conf, const json_t *truth, struct service_host **host)
@@ -121,14 +155,27 @@ struct service *control_make_service(struct control *control, const struct conf_
 		.courier = control->courier,
 	};
 	struct service *service = service_new(&control->service_owner, conf, truth);
+	if (!service_is_routed(service))
+		service_dns_start(service, control->accounts, truth);
 	*host = service_host_new(service, &tools);
 	return service;
+}
+
+/* Nothing is known here of services that were cut away, so nothing of theirs is changed. */
+static void keep_others(struct control *control, const json_t *truths)
+{
+	if (!control->conf->alone)
+		return;
+	control->others = json_is_object(truths) ? json_deep_copy(truths) : json_object();
+	for (size_t i = 0; i < control->conf->service_count; i++)
+		json_object_del(control->others, control->conf->services[i].name);
 }
 
 static void make_services(struct control *control)
 {
 	const struct conf *conf = control->conf;
 	const json_t *truths = json_object_get(control->first_truth, "services");
+	keep_others(control, truths);
 	control->service_owner = (struct service_owner){
 		.loop = control->loop,
 		.fetch = control->fetch,
@@ -254,6 +301,12 @@ static bool end_verification(json_t *row)
 	return true;
 }
 
+static bool is_ours(const struct control *control, const json_t *row)
+{
+	const char *service = wire_read_text(row, "service");
+	return !control->others || (service && control_find_service(control, service));
+}
+
 /* A row that says "running" and is not in the truth is of a daemon that ended before it could write more. */
 static void on_listed(void *arg, json_t *rows, const char *sentence)
 {
@@ -264,7 +317,7 @@ static void on_listed(void *arg, json_t *rows, const char *sentence)
 	json_array_foreach(rows, i, row)
 	{
 		const char *id = wire_read_text(row, "id");
-		if (id && !archive_find(control->archive, id) && (end_deployment(row) || end_verification(row)))
+		if (id && is_ours(control, row) && !archive_find(control->archive, id) && (end_deployment(row) || end_verification(row)))
 			archive_write_document(control->archive, row);
 	}
 	json_decref(rows);
@@ -282,13 +335,13 @@ static void raise_descriptors(struct control *control)
 
 static bool build(struct control *control, struct err *err)
 {
-	control->workers = control->conf->workers ? control->conf->workers : count_cores();
+	control->workers = count_workers(control->conf);
 	control->started_at = clock_wall_ms();
 	raise_descriptors(control);
 	if (!open_state(control, err))
 		return false;
 	control->admin = admin_new(control, err);
-	if (!control->admin || !make_senses(control, err))
+	if (!control->admin || !open_health(control, err) || !make_senses(control, err))
 		return false;
 	make_services(control);
 	if (!start_proxy(control, err))
@@ -386,6 +439,8 @@ void control_free(struct control *control)
 	if (control->tables)
 		tables_set_proxy(control->tables, NULL);
 	free_services(control);
+	dns_accounts_free(control->accounts);
+	health_answers_free(control->health);
 	courier_free(control->courier);
 	hook_tools_free(control->hooks);
 	tables_free(control->tables);
@@ -402,6 +457,7 @@ void control_free(struct control *control)
 	archive_free(control->archive);
 	keeper_free(control->keeper);
 	json_decref(control->first_truth);
+	json_decref(control->others);
 	conf_free(control->conf);
 	free(control);
 }

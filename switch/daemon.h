@@ -27,6 +27,8 @@
 #include "switch/tables.h"
 
 struct admin;
+struct dns_accounts;
+struct health_answers;
 
 struct control {
 	struct event_base *loop;
@@ -35,6 +37,7 @@ struct control {
 	unsigned long descriptors; /* that the process may have */
 	struct journal *journal;
 	json_t *first_truth; /* of the last run, until the services have it */
+	json_t *others;      /* of a configuration that was cut to one service: what the truth has of the rest, written back as it is; else NULL */
 	struct keeper *keeper;
 	struct scribe *scribe;
 	struct archive *archive;
@@ -44,6 +47,8 @@ struct control {
 	struct prober *prober;
 	struct hook_tools *hooks;
 	struct courier *courier;
+	struct dns_accounts *accounts; /* of services that are switched by Route 53 */
+	struct health_answers *health;
 	struct service_owner service_owner;
 	struct service **services; /* in the order of the configuration */
 	struct service_host **hosts;

@@ -63,11 +63,13 @@ static void add_plain(struct page *page, const char *family, const char *type, c
 
 typedef void color_samples(struct page *page, const char *name, const struct service *service, enum color color);
 
-static void for_each_color(const struct control *control, struct page *page, const char *name, color_samples *samples)
+/* `of_traffic`: not of services out of the path, of which nobody here sees any. */
+static void for_each_color(const struct control *control, struct page *page, const char *name, bool of_traffic, color_samples *samples)
 {
 	for (size_t i = 0; i < control->service_count; i++)
 		for (unsigned color = 0; color < COLOR_COUNT; color++)
-			samples(page, name, control->services[i], (enum color)color);
+			if (!of_traffic || service_is_routed(control->services[i]))
+				samples(page, name, control->services[i], (enum color)color);
 }
 
 static void add_of_color(struct page *page, const char *name, const struct service *service, enum color color, double value)
@@ -177,7 +179,7 @@ static void add_inflight(struct page *page, const char *name, const struct servi
 
 static void add_live(struct page *page, const char *name, const struct service *service, enum color color)
 {
-	add_of_color(page, name, service, color, service->live == color ? 1 : 0);
+	add_of_color(page, name, service, color, service->live_known && service->live == color ? 1 : 0);
 }
 
 static void add_split(struct page *page, const char *name, const struct service *service, enum color color)
@@ -246,34 +248,35 @@ static void write_colors(const struct control *control, struct page *page)
 {
 	static const struct {
 		const char *family, *type, *suffix, *help;
+		bool of_traffic;
 		color_samples *samples;
 	} families[] = {
-		{"teal_requests", "counter", "_total", "Answers of each color, by status; where the shield made one good, the client saw another.",
+		{"teal_requests", "counter", "_total", "Answers of each color, by status; where the shield made one good, the client saw another.", true,
 			add_requests},
-		{"teal_request_duration_seconds", "histogram", "", "From the request's head read to the answer complete.", add_durations},
-		{"teal_request_first_byte_seconds", "histogram", "", "From the request's head read to the first byte of the answer.", add_first_bytes},
-		{"teal_request_errors", "counter", "_total", "5xx answers and failures to answer.", add_errors},
-		{"teal_request_failures", "counter", "_total", "Failures to answer, by kind, and requests that their clients gave up.", add_kinds},
-		{"teal_inflight_requests", "gauge", "", "Requests assigned to the color and not answered yet.", add_inflight},
-		{"teal_replayed_requests", "counter", "_total", "Attempts repeated on another connection or backend.", add_replayed},
-		{"teal_shielded_requests", "counter", "_total", "Requests that the color failed and that were sent once more on the other color.",
+		{"teal_request_duration_seconds", "histogram", "", "From the request's head read to the answer complete.", true, add_durations},
+		{"teal_request_first_byte_seconds", "histogram", "", "From the request's head read to the first byte of the answer.", true, add_first_bytes},
+		{"teal_request_errors", "counter", "_total", "5xx answers and failures to answer.", true, add_errors},
+		{"teal_request_failures", "counter", "_total", "Failures to answer, by kind, and requests that their clients gave up.", true, add_kinds},
+		{"teal_inflight_requests", "gauge", "", "Requests assigned to the color and not answered yet.", true, add_inflight},
+		{"teal_replayed_requests", "counter", "_total", "Attempts repeated on another connection or backend.", true, add_replayed},
+		{"teal_shielded_requests", "counter", "_total", "Requests that the color failed and that were sent once more on the other color.", true,
 			add_shielded},
-		{"teal_shielded_request_errors", "counter", "_total", "Of these: the other color did no better.", add_unshielded},
-		{"teal_fallback_requests", "counter", "_total", "Requests that the color answered with 404 and that were tried on the other color.",
+		{"teal_shielded_request_errors", "counter", "_total", "Of these: the other color did no better.", true, add_unshielded},
+		{"teal_fallback_requests", "counter", "_total", "Requests that the color answered with 404 and that were tried on the other color.", true,
 			add_fallbacks},
-		{"teal_preview_requests", "counter", "_total", "Previews, which no other number of the color's requests has.", add_previewed},
-		{"teal_preview_request_errors", "counter", "_total", "Of these: 5xx answers and failures to answer.", add_preview_errors},
-		{"teal_live", "gauge", "", "1 for the live color.", add_live},
-		{"teal_split_ratio", "gauge", "", "The color's share of the traffic.", add_split},
-		{"teal_backend_up", "gauge", "", "1 when the backend is up.", add_up},
-		{"teal_backend_inflight_requests", "gauge", "", "Requests that the backend is answering.", add_backend_inflight},
-		{"teal_probe_duration_seconds", "gauge", "", "How long the last probe took.", add_probe_duration},
+		{"teal_preview_requests", "counter", "_total", "Previews, which no other number of the color's requests has.", true, add_previewed},
+		{"teal_preview_request_errors", "counter", "_total", "Of these: 5xx answers and failures to answer.", true, add_preview_errors},
+		{"teal_live", "gauge", "", "1 for the live color; 0 for both while a record says neither.", false, add_live},
+		{"teal_split_ratio", "gauge", "", "The color's share of the traffic.", true, add_split},
+		{"teal_backend_up", "gauge", "", "1 when the backend is up.", false, add_up},
+		{"teal_backend_inflight_requests", "gauge", "", "Requests that the backend is answering.", true, add_backend_inflight},
+		{"teal_probe_duration_seconds", "gauge", "", "How long the last probe took.", false, add_probe_duration},
 	};
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
 		char name[96];
 		snprintf(name, sizeof(name), "%s%s", families[i].family, families[i].suffix);
 		metrics_begin_family(page, families[i].family, families[i].type, families[i].suffix, families[i].help);
-		for_each_color(control, page, name, families[i].samples);
+		for_each_color(control, page, name, families[i].of_traffic, families[i].samples);
 	}
 }
 

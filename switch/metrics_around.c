@@ -35,16 +35,19 @@ static void write_states(const struct control *control, struct page *page)
 {
 	static const struct {
 		const char *family, *help;
+		bool in_path; /* not of services out of it */
 		bool (*holds)(const struct service *service);
 	} families[] = {
-		{"teal_held", "1 while new requests of the service are held.", is_held},
-		{"teal_approval_awaited", "1 while a deployment waits for somebody's approval.", waits_for_approval},
-		{"teal_rehearsal_running", "1 while live requests are copied to the idle color.", is_rehearsed},
+		{"teal_held", "1 while new requests of the service are held.", true, is_held},
+		{"teal_approval_awaited", "1 while a deployment waits for somebody's approval.", false, waits_for_approval},
+		{"teal_rehearsal_running", "1 while live requests are copied to the idle color.", true, is_rehearsed},
 	};
 	for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++) {
 		metrics_begin_family(page, families[f].family, "gauge", "", families[f].help);
 		for (size_t i = 0; i < control->service_count; i++) {
 			const char *labels[] = {"service", control->services[i]->name, NULL};
+			if (families[f].in_path && !service_is_routed(control->services[i]))
+				continue;
 			metrics_add_sample(page->out, families[f].family, labels, families[f].holds(control->services[i]) ? 1 : 0);
 		}
 	}
@@ -72,6 +75,8 @@ static void write_holds(const struct control *control, struct page *page)
 			struct totals_held held;
 			const struct service *service = control->services[i];
 			const char *labels[] = {"service", service->name, NULL};
+			if (!service_is_routed(service))
+				continue;
 			totals_read_held(service->totals, &held);
 			metrics_add_sample(page->out, name, labels, (double)*(const uint64_t *)((const char *)&held + families[f].offset));
 		}

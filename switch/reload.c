@@ -9,8 +9,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "switch/admin.h"
+#include "switch/alike.h"
 #include "switch/daemon.h"
 #include "switch/differ.h"
+#include "switch/health_answers.h"
 #include "switch/wire.h"
 
 /* What the first phase made. */
@@ -69,11 +71,10 @@ static bool leaves_deployment(const struct service *service, const struct plan *
 	const struct conf_service *conf = conf_find_service(plan->conf, service->name);
 	if (!deployment)
 		return true;
-	if (conf && differ_same_color(&conf->colors[COLOR_BLUE], &service->conf->colors[COLOR_BLUE]) &&
-		differ_same_color(&conf->colors[COLOR_GREEN], &service->conf->colors[COLOR_GREEN]))
+	if (conf && differ_same_deployed(conf, service->conf))
 		return true;
-	refuse(refusal, "deployment_running", NULL, "the file changes or removes a color of service %s while deployment %s is under way; nothing has changed",
-		service->name, deployment->id);
+	refuse(refusal, "deployment_running", NULL, "the file changes or removes %s of service %s while deployment %s is under way; nothing has changed",
+		conf && !alike_route53(&conf->route53, &service->conf->route53) ? "the record" : "a color", service->name, deployment->id);
 	snprintf(refusal->deployment, sizeof(refusal->deployment), "%s", deployment->id);
 	return false;
 }
@@ -93,6 +94,8 @@ static bool open_files(const struct control *control, struct plan *plan, struct 
 	if (!admin_read_token(plan->conf, plan->token, &err))
 		return refuse(refusal, "invalid_configuration", json_pack("[o]", wire_text(err.text)), "%s; nothing has changed", err.text);
 	if (plan->other_access && !control_open_access(plan->conf, &plan->access, &plan->writer, &err))
+		return refuse(refusal, "invalid_configuration", json_pack("[o]", wire_text(err.text)), "%s; nothing has changed", err.text);
+	if (!health_answers_open(control->health, plan->conf, &err))
 		return refuse(refusal, "invalid_configuration", json_pack("[o]", wire_text(err.text)), "%s; nothing has changed", err.text);
 	return true;
 }
@@ -149,6 +152,7 @@ static void swap(struct control *control, const struct plan *plan)
 		service_host_set_policy(control->services[i]);
 	}
 	tables_set_services(control->tables, plan->conf, control->services, control->service_count);
+	health_answers_keep(control->health, plan->conf);
 	swap_access(control, plan);
 	control->old_access_generation = tables_publish(control->tables);
 	admin_set_token(control->admin, plan->token);
@@ -173,6 +177,7 @@ bool reload_run(struct control *control, json_t **changed, struct reload_refusal
 	if (!keeps_fixed(control, &plan, refusal) || !leaves_deployments(control, &plan, refusal) || !open_files(control, &plan, refusal) ||
 		!access_is_settled(control, &plan, refusal)) {
 		logwriter_close(plan.writer);
+		health_answers_keep(control->health, control->conf);
 		conf_free(plan.conf);
 		return false;
 	}

@@ -17,6 +17,7 @@
 #include "switch/prepare.h"
 #include "switch/procedure.h"
 #include "switch/rehearsal.h"
+#include "switch/service_dns.h"
 #include "switch/service_truth.h"
 #include "switch/wire.h"
 
@@ -212,6 +213,7 @@ void service_set_conf(struct service *service, const struct conf_service *conf)
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		follow_file(service, (enum color)color);
 	senses_follow(service->senses, &conf->rollback);
+	service_dns_set_conf(service);
 	service_change(service);
 }
 
@@ -268,6 +270,7 @@ void service_free(struct service *service)
 	switcher_free(service->switcher);
 	procedure_free(service->procedure);
 	prepare_free(service->prepare);
+	service_dns_stop(service);
 	senses_free(service->senses);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		free_color(&service->colors[color]);

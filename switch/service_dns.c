@@ -9,6 +9,7 @@
 #include "dns/steering.h"
 #include "switch/actuator_route53.h"
 #include "switch/dns_accounts.h"
+#include "switch/prepare.h"
 #include "switch/wire.h"
 
 #define LOOK_MS 60000u
@@ -197,28 +198,29 @@ struct actuator_route53 *service_dns_through(const struct service *service)
 	return service->dns ? &service->dns->through : NULL;
 }
 
-static void start_steering(struct service_dns *dns, const json_t *truth)
+static void make_steering(struct service_dns *dns)
 {
 	const struct service_owner *owner = dns->service->owner;
-	const struct conf_route53 *conf = &dns->service->conf->route53;
-	dns->route53 = dns_accounts_take(dns->accounts, conf);
 	struct steering_tools tools = {.loop = owner->loop, .resolver = owner->resolver, .route53 = dns->route53, .on_news = on_news, .arg = dns};
-	dns->steering = steering_new(&tools, conf);
-	dns->quick_from = wire_read_time(json_object_get(truth, "record"), "quick_from");
-	if (dns->quick_from)
-		steering_note_earlier(dns->steering, dns->quick_from);
-	service_dns_look(dns->service);
+	dns->steering = dns->through.steering = steering_new(&tools, &dns->service->conf->route53);
 }
 
 void service_dns_start(struct service *service, struct dns_accounts *accounts, const json_t *truth)
 {
 	struct service_dns *dns = service->dns = memory_new(sizeof(*dns));
+	const struct conf_route53 *conf = &service->conf->route53;
 	dns->service = service;
 	dns->accounts = accounts;
 	dns->remembered = wire_read_text(truth, "live") != NULL;
-	if (service->conf->route53.policy != CONF_ROUTE53_HEALTH_CHECK)
-		start_steering(dns, truth);
-	dns->through = (struct actuator_route53){.service = service, .steering = dns->steering};
+	dns->through.service = service;
+	if (conf->policy == CONF_ROUTE53_HEALTH_CHECK)
+		return;
+	dns->route53 = dns_accounts_take(accounts, conf);
+	make_steering(dns);
+	dns->quick_from = wire_read_time(json_object_get(truth, "record"), "quick_from");
+	if (dns->quick_from)
+		steering_note_earlier(dns->steering, dns->quick_from);
+	service_dns_look(service);
 }
 
 void service_dns_stop(struct service *service)
@@ -234,12 +236,36 @@ void service_dns_stop(struct service *service)
 	service->dns = NULL;
 }
 
+/* Somebody else is asked, or with other keys: the newest change is followed so. There is no deployment under way then. */
+static void change_account(struct service_dns *dns, struct route53 *route53)
+{
+	struct steering *before = dns->steering;
+	json_t *intent = steering_intent(before);
+	uint64_t quick_from = steering_quick_from(before);
+	struct route53 *left = dns->route53;
+	dns->route53 = route53;
+	make_steering(dns);
+	if (quick_from)
+		steering_note_earlier(dns->steering, quick_from);
+	if (wire_read_text(intent, "accepted_at") || prepare_is_changing(dns->service->prepare))
+		steering_change(dns->steering, intent, ACTUATOR_ROUTE53_PATIENCE_MS);
+	json_decref(intent);
+	steering_free(before);
+	dns_accounts_give(dns->accounts, left);
+}
+
 void service_dns_set_conf(struct service *service)
 {
-	struct steering *steering = service_dns_steering(service);
-	if (!steering)
+	struct service_dns *dns = service->dns;
+	if (!dns || !dns->steering)
 		return;
-	steering_set_conf(steering, &service->conf->route53);
+	struct route53 *route53 = dns_accounts_take(dns->accounts, &service->conf->route53);
+	if (route53 != dns->route53) {
+		change_account(dns, route53);
+	} else {
+		dns_accounts_give(dns->accounts, route53);
+		steering_set_conf(dns->steering, &service->conf->route53);
+	}
 	service_dns_look(service);
 }
 

@@ -56,6 +56,10 @@ static void add_progress(json_t *object, const struct steering *steering)
 	json_object_set_new(object, "safe_at", wire_time(progress.known ? progress.safe_at : 0));
 	json_object_set_new(object, "safe", progress.known ? json_boolean(progress.safe) : json_null());
 	json_object_set_new(object, "hindrance", wire_text(progress.known ? progress.sentence : NULL));
+	json_object_set_new(object, "servers",
+		progress.known && progress.servers
+			? json_pack("{s:I, s:I}", "count", (json_int_t)progress.servers->count, "agreeing", (json_int_t)progress.servers->agreeing)
+			: json_null());
 }
 
 /* Nobody is asked: the answer to Route 53's health checks is the truth. While nobody answers them the record says blue. */

@@ -7,7 +7,9 @@
 #include "base/memory.h"
 #include "switch/prepare.h"
 #include "switch/procedure.h"
+#include "switch/actuator_route53.h"
 #include "switch/service_command.h"
+#include "switch/service_dns.h"
 #include "switch/service_procedure.h"
 
 #define BEFORE_S 600u /* of the old color: what it is compared with */
@@ -15,7 +17,7 @@
 struct service_host {
 	struct service *service;
 	struct service_host_tools tools;
-	struct actuator_proxy through;
+	struct actuator_proxy through; /* of a service in the path */
 	struct service_command command;
 };
 
@@ -46,10 +48,14 @@ static void read_gates(void *arg, enum color to, struct gates_input *input)
 	const struct service_quarantine *quarantine = service_find_quarantine(service, to);
 	const struct member *sick = find_sick(&service->colors[to]);
 	struct service_health health;
+	bool drifted;
+	const char *fault = service_dns_fault(service, &drifted);
 	service_read_health(service, to, &health);
 	*input = (struct gates_input){
 		.service = service->name,
 		.live = service->live,
+		.live_fault = fault,
+		.live_drifted = drifted,
 		.locked = service->lock.set,
 		.lock_reason = service->lock.reason,
 		.lock_actor = service->lock.actor,
@@ -278,7 +284,7 @@ struct service_host *service_host_new(struct service *service, const struct serv
 	host->service = service;
 	host->tools = *tools;
 	host->through = (struct actuator_proxy){.service = service, .tables = tools->tables};
-	struct actuator actuator = actuator_proxy_make(&host->through);
+	struct actuator actuator = service->dns ? actuator_route53_make(service_dns_through(service)) : actuator_proxy_make(&host->through);
 	host->command = (struct service_command){.service = service, .hooks = tools->hooks};
 	service->switcher = switcher_new(service->name, &view, &actuator);
 	service->procedure = service_procedure_new(service, tools->hooks, tools->courier);

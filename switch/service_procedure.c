@@ -3,9 +3,11 @@
 
 #include <assert.h>
 
+#include "switch/actuator_route53.h"
 #include "switch/procedure.h"
 #include "switch/rehearsal.h"
 #include "switch/service.h"
+#include "switch/service_dns.h"
 
 /* A backend whose name is not resolved yet is listed by that name. */
 static struct smoke_backend describe(const struct service_color *half, const struct member *member)
@@ -40,6 +42,21 @@ static bool check_rehearsal(void *arg, const struct release *release, uint64_t w
 	return rehearsal_passed(arg, release, wall_ms, within_ms, sentence, size);
 }
 
+static void begin_armed(void *arg, const struct deployment *deployment)
+{
+	actuator_route53_arm(service_dns_through(arg), deployment);
+}
+
+static enum procedure_armed read_armed(void *arg, char *sentence, size_t size)
+{
+	return actuator_route53_read_armed(service_dns_through(arg), sentence, size);
+}
+
+static json_t *list_armed(void *arg)
+{
+	return actuator_route53_list_armed(service_dns_through(arg));
+}
+
 static void emit(void *arg, const char *event, json_t *more, const char *text)
 {
 	const struct service *service = arg;
@@ -56,12 +73,16 @@ static void on_news(void *arg)
 
 struct procedure *service_procedure_new(struct service *service, struct hook_tools *hooks, struct courier *courier)
 {
+	bool by_record = service_dns_steering(service) != NULL;
 	const struct procedure_tools tools = {
 		.fetch = service->owner->fetch,
 		.hooks = hooks,
 		.courier = courier,
 		.list_backends = list_backends,
 		.check_rehearsal = check_rehearsal,
+		.begin_armed = by_record ? begin_armed : NULL,
+		.read_armed = by_record ? read_armed : NULL,
+		.list_armed = by_record ? list_armed : NULL,
 		.emit = emit,
 		.on_news = on_news,
 		.arg = service,

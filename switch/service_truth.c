@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "switch/prepare.h"
+#include "switch/service_dns.h"
 #include "switch/wire.h"
 
 /* ---- reading ---- */
@@ -175,6 +176,8 @@ json_t *service_truth_write(const struct service *service)
 	json_t *truth = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "live", color_name(live), "split", split_to_truth(service, live), "colors", colors,
 		"locked", lock_to_truth(service), "held", hold_to_truth(service), "deployment", running_or_null(switcher_current(service->switcher)), "undo",
 		deployment_or_null(switcher_undo(service->switcher)));
+	if (service->dns)
+		json_object_set_new(truth, "record", service_dns_to_truth(service));
 	if (service->prepare)
 		json_object_set_new(truth, "prepare", prepare_to_truth(service->prepare));
 	return truth;

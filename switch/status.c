@@ -9,10 +9,18 @@
 #include "switch/daemon.h"
 #include "switch/procedure.h"
 #include "switch/rehearsal.h"
+#include "switch/service_dns.h"
 #include "switch/wire.h"
 
 #define RATE_SECONDS 60u
 #define PACE_SECONDS 10u
+
+/* What a service out of the path can't know, as teal sees none of its traffic. */
+static void add_unknown(json_t *object, const char *const *names)
+{
+	for (; *names; names++)
+		json_object_set_new(object, *names, json_null());
+}
 
 /* ---- backends ---- */
 
@@ -40,8 +48,9 @@ static void add_lanes(json_t *object, const struct backend *backend)
 	json_object_set_new(object, "failures", wire_count(failures));
 }
 
-static json_t *make_backend(const struct member *member)
+static json_t *make_backend(const struct service *service, const struct member *member)
 {
+	static const char *const unknown[] = {"inflight", "connections", "requests", "failures", NULL};
 	char resolved[ADDR_TEXT_SIZE] = "";
 	json_t *object = json_object();
 	if (member->backend)
@@ -49,7 +58,10 @@ static json_t *make_backend(const struct member *member)
 	json_object_set_new(object, "address", wire_text(member->name));
 	json_object_set_new(object, "resolved", wire_text(resolved));
 	json_object_set_new(object, "health", json_string(health_name(member->health)));
-	add_lanes(object, member->backend);
+	if (service_is_routed(service))
+		add_lanes(object, member->backend);
+	else
+		add_unknown(object, unknown);
 	json_object_set_new(object, "last_probe", last_probe(member));
 	if (member->fault[0])
 		json_object_set_new(object, "fault", wire_text(member->fault));
@@ -102,6 +114,13 @@ static void add_rates(json_t *object, const struct measures *measures)
 	json_object_set_new(object, "requests_per_s", json_real((double)ended / PACE_SECONDS));
 }
 
+static void add_no_traffic(json_t *object)
+{
+	static const char *const unknown[] = {"inflight", "assist", "requests", "errors", "failed", "aborted", "replayed", "shielded", "fallbacks",
+		"error_rate", "latency_ms", "first_byte_ms", "failures_60s", "requests_per_s", NULL};
+	add_unknown(object, unknown);
+}
+
 static json_t *make_quarantine(const struct service *service, enum color color)
 {
 	const struct service_quarantine *quarantine = service_find_quarantine(service, color);
@@ -117,12 +136,16 @@ json_t *status_make_color(const struct service *service, enum color color)
 	json_t *object = json_object(), *backends = json_array();
 	service_read_health(service, color, &health);
 	for (size_t i = 0; i < half->count; i++)
-		json_array_append_new(backends, make_backend(half->members[i]));
+		json_array_append_new(backends, make_backend(service, half->members[i]));
 	json_object_set_new(object, "version", wire_text(half->now.version));
 	json_object_set_new(object, "health", json_string(color_health_name(health.health)));
 	json_object_set_new(object, "from", json_string(half->deployed ? "deploy" : "file"));
-	add_traffic(object, service, color);
-	add_rates(object, half->measures);
+	if (service_is_routed(service)) {
+		add_traffic(object, service, color);
+		add_rates(object, half->measures);
+	} else {
+		add_no_traffic(object);
+	}
 	json_object_set_new(object, "quarantine", make_quarantine(service, color));
 	json_object_set_new(object, "backends", backends);
 	return object;
@@ -188,6 +211,30 @@ static json_t *make_pace(const struct service *service)
 	return json_pack("{s:f, s:f}", "requests_per_s", (double)ended / PACE_SECONDS, "errors_per_s", (double)errors / PACE_SECONDS);
 }
 
+/* What is in the path: how it is routed, held, rehearsed, and its pace. */
+static void add_path(json_t *object, const struct service *service)
+{
+	static const char *const unknown[] = {"held", "rehearsal", "hosts", "paths", "balance", "rates", NULL};
+	if (!service_is_routed(service)) {
+		add_unknown(object, unknown);
+		return;
+	}
+	json_object_set_new(object, "held", status_make_hold(service));
+	json_object_set_new(object, "rehearsal", make_rehearsal(service));
+	json_object_set_new(object, "hosts", wire_texts(service->conf->hosts, service->conf->host_count));
+	json_object_set_new(object, "paths", wire_texts(service->conf->paths, service->conf->path_count));
+	json_object_set_new(object, "balance", json_string(conf_balance_name(service->conf->balance)));
+	json_object_set_new(object, "rates", make_pace(service));
+}
+
+static json_t *make_split(const struct service *service)
+{
+	if (!service->live_known)
+		return json_pack("{s:n, s:n}", "blue", "green");
+	return json_pack("{s:o, s:o}", "blue", deployment_share_to_json(service_share(service, COLOR_BLUE)), "green",
+		deployment_share_to_json(service_share(service, COLOR_GREEN)));
+}
+
 json_t *status_make_service(const struct service *service)
 {
 	char reason[256];
@@ -195,25 +242,19 @@ json_t *status_make_service(const struct service *service)
 	enum readiness readiness = switcher_readiness(service->switcher, reason, sizeof(reason));
 	json_t *object = json_object();
 	json_object_set_new(object, "name", wire_text(service->name));
-	json_object_set_new(object, "via", json_string("proxy"));
-	json_object_set_new(object, "live", json_string(color_name(service->live)));
-	json_object_set_new(object, "split",
-		json_pack("{s:o, s:o}", "blue", deployment_share_to_json(service_share(service, COLOR_BLUE)), "green",
-			deployment_share_to_json(service_share(service, COLOR_GREEN))));
+	json_object_set_new(object, "via", json_string(service_is_routed(service) ? "proxy" : "route53"));
+	json_object_set_new(object, "live", wire_text(service_live_name(service)));
+	json_object_set_new(object, "split", make_split(service));
 	json_object_set_new(object, "phase", json_string(current ? deployment_phase(current) : "steady"));
 	json_object_set_new(object, "readiness", json_string(readiness_name(readiness)));
 	json_object_set_new(object, "readiness_reason", wire_text(reason));
 	json_object_set_new(object, "deployment", make_deployment(service));
 	json_object_set_new(object, "waiting", procedure_waiting_to_json(service->procedure));
 	json_object_set_new(object, "locked", make_lock(service));
-	json_object_set_new(object, "held", status_make_hold(service));
-	json_object_set_new(object, "rehearsal", make_rehearsal(service));
 	json_object_set_new(object, "undo", current && deployment_has_flipped(current) ? wire_text(current->id) : wire_text(undo ? undo->id : NULL));
-	json_object_set_new(object, "hosts", wire_texts(service->conf->hosts, service->conf->host_count));
-	json_object_set_new(object, "paths", wire_texts(service->conf->paths, service->conf->path_count));
-	json_object_set_new(object, "balance", json_string(conf_balance_name(service->conf->balance)));
 	json_object_set_new(object, "bake_s", wire_seconds(service->conf->bake_ms));
-	json_object_set_new(object, "rates", make_pace(service));
+	add_path(object, service);
+	json_object_set_new(object, "route53", service_dns_to_json(service));
 	json_object_set_new(
 		object, "colors", json_pack("{s:o, s:o}", "blue", status_make_color(service, COLOR_BLUE), "green", status_make_color(service, COLOR_GREEN)));
 	return object;

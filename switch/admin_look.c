@@ -1,0 +1,54 @@
+/* Verbs that depend on what a record says have it read first. Control thread. */
+#include "switch/admin_look.h"
+
+#include "switch/admin_waits.h"
+#include "switch/rounds.h"
+#include "switch/service_dns.h"
+
+#define LOOK_MS 10000u
+#define BRIEFLY_MS 1000u
+
+static bool is_read(const struct ask *ask)
+{
+	const struct service *service = control_find_service(ask->control, ask->service);
+	return !service || !service_dns_is_looking(service);
+}
+
+/* Who has hung up meanwhile has not been told of anything, so nothing is begun. */
+static void go_on(struct ask *ask)
+{
+	if (!ask->http)
+		ask_drop(ask);
+	else if (is_read(ask))
+		ask->then(ask);
+	else
+		ask_refuse(ask, "live_unknown", NULL, "Route 53 has not said within %u s which color of service %s is live; try again", LOOK_MS / 1000,
+			ask->service);
+}
+
+static void look(struct ask *ask, struct service *service, uint64_t limit_ms, void (*answer)(struct ask *ask))
+{
+	service_dns_look(service);
+	rounds_wake(ask->control);
+	admin_waits_add(ask->control->admin, ask, limit_ms, is_read, answer);
+}
+
+void admin_look_first(struct ask *ask, void (*then)(struct ask *ask))
+{
+	struct service *service = control_find_service(ask->control, ask->service);
+	if (!service || !service_dns_steering(service)) {
+		then(ask);
+		return;
+	}
+	ask->then = then;
+	look(ask, service, LOOK_MS, go_on);
+}
+
+void admin_look_briefly(struct ask *ask, void (*then)(struct ask *ask))
+{
+	struct service *service = control_find_service(ask->control, ask->service);
+	if (!service || !service_dns_steering(service) || switcher_current(service->switcher))
+		then(ask);
+	else
+		look(ask, service, BRIEFLY_MS, then);
+}
