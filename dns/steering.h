@@ -1,7 +1,7 @@
 /* The record of one service: which color it names, whether it could be changed now, the change itself, and how far that has got until nobody who honours TTL can hold the old answer.
  * Control thread, on the loop; never blocks.
  *
- * One object for each service that is switched by Route 53. It does one of *look*, *arm* and *change* at a time, and follows the newest change beside that (GetChange and the
+ * One object for each service that is switched by a change of its record; not for the policy health_check, which changes none. It does one of *look*, *arm* and *change* at a time, and follows the newest change beside that (GetChange and the
  * authoritative servers). It decides neither whether to switch nor what is written down: what its caller must keep on disk before a change is sent is steering_intend. */
 #ifndef TEAL_DNS_STEERING_H
 #define TEAL_DNS_STEERING_H
@@ -91,8 +91,8 @@ json_t *steering_intent(const struct steering *steering);
 
 /* How far the newest change has got. */
 struct steering_progress {
-	bool known;                                          /* there is one */
-	bool insync;                                         /* GetChange says so */
+	bool known;  /* there is one */
+	bool insync; /* GetChange says so; insync_at without it: the change's id was lost, and a minute counts instead */
 	uint64_t accepted_at, insync_at, agreed_at, safe_at; /* wall clock, ms; 0: not yet. safe_at may move to later */
 	bool safe;                                           /* safe_at is known and past */
 	const char *change_id;                               /* "" before it is accepted */
@@ -103,10 +103,12 @@ void steering_read_progress(const struct steering *steering, struct steering_pro
 
 /* ---- for people ---- */
 
-/* `teal dns plan`: {"zone", "name", "type", "policy", "present": [lines], "to", "changes": ["DELETE …", "CREATE …"], "back": [the same], "cost": changes, "back_cost", "quick_after_s" (how long caches hold the old
+/* `teal dns plan`: {"zone", "zone_name", "name", "type", "policy", "present": [lines], "to", "changes": ["DELETE …", "CREATE …"], "back": [the same], "cost": changes, "back_cost", "quick_after_s" (how long caches hold the old
  * answer: the longest TTL that counts), "request": the XML}. After a look; NULL and a sentence when there is no such change. */
 json_t *steering_plan(struct steering *steering, enum color to, struct err *err);
-/* `teal dns status`: what the record says, each server's answer with TTL and fault, the newest change, safe_at. Asks the servers from the first call on (on_news), for as long as it is called once a minute. */
+/* `teal dns status`: {"zone", "zone_name", "name", "type", "policy", "present", "live": "blue"|"green"|"split"|"neither"|"absent"|"unread", "share": {"blue", "green"}, "ttl_s", "read_at", "sentence", "change": null or {"id",
+ * "from", "to", "share", "accepted_at", "insync_at", "agreed_at", "safe_at", "safe", "sentence", "servers_sentence"}, "servers": [{"name", "address", "answer": null or "old"|"new"|"either"|"other"|"absent", "color", "ttl_s",
+ * "fault", "fault_text", "agrees"}], "quick_from"}; moments as texts or null, shares in hundredths of a percent; "old" and "new" are those of the newest change, or, behind it, the other and the live color's. Asks the servers from the first call on (on_news), for as long as it is called once a minute. */
 json_t *steering_status(struct steering *steering);
 /* `teal dns prepare`: the intent of a change of nothing but the TTL, to that of the file; given to steering_change like any other. NULL and a sentence when the record has it already, or can't be changed. */
 json_t *steering_intend_ttl(struct steering *steering, struct err *err);
