@@ -289,16 +289,48 @@ static void fini_service(struct conf_service *service)
 	fini_route53(&service->route53);
 }
 
+static void drop_listens(struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listen_count; i++)
+		free(conf->listens[i].text);
+	free(conf->listens);
+	conf->listens = NULL;
+	conf->listen_count = 0;
+}
+
+static void drop_text(char **text)
+{
+	free(*text);
+	*text = NULL;
+}
+
+void conf_make_alone(struct conf *conf, const char *service, const char *socket)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < conf->service_count; i++) {
+		if (strcmp(conf->services[i].name, service) == 0)
+			conf->services[kept++] = conf->services[i];
+		else
+			fini_service(&conf->services[i]);
+	}
+	conf->service_count = kept;
+	conf->alone = true;
+	drop_listens(conf);
+	drop_text(&conf->access_log.path);
+	drop_text(&conf->admin.listen);
+	drop_text(&conf->admin.token_file);
+	drop_text(&conf->admin.socket);
+	conf->admin.socket = memory_text(socket);
+}
+
 void conf_free(struct conf *conf)
 {
 	if (!conf)
 		return;
 	for (size_t i = 0; i < conf->service_count; i++)
 		fini_service(&conf->services[i]);
-	for (size_t i = 0; i < conf->listen_count; i++)
-		free(conf->listens[i].text);
+	drop_listens(conf);
 	free(conf->services);
-	free(conf->listens);
 	free(conf->trusted_proxies);
 	free(conf->admin.socket);
 	free(conf->admin.listen);

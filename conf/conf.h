@@ -70,7 +70,7 @@ struct conf_header {
 struct conf_probe {
 	char *path; /* NULL: the probe is a TCP connect */
 	bool https; /* probe.scheme: https */
-	char *host; /* Host to send; NULL: the service's first exact host, else the backend's address */
+	char *host; /* Host to send; NULL: the service's first exact host (via route53: the record's name), else the backend's address */
 	uint64_t interval_ms, timeout_ms;
 	unsigned rise, fall;
 	struct conf_status_range *statuses;
@@ -237,7 +237,7 @@ struct conf_route53 {
 	struct conf_route53_color colors[COLOR_COUNT]; /* never the same; with CONF_ROUTE53_WEIGHTED one value or an alias each */
 	struct conf_name_server *name_servers;         /* instead of those of the zone; none: those of the zone */
 	size_t name_server_count;
-	char *health_listen; /* with CONF_ROUTE53_HEALTH_CHECK, as written: where /r53/SERVICE is answered. Services may share one; read at the start only */
+	char *health_listen; /* with CONF_ROUTE53_HEALTH_CHECK, as written: where /r53/SERVICE is answered. Services may share one */
 	struct addr health_listen_address;
 	char *profile, *region, *endpoint; /* of AWS; NULL: as AWS's own tools take them from the environment */
 };
@@ -305,6 +305,7 @@ struct conf {
 	} timeouts;
 	struct conf_service *services;
 	size_t service_count;
+	bool alone; /* cut by conf_make_alone: what the state directory has of other services is left as it is */
 };
 
 /* A list of faults, each `FILE:LINE:COL: message`. */
@@ -337,6 +338,9 @@ char *conf_default_state(void);
 
 /* As it is written in the file. */
 const char *conf_balance_name(enum conf_balance balance);
+
+/* Cuts a configuration down to one of its services, for a process beside no daemon that takes no requests: no listeners, no access log, and the admin API on that socket alone. The service must be there. */
+void conf_make_alone(struct conf *conf, const char *service, const char *socket);
 
 const struct conf_service *conf_find_service(const struct conf *conf, const char *name);
 

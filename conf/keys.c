@@ -143,7 +143,8 @@ static const struct key keys[] = {
 	{"services.*.probe.scheme", KEY_EITHER, offsetof(struct conf_service, probe.https), "http", .words = scheme_words,
 		.text = "`https` probes with TLS, without checking the certificate. Needs `path`."},
 	{"services.*.probe.host", KEY_AUTHORITY, offsetof(struct conf_service, probe.host),
-		.shown = "the first of `hosts` without `*`, else the backend's address (`localhost` for a unix socket)",
+		.shown =
+			"the first of `hosts` (with `via: route53` the name of the record) without `*`, else the backend's address (`localhost` for a unix socket)",
 		.text = "The Host field of the probe. Needs `path`."},
 	{"services.*.probe.interval", KEY_DURATION, offsetof(struct conf_service, probe.interval_ms), "1s", .least = 10, .most = HOUR,
 		.text = "From one probe of a backend to the next, with up to 10 % of jitter."},
@@ -199,7 +200,9 @@ static const struct key keys[] = {
 	{"services.*.gates.smoke[].path", KEY_TARGET, offsetof(struct conf_smoke, path), .most = 2048,
 		.missing = "write what to ask for, as in path: /checkout", .text = "The path (and query)."},
 	{"services.*.gates.smoke[].host", KEY_AUTHORITY, offsetof(struct conf_smoke, host),
-		.shown = "the first of `hosts` without `*`, else the backend's address (`localhost` for a unix socket)", .text = "The Host field."},
+		.shown =
+			"the first of `hosts` (with `via: route53` the name of the record) without `*`, else the backend's address (`localhost` for a unix socket)",
+		.text = "The Host field."},
 	{"services.*.gates.smoke[].headers", KEY_SENT_HEADERS, offsetof(struct conf_smoke, send), .count_at = offsetof(struct conf_smoke, send_count),
 		.most = 32, .text = "Further header fields of the request, as `Name: value`."},
 	{"services.*.gates.smoke[].body", KEY_BODY, offsetof(struct conf_smoke, body), .most = 65536,

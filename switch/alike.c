@@ -160,3 +160,29 @@ bool alike_rehearsal(const struct conf_rehearsal *a, const struct conf_rehearsal
 	       a->slower == b->slower && alike_texts(a->fields, a->field_count, b->fields, b->field_count) &&
 	       alike_texts(a->ignore, a->ignore_count, b->ignore, b->ignore_count);
 }
+
+static bool same_targets(const struct conf_route53_color *a, const struct conf_route53_color *b)
+{
+	return alike_texts(a->values, a->value_count, b->values, b->value_count) && alike_text(a->alias, b->alias) &&
+	       alike_text(a->alias_zone, b->alias_zone) && a->evaluate_target_health == b->evaluate_target_health;
+}
+
+static bool same_servers(const struct conf_route53 *a, const struct conf_route53 *b)
+{
+	if (a->name_server_count != b->name_server_count)
+		return false;
+	for (size_t i = 0; i < a->name_server_count; i++)
+		if (!addr_equal(&a->name_servers[i].address, &b->name_servers[i].address))
+			return false;
+	return true;
+}
+
+bool alike_route53(const struct conf_route53 *a, const struct conf_route53 *b)
+{
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		if (!same_targets(&a->colors[color], &b->colors[color]))
+			return false;
+	return alike_text(a->health_listen, b->health_listen) && alike_text(a->zone, b->zone) && alike_text(a->name, b->name) && a->type == b->type &&
+	       a->ttl_s == b->ttl_s && a->policy == b->policy && alike_text(a->profile, b->profile) && alike_text(a->region, b->region) &&
+	       alike_text(a->endpoint, b->endpoint) && same_servers(a, b);
+}

@@ -25,5 +25,6 @@ bool alike_steps(const struct conf_steps *a, const struct conf_steps *b);
 bool alike_sticky(const struct conf_sticky *a, const struct conf_sticky *b);
 bool alike_hold(const struct conf_hold *a, const struct conf_hold *b);
 bool alike_rehearsal(const struct conf_rehearsal *a, const struct conf_rehearsal *b);
+bool alike_route53(const struct conf_route53 *a, const struct conf_route53 *b);
 
 #endif

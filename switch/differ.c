@@ -27,6 +27,14 @@ bool differ_same_color(const struct conf_color *a, const struct conf_color *b)
 	return true;
 }
 
+bool differ_same_deployed(const struct conf_service *a, const struct conf_service *b)
+{
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		if (!differ_same_color(&a->colors[color], &b->colors[color]))
+			return false;
+	return alike_route53(&a->route53, &b->route53);
+}
+
 bool differ_same_access(const struct conf *a, const struct conf *b)
 {
 	return alike_text(a->access_log.path, b->access_log.path) && a->access_log.format == b->access_log.format;
@@ -60,6 +68,21 @@ static void list_previews(const struct conf *conf, const struct conf *other, boo
 	}
 }
 
+/* What a service is made of: whether it is in the path, and whether teal or the record says which color is live. */
+static void list_made(const struct conf *conf, const struct conf *other, json_t *keys)
+{
+	for (size_t i = 0; i < conf->service_count; i++) {
+		const struct conf_service *service = &conf->services[i], *twin = conf_find_service(other, service->name);
+		if (!twin)
+			continue;
+		bool says = service->route53.policy == CONF_ROUTE53_HEALTH_CHECK, said = twin->route53.policy == CONF_ROUTE53_HEALTH_CHECK;
+		if (service->via != twin->via)
+			json_array_append_new(keys, json_sprintf("services.%s.via", service->name));
+		else if (says != said)
+			json_array_append_new(keys, json_sprintf("services.%s.route53.policy", service->name));
+	}
+}
+
 void differ_list_fixed(const struct conf *a, const struct conf *b, json_t *keys)
 {
 	const struct {
@@ -78,6 +101,7 @@ void differ_list_fixed(const struct conf *a, const struct conf *b, json_t *keys)
 			json_array_append_new(keys, json_string(fixed[i].key));
 	list_previews(a, b, true, keys);
 	list_previews(b, a, false, keys);
+	list_made(a, b, keys);
 }
 
 /* ---- everything else ---- */
@@ -130,6 +154,8 @@ static void list_service(const struct conf_service *a, const struct conf_service
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		if (a->colors[color].proxy_protocol != b->colors[color].proxy_protocol)
 			say(sentences, "service %s: %s has another proxy_protocol", b->name, color_name((enum color)color));
+	if (!alike_route53(&a->route53, &b->route53))
+		say(sentences, "service %s: another record, or other keys of route53", b->name);
 	if (!same_routes(a, b))
 		say(sentences, "service %s: other hosts or paths", b->name);
 	if (!differ_same_probe(&a->probe, &b->probe))

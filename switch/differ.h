@@ -10,6 +10,8 @@
 bool differ_same_probe(const struct conf_probe *a, const struct conf_probe *b);
 /* The version and the backends of a color. */
 bool differ_same_color(const struct conf_color *a, const struct conf_color *b);
+/* Whatever a deployment that is under way goes by: both colors and the record. */
+bool differ_same_deployed(const struct conf_service *a, const struct conf_service *b);
 bool differ_same_access(const struct conf *a, const struct conf *b);
 
 /* Appends the names of the keys that differ and are read only at the start. */

@@ -86,9 +86,11 @@ static bool wants_smoke(const struct procedure *procedure)
 	return procedure->conf->gates.smoke_count > 0;
 }
 
-/* What clients send: the service's first host that is no wildcard. */
+/* What clients send: the name of the record, or the service's first host, that is no wildcard. */
 static const char *usual_host(const struct conf_service *conf)
 {
+	if (conf->via == CONF_VIA_ROUTE53)
+		return strncmp(conf->route53.name, "*.", 2) != 0 ? conf->route53.name : NULL;
 	for (size_t i = 0; i < conf->host_count; i++)
 		if (strncmp(conf->hosts[i], "*.", 2) != 0)
 			return conf->hosts[i];

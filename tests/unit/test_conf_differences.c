@@ -248,11 +248,128 @@ static void listeners_of_previews_are_read_at_the_start(void **state)
 	}
 }
 
+/* Services that are switched by Route 53. */
+#define RECORD "name: a.example, type: A, blue: 192.0.2.1, green: 192.0.2.2"
+#define HEALTH RECORD ", policy: health_check, health_listen: ':81'"
+#define ALIAS(blue, rest) "name: a.example, type: A, blue: {" blue "}, green: {alias: c.example, zone: Z1}" rest
+
+static const struct {
+	const char *name, *a, *b; /* below route53 */
+	bool same;
+	const char *fixed; /* NULL: none */
+} records[] = {
+	{"nothing", RECORD, RECORD, true, NULL},
+	{"defaults that are written", RECORD, RECORD ", ttl: 60, policy: simple, name_servers: []", true, NULL},
+	{"values as lists", RECORD, "name: A.example., type: A, blue: [192.0.2.1], green: [192.0.2.2]", true, NULL},
+	{"a port that is written", RECORD ", name_servers: [192.0.2.53]", RECORD ", name_servers: ['192.0.2.53:53']", true, NULL},
+	{"a zone", RECORD, RECORD ", zone: Z1", false, NULL},
+	{"another zone", RECORD ", zone: Z1", RECORD ", zone: Z2", false, NULL},
+	{"another name", RECORD, "name: b.example, type: A, blue: 192.0.2.1, green: 192.0.2.2", false, NULL},
+	{"another type", "name: a.example, type: CNAME, blue: b.example, green: c.example", "name: a.example, type: A, blue: 192.0.2.1, green: 192.0.2.2",
+		false, NULL},
+	{"another TTL", RECORD, RECORD ", ttl: 10", false, NULL},
+	{"another policy", RECORD, RECORD ", policy: weighted", false, NULL},
+	{"a policy that makes another say what is live", RECORD, HEALTH, false, "services.a.route53.policy"},
+	{"a policy that lets the record say it", HEALTH, RECORD ", policy: weighted", false, "services.a.route53.policy"},
+	{"another value of blue", RECORD, "name: a.example, type: A, blue: 192.0.2.3, green: 192.0.2.2", false, NULL},
+	{"another value of green", RECORD, "name: a.example, type: A, blue: 192.0.2.1, green: 192.0.2.3", false, NULL},
+	{"one value more", RECORD, "name: a.example, type: A, blue: [192.0.2.1, 192.0.2.3], green: 192.0.2.2", false, NULL},
+	{"an alias", RECORD, ALIAS("alias: b.example, zone: Z1", ""), false, NULL},
+	{"another alias", ALIAS("alias: b.example, zone: Z1", ""), ALIAS("alias: d.example, zone: Z1", ""), false, NULL},
+	{"an alias elsewhere", ALIAS("alias: b.example, zone: Z1", ""), ALIAS("alias: b.example, zone: Z2", ""), false, NULL},
+	{"an alias whose health counts", ALIAS("alias: b.example, zone: Z1", ""), ALIAS("alias: b.example, zone: Z1, evaluate_target_health: on", ""), false,
+		NULL},
+	{"a name server", RECORD, RECORD ", name_servers: [192.0.2.53]", false, NULL},
+	{"another name server", RECORD ", name_servers: [192.0.2.53]", RECORD ", name_servers: ['192.0.2.53:54']", false, NULL},
+	{"another address for health checks", HEALTH, RECORD ", policy: health_check, health_listen: ':82'", false, NULL},
+	{"a profile", RECORD, RECORD ", profile: dns", false, NULL},
+	{"a region", RECORD, RECORD ", region: eu-central-1", false, NULL},
+	{"an endpoint", RECORD, RECORD ", endpoint: https://a.example", false, NULL},
+};
+
+static struct conf *read_record(const char *record)
+{
+	char text[512];
+	snprintf(text, sizeof(text), "a: {via: route53, route53: {%s}, ", record);
+	return read_root(text);
+}
+
+static void check_fixed(const char *name, const struct conf *a, const struct conf *b, const char *wanted)
+{
+	json_t *fixed = json_array();
+	differ_list_fixed(a, b, fixed);
+	const char *found = json_string_value(json_array_get(fixed, 0));
+	if (json_array_size(fixed) != (wanted ? 1 : 0) || (wanted && strcmp(found, wanted) != 0))
+		fail_msg("%s: %zu keys are fixed: %s", name, json_array_size(fixed), found ? found : "");
+	json_decref(fixed);
+}
+
+static void every_difference_of_a_record_is_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(records) / sizeof(*records); i++) {
+		struct conf *a = read_record(records[i].a), *b = read_record(records[i].b);
+		json_t *sentences = json_array();
+		differ_list_changes(a, b, sentences);
+		if (json_array_size(sentences) != (records[i].same ? 0 : 1))
+			fail_msg("%s: %zu sentences", records[i].name, json_array_size(sentences));
+		if (!records[i].same)
+			assert_string_equal(json_string_value(json_array_get(sentences, 0)), "service a: another record, or other keys of route53");
+		assert_true(differ_same_deployed(&a->services[0], &b->services[0]) == records[i].same);
+		check_fixed(records[i].name, a, b, records[i].fixed);
+		json_decref(sentences);
+		conf_free(a);
+		conf_free(b);
+	}
+}
+
+static void a_service_stays_where_it_was_made(void **state)
+{
+	(void)state;
+	struct conf *proxied = read_root("a: {"), *steered = read_record(RECORD), *health = read_record(HEALTH), *other = read_root("b: {");
+	check_fixed("out of the path", proxied, steered, "services.a.via");
+	check_fixed("into the path", health, proxied, "services.a.via");
+	check_fixed("another service", other, steered, NULL);
+	conf_free(proxied);
+	conf_free(steered);
+	conf_free(health);
+	conf_free(other);
+}
+
+static void a_deployment_goes_by_both_colors(void **state)
+{
+	static const struct {
+		const char *name, *keys;
+		bool same;
+	} cases[] = {
+		{"nothing", "blue: {}, green: {backends: ['a:1']}", true},
+		{"another backend", "blue: {}, green: {backends: ['b:1']}", false},
+		{"a version of the other color", "blue: {version: a}, green: {backends: ['a:1']}", false},
+		{"another bake", "blue: {}, green: {backends: ['a:1']}, bake: 1s", true},
+	};
+	char text[512];
+	struct conf_faults faults = {0};
+	struct conf *confs[sizeof(cases) / sizeof(*cases)];
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snprintf(text, sizeof(text), "listen: [{address: ':80'}]\nservices: {a: {%s}}\n", cases[i].keys);
+		confs[i] = conf_parse(text, strlen(text), "teal.yaml", &faults);
+		assert_non_null(confs[i]);
+		if (differ_same_deployed(&confs[0]->services[0], &confs[i]->services[0]) != cases[i].same)
+			fail_msg("%s", cases[i].name);
+	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		conf_free(confs[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_difference_is_told_once),
 		cmocka_unit_test(listeners_of_previews_are_read_at_the_start),
+		cmocka_unit_test(every_difference_of_a_record_is_told),
+		cmocka_unit_test(a_service_stays_where_it_was_made),
+		cmocka_unit_test(a_deployment_goes_by_both_colors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
