@@ -1,6 +1,7 @@
 /* Route 53's health checks are answered. Control thread. evhttp reads and writes; here is for how long a connection may stay, and the one thing that is answered. */
 #include "switch/health_answers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -118,15 +119,19 @@ void health_answers_tick(struct health_answers *answers)
 
 /* ---- answering ---- */
 
+/* evhttp would send the body of a HEAD, too. */
 static void answer(struct evhttp_request *http, int status, const char *reason, const char *text)
 {
+	char length[24];
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(http);
-	struct evbuffer *body = evbuffer_new();
+	struct evbuffer *body = evhttp_request_get_command(http) == EVHTTP_REQ_HEAD ? NULL : evbuffer_new();
+	snprintf(length, sizeof(length), "%zu", strlen(text));
 	evhttp_add_header(headers, "Content-Type", "text/plain; charset=utf-8");
+	evhttp_add_header(headers, "Content-Length", length);
 	evhttp_add_header(headers, "Cache-Control", "no-store");
 	evhttp_add_header(headers, "Connection", "close");
 	if (body)
-		evbuffer_add_printf(body, "%s\n", text);
+		evbuffer_add(body, text, strlen(text));
 	evhttp_send_reply(http, status, reason, body);
 	if (body)
 		evbuffer_free(body);
@@ -146,18 +151,18 @@ static void on_request(struct evhttp_request *http, void *arg)
 	enum evhttp_cmd_type method = evhttp_request_get_command(http);
 	if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
 		evhttp_add_header(evhttp_request_get_output_headers(http), "Allow", "GET, HEAD");
-		answer(http, 405, "Method Not Allowed", "this takes GET and HEAD");
+		answer(http, 405, "Method Not Allowed", "this takes GET and HEAD\n");
 		return;
 	}
 	switch (find_answer(arg, http)) {
 	case HEALTH_ANSWER_GREEN:
-		answer(http, 200, "OK", "green");
+		answer(http, 200, "OK", "green\n");
 		break;
 	case HEALTH_ANSWER_BLUE:
-		answer(http, 503, "Service Unavailable", "blue");
+		answer(http, 503, "Service Unavailable", "blue\n");
 		break;
 	case HEALTH_ANSWER_NONE:
-		answer(http, 404, "Not Found", "there is nothing here");
+		answer(http, 404, "Not Found", "there is nothing here\n");
 		break;
 	}
 }

@@ -121,6 +121,8 @@ static void test_answers(void **state)
 		size_t length = strlen(text), end = strlen(cases[i].ends);
 		if (strncmp(text, cases[i].begins, strlen(cases[i].begins)) != 0 || length < end || strcmp(text + length - end, cases[i].ends) != 0)
 			fail_msg("%s was answered: %s", cases[i].request, text);
+		if (cases[i].request[0] == 'H' && !strstr(text, "Content-Length: 6\r\n"))
+			fail_msg("%s was answered: %s", cases[i].request, text);
 		if (!strstr(text, "Cache-Control: no-store\r\n"))
 			fail_msg("%s: may be cached: %s", cases[i].request, text);
 	}
