@@ -28,7 +28,8 @@ struct steering_tools {
 	const char *resolver_servers; /* for dns/delegation; NULL: those of the system */
 	void (*on_news)(void *arg);   /* something below reads differently now; from the loop, never from inside a call of steering's */
 	void *arg;
-	unsigned hurry; /* every pause and limit is so many times shorter, for tests; 0: 1 */
+	uint16_t name_server_port; /* of name servers that are found by name: the zone's and its parent's; 0: 53 */
+	unsigned hurry;            /* every pause and limit is so many times shorter, for tests; 0: 1 */
 };
 
 /* `conf` is that of the service; it and the tools outlive the steering, or the next steering_set_conf. */

@@ -191,8 +191,10 @@ static void on_delegation(void *arg, enum delegation_result result, const char *
 static void ask_delegation(struct steering *steering)
 {
 	const struct steering_zone *zone = &steering->zone;
-	const struct delegation_tools tools = {
-		.loop = steering->tools.loop, .resolver = steering->tools.resolver, .resolver_servers = steering->tools.resolver_servers};
+	const struct delegation_tools tools = {.loop = steering->tools.loop,
+		.resolver = steering->tools.resolver,
+		.resolver_servers = steering->tools.resolver_servers,
+		.port = steering->tools.name_server_port};
 	struct err err;
 	steering->arm.step = ARM_DELEGATION;
 	steering->arm.delegation =

@@ -252,10 +252,11 @@ static unsigned count_samples(double share)
 	return samples;
 }
 
-static bool read_server(const char *name, struct addr *addr)
+static bool read_server(const struct steering *steering, const char *name, struct addr *addr)
 {
 	char with_port[ADDR_TEXT_SIZE];
-	return snprintf(with_port, sizeof(with_port), "%s:%u", name, DNS_PORT) < (int)sizeof(with_port) && addr_parse(with_port, addr, NULL);
+	unsigned port = steering->tools.name_server_port ? steering->tools.name_server_port : DNS_PORT;
+	return snprintf(with_port, sizeof(with_port), "%s:%u", name, port) < (int)sizeof(with_port) && addr_parse(with_port, addr, NULL);
 }
 
 size_t steering_follow_list_servers(const struct steering *steering, const struct steering_zone *zone, struct addr servers[PROPAGATION_SERVERS_MAX])
@@ -267,7 +268,7 @@ size_t steering_follow_list_servers(const struct steering *steering, const struc
 	if (conf->name_server_count > 0 || zone->is_private)
 		return count;
 	for (size_t i = 0; i < zone->name_server_count && count < PROPAGATION_SERVERS_MAX; i++)
-		count += read_server(zone->name_servers[i], &servers[count]);
+		count += read_server(steering, zone->name_servers[i], &servers[count]);
 	return count;
 }
 

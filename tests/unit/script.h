@@ -29,6 +29,8 @@ struct script {
 	struct addr addr;
 	const struct script_entry *entries;
 	size_t entry_count;
+	const struct script_entry *(*choose)(void *arg, const char *request); /* instead of the entries in their order; NULL: these */
+	void *arg;
 	char *requests[SCRIPT_REQUESTS]; /* whole */
 	size_t count;                    /* of requests */
 	unsigned accepted;
@@ -57,7 +59,8 @@ static inline void script_on_written(struct bufferevent *connection, void *arg)
 static inline void script_do(struct script *script, struct bufferevent *connection)
 {
 	size_t index = script->count - 1;
-	const struct script_entry *entry = &script->entries[index < script->entry_count ? index : script->entry_count - 1];
+	const struct script_entry *entry = script->choose ? script->choose(script->arg, script->requests[index])
+							  : &script->entries[index < script->entry_count ? index : script->entry_count - 1];
 	if (entry->end == SCRIPT_RESETS) {
 		script_reset(script, connection);
 		return;
