@@ -20,18 +20,24 @@ static uint64_t longest_ttl_ms(const struct conf_route53 *conf)
 	return ttl_s * 1000;
 }
 
+static uint64_t read_moment(const json_t *intent, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(intent, key));
+}
+
 static json_t *intend_answer(enum color live)
 {
-	return json_pack("{s:s, s:s, s:n, s:n}", "policy", "health_check", "live", color_name(live), "accepted_at", "safe_at");
+	return json_pack("{s:s, s:s, s:i, s:i}", "policy", "health_check", "live", color_name(live), "accepted_at", 0, "safe_at", 0);
 }
 
 static void change_answer(struct actuator_route53 *through, const json_t *intent)
 {
 	uint64_t now = clock_wall_ms();
 	json_t *answer = json_deep_copy(intent);
-	if (wire_read_time(answer, "accepted_at") == 0) {
-		json_object_set_new(answer, "accepted_at", wire_time(now));
-		json_object_set_new(answer, "safe_at", wire_time(now + ACTUATOR_ROUTE53_CHECKS_MS + longest_ttl_ms(&through->service->conf->route53)));
+	if (read_moment(answer, "accepted_at") == 0) {
+		uint64_t safe_at = now + ACTUATOR_ROUTE53_CHECKS_MS + longest_ttl_ms(&through->service->conf->route53);
+		json_object_set_new(answer, "accepted_at", json_integer((json_int_t)now));
+		json_object_set_new(answer, "safe_at", json_integer((json_int_t)safe_at));
 	}
 	json_decref(through->answer);
 	through->answer = answer;
@@ -39,7 +45,7 @@ static void change_answer(struct actuator_route53 *through, const json_t *intent
 
 static bool is_answer_left(const struct actuator_route53 *through, char *sentence, size_t size)
 {
-	uint64_t safe_at = wire_read_time(through->answer, "safe_at");
+	uint64_t safe_at = read_moment(through->answer, "safe_at");
 	if (clock_wall_ms() >= safe_at)
 		return true;
 	json_t *at = wire_time(safe_at);

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "switch/change.h"
@@ -41,6 +42,16 @@ static void fill_rollback(struct switcher *switcher, const char *cause, const st
 
 /* ---- the flip back ---- */
 
+/* What a change or a disk did not do says nothing of the release. */
+static bool is_its_fault(const struct deployment *deployment)
+{
+	static const char *const others[] = {"change_refused", "change_failed", "drifted", "durable"};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(deployment->rollback.cause, others[i]) == 0)
+			return false;
+	return true;
+}
+
 static void flip_back(struct switcher *switcher)
 {
 	const struct switcher_policy *policy = &switcher->policy;
@@ -53,7 +64,8 @@ static void flip_back(struct switcher *switcher)
 	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->from, 0);
 	exclusive_stop(switcher);
 	drain_begin(switcher, deployment->to, switcher->ticket, deployment->inflight, policy->drain_requests_ms, tunnels_ms);
-	switcher->host.quarantine(switcher->host.arg, deployment);
+	if (is_its_fault(deployment))
+		switcher->host.quarantine(switcher->host.arg, deployment);
 	course_enter(switcher, STEP_BACK);
 	flip_record(switcher);
 	json_t *more = json_pack("{s:s, s:o, s:o, s:s, s:o}", "cause", cause, "actor", wire_text(deployment->rollback.actor.name), "reason", wire_text(reason),
@@ -144,11 +156,10 @@ static void look_at_return(struct switcher *switcher)
 
 void back_run_return(struct switcher *switcher)
 {
-	if (!switcher->current->change.intent) {
-		if (course_now_ms(switcher) >= switcher->change.due_ms)
-			intend_return(switcher);
+	if (!switcher->current->change.intent && course_now_ms(switcher) >= switcher->change.due_ms)
+		intend_return(switcher);
+	if (!switcher->current || !switcher->current->change.intent)
 		return;
-	}
 	if (!switcher->change.sent)
 		send_when_due(switcher);
 	if (switcher->change.sent)

@@ -9,6 +9,7 @@
 #include "switch/flip.h"
 #include "switch/steps.h"
 #include "switch/watch.h"
+#include "switch/wire.h"
 
 static const struct actor teal_itself = {"teal", -1};
 
@@ -56,6 +57,7 @@ void change_send(struct switcher *switcher)
 	switcher->change.sent = true;
 	switcher->change.sent_us = switcher->host.read_mono_us(switcher->host.arg);
 	switcher->change.limit_ms = course_now_ms(switcher) + COURSE_CHANGE_MS;
+	switcher->change.told[0] = '\0';
 	send_intent(switcher, switcher->current);
 }
 
@@ -71,14 +73,25 @@ static bool take_intent(struct switcher *switcher, struct deployment *deployment
 	return false;
 }
 
+static void tell_hindrance(struct switcher *switcher, const char *sentence)
+{
+	if (!sentence[0] || strncmp(sentence, switcher->change.told, sizeof(switcher->change.told) - 1) == 0)
+		return;
+	snprintf(switcher->change.told, sizeof(switcher->change.told), "%s", sentence);
+	course_emit(switcher, "hindered", json_pack("{s:o}", "detail", wire_text(sentence)), "%s: %s", switcher->service, sentence);
+}
+
 enum actuator_change change_read(struct switcher *switcher, char *sentence, size_t size)
 {
 	enum actuator_change outcome = switcher->actuator.read_change(switcher->actuator.arg, sentence, size);
 	if (outcome == ACTUATOR_CHANGE_MADE)
 		take_intent(switcher, switcher->current);
-	if (outcome != ACTUATOR_CHANGE_PENDING || course_now_ms(switcher) < switcher->change.limit_ms)
+	if (outcome != ACTUATOR_CHANGE_PENDING)
 		return outcome;
-	snprintf(sentence, size, "whether it was made is not known after %u s", COURSE_CHANGE_MS / 1000);
+	tell_hindrance(switcher, sentence);
+	if (course_now_ms(switcher) < switcher->change.limit_ms)
+		return outcome;
+	snprintf(sentence, size, "after %u s it is not known whether it was made", COURSE_CHANGE_MS / 1000);
 	return ACTUATOR_CHANGE_FAILED;
 }
 
@@ -199,6 +212,7 @@ static void go_on_unmade(struct switcher *switcher, enum actuator_change outcome
 {
 	const struct deployment *deployment = switcher->current;
 	bool failed = outcome == ACTUATOR_CHANGE_FAILED, stopped = deployment->rollback.at != 0;
+	switcher->change.sent = false; /* nothing is under way any more */
 	if (deployment_has_flipped(deployment) && stopped)
 		back_start(switcher);
 	else if (deployment_has_flipped(deployment))
@@ -214,10 +228,10 @@ void change_run(struct switcher *switcher)
 {
 	char sentence[512] = "";
 	const struct deployment *deployment = switcher->current;
-	if (!switcher->change.sent) {
+	if (!switcher->change.sent)
 		send_when_recorded(switcher);
+	if (!change_is_under_way(switcher))
 		return;
-	}
 	enum actuator_change outcome = change_read(switcher, sentence, sizeof(sentence));
 	if (outcome == ACTUATOR_CHANGE_MADE)
 		go_on_made(switcher);

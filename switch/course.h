@@ -32,6 +32,7 @@ struct switcher {
 		uint64_t limit_ms, due_ms; /* deadlines, monotonic: for its outcome; back: when it is sent, or tried again, at the latest */
 		uint64_t sent_us;
 		char sender[32]; /* the deployment that sent the newest one */
+		char told[256];  /* what keeps it from being made, as it was told last */
 	} change;
 	struct switcher_counts base[COLOR_COUNT]; /* at the flip */
 	uint64_t judge_ms, tell_ms, keep_ms;      /* when to look, to tell, and to write down what was seen next */

@@ -44,6 +44,8 @@ json_t *deployment_to_truth(const struct deployment *deployment)
 	json_object_set_new(document, "to_release", release_to_json(&deployment->to_release));
 	if (deployment->out_of_path) {
 		json_object_set_new(document, "out_of_path", json_true());
+		json_object_set_new(
+			document, "change", deployment->change.intent ? json_deep_copy(deployment->change.intent) : json_null()); /* as its maker has it */
 		json_object_set_new(document, "change_next", wire_count(deployment->change.next));
 		json_object_set_new(document, "rollback_force", json_boolean(deployment->rollback.force));
 	}

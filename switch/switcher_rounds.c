@@ -86,6 +86,8 @@ static bool is_of_another_way(struct switcher *switcher, struct deployment *depl
 		course_enter(switcher, STEP_GATE);
 		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1,
 			"the daemon was started anew with another way to switch the service (via) in the middle of it; look which color is live");
+		deployment_free(switcher->undo);
+		switcher->undo = NULL;
 	} else {
 		deployment_free(deployment);
 	}

@@ -2,7 +2,7 @@
 #ifndef TEAL_TESTS_UNIT_SWITCHING_H
 #define TEAL_TESTS_UNIT_SWITCHING_H
 
-#include "tests/unit/switching_host.h"
+#include "tests/unit/switching_changes.h"
 
 static const struct actor ada = {"ada", 1000};
 
@@ -63,7 +63,7 @@ static inline void make_switcher(void)
 	};
 	static const struct switcher_policy policy = {
 		.drain_requests_ms = 5000, .drain_tunnels_ms = 8000, .limits = {.error_rate = 0.01, .unhealthy_probes = 3}};
-	world.switcher = switcher_new("shop", &host, &actuator);
+	world.switcher = switcher_new("shop", &host, world.change.wanted ? &actuator_of_changes : &actuator);
 	switcher_set_policy(world.switcher, &policy);
 }
 
@@ -84,6 +84,8 @@ static inline int end(void **state)
 	release_fini(&world.release[COLOR_BLUE]);
 	release_fini(&world.release[COLOR_GREEN]);
 	json_decref(world.document);
+	json_decref(world.change.written);
+	json_decref(world.change.sent);
 	return 0;
 }
 
@@ -157,6 +159,8 @@ static inline void restart(void)
 	world.counts[COLOR_GREEN] = world.counts[COLOR_BLUE] = (struct switcher_counts){0};
 	world.held = false;
 	world.ticket = 0;
+	json_decref(world.change.sent);
+	world.change.sent = NULL;
 	assert_non_null(deployment);
 	switcher_resume(world.switcher, deployment);
 }

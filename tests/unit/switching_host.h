@@ -43,6 +43,18 @@ static struct world {
 	int exit_code;
 	json_t *document; /* as last written */
 	struct switcher *switcher;
+	struct {
+		bool wanted; /* the service is switched by changes */
+		bool unable, later, left, insync;
+		bool once;                    /* what is sent behind that is made */
+		enum actuator_change outcome; /* of whatever is sent */
+		char record[32];              /* what was made last */
+		const char *hindrance, *fault;
+		json_t *written; /* the deployment in the truth as begun to be written last, running or to be undone; and the live color */
+		enum color written_live;
+		uint64_t written_us;
+		json_t *sent; /* the newest one, with what became of it */
+	} change;
 } world;
 
 static inline void note(const char *what, const char *more)
@@ -169,10 +181,21 @@ static inline void lift_quarantine(void *arg, enum color color)
 	world.lifted = true;
 }
 
+static inline void keep_truth(void)
+{
+	const struct deployment *deployment = switcher_current(world.switcher) ? switcher_current(world.switcher) : switcher_undo(world.switcher);
+	json_decref(world.change.written);
+	world.change.written = deployment ? deployment_to_truth(deployment) : NULL;
+	world.change.written_live = switcher_truth_live(world.switcher, world.live);
+	world.change.written_us = world.us;
+}
+
 static inline uint64_t write_truth(void *arg)
 {
 	(void)arg;
 	note("truth", color_name(switcher_truth_live(world.switcher, world.live)));
+	if (world.change.wanted)
+		keep_truth();
 	return ++world.truths;
 }
 
