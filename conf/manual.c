@@ -134,6 +134,44 @@ static const char example[] = "# teal.yaml: one shop with two releases, and an A
 			      "    blue: {backends: [\"unix:/run/api/blue.sock\"]}\n"
 			      "    green: {}                             # its backends come with teal deploy\n";
 
+static const char route53_text[] =
+	"Keys below `services.NAME`, for a service that is switched out of the path. Its backends are only probed and asked by smoke tests. Keys about traffic are refused, and `live` is for "
+	"`policy: health_check` alone: else the record says which color is live. Without any other service there is no need for `listen`. The same file is `conf/example_route53.yaml`:\n"
+	"\n"
+	"```yaml\n"
+	"# teal.yaml: two APIs that are switched by Route 53. teal has to reach their backends, and clients don't come through it.\n"
+	"\n"
+	"services:\n"
+	"  api:\n"
+	"    via: route53\n"
+	"    route53:\n"
+	"      zone: Z1D633PJN98FT9                  # of example.com\n"
+	"      name: api.example.com\n"
+	"      type: A\n"
+	"      ttl: 10                               # seconds; others keep an answer so long\n"
+	"      blue: [192.0.2.10]\n"
+	"      green: [192.0.2.20]\n"
+	"      profile: dns                          # of ~/.aws/config\n"
+	"    blue: {backends: [\"192.0.2.10:443\"]}    # what is probed\n"
+	"    green: {backends: [\"192.0.2.20:443\"]}\n"
+	"    probe: {path: /health, scheme: https}   # asks for api.example.com\n"
+	"    bake: 10m\n"
+	"    rollback: {log: {file: /var/log/api/*.log, pattern: 'level=fatal'}}\n"
+	"\n"
+	"  search:\n"
+	"    via: route53\n"
+	"    route53:\n"
+	"      zone: Z1D633PJN98FT9\n"
+	"      name: search.example.com\n"
+	"      type: A\n"
+	"      policy: weighted\n"
+	"      blue: {alias: search-blue-1.eu-central-1.elb.amazonaws.com, zone: Z215JYRZR1TBD5}\n"
+	"      green: {alias: search-green-1.eu-central-1.elb.amazonaws.com, zone: Z215JYRZR1TBD5}\n"
+	"    blue: {backends: [\"10.0.1.10:8080\"]}\n"
+	"    green: {backends: [\"10.0.2.10:8080\"]}\n"
+	"    steps: {shares: [10, 50, 100], pause: 10m}   # of the answers of DNS, not of the requests\n"
+	"```";
+
 struct section {
 	const char *title;
 	const char *prefix; /* the longest that fits a key decides */
@@ -166,6 +204,7 @@ static const struct section sections[] = {
 		"and nothing else does; with it, they still do unless `unhealthy_probes` says otherwise, and every other criterion is the operator's to choose. One that holds is enough, unless the old color was just as bad."},
 	{"Shield", "services.*.shield", "services.*.", "Keys below `services.NAME`."},
 	{"Drain", "services.*.drain", "services.*.", "Keys below `services.NAME`. They hold for the old color, from the flip on."},
+	{"Route 53", "services.*.route53", "services.*.", route53_text},
 };
 
 static const struct section *section_of(const struct key *key)

@@ -11,6 +11,7 @@
 #include "conf/item.h"
 #include "conf/keys.h"
 #include "conf/nearest.h"
+#include "conf/required.h"
 #include "conf/value.h"
 
 #define PATTERN_SIZE 256
@@ -316,60 +317,11 @@ static void read_entry(const struct place *parent, const struct node *node)
 		read_node(key, &place, node);
 }
 
-/* Whether a misspelt form of this key is there, which is a fault by itself. */
-static bool is_misspelt(const char *pattern, const struct node *map, const char *name)
-{
-	const char *names[KEY_CHILDREN_MAX + 1];
-	key_list_children(pattern, names);
-	for (const struct node *child = map->first; child; child = child->next) {
-		const char *nearest = key_guess(child->key, names);
-		if (nearest && strcmp(nearest, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool is_there(const char *pattern, const struct node *map, const char *name)
-{
-	return node_find(map, name) || is_misspelt(pattern, map, name);
-}
-
-static void find_missing(const struct place *place, const struct node *map)
-{
-	size_t count;
-	const struct key *keys = key_table(&count);
-	unsigned line = map->key ? map->key_line : map->line, column = map->key ? map->key_column : map->column;
-	for (size_t i = 0; i < count; i++) {
-		const char *name = keys[i].missing ? key_child(&keys[i], place->pattern) : NULL;
-		if (!name || is_there(place->pattern, map, name) || (keys[i].instead && is_there(place->pattern, map, keys[i].instead)))
-			continue;
-		fault_add(place->faults, line, column, "%s%s%s is missing: %s", place->shown, *place->shown ? "." : "", name, keys[i].missing);
-	}
-}
-
-/* Two keys of which there may be only one; told at the later one. */
-static void find_contradictions(const struct place *place, const struct node *map)
-{
-	size_t count;
-	const struct key *keys = key_table(&count);
-	for (size_t i = 0; i < count; i++) {
-		const char *name = keys[i].missing && keys[i].instead ? key_child(&keys[i], place->pattern) : NULL;
-		const struct node *one = name ? node_find(map, name) : NULL, *other = one ? node_find(map, keys[i].instead) : NULL;
-		if (!other)
-			continue;
-		bool ordered = one->key_line < other->key_line || (one->key_line == other->key_line && one->key_column < other->key_column);
-		const struct node *first = ordered ? one : other, *later = ordered ? other : one;
-		fault_add(place->faults, later->key_line, later->key_column, "%s: %s contradicts %s on line %u: keep one", place->shown, later->key, first->key,
-			first->key_line);
-	}
-}
-
 static void walk_map(const struct place *place, const struct node *map)
 {
 	for (const struct node *child = map->first; child; child = child->next)
 		read_entry(place, child);
-	find_missing(place, map);
-	find_contradictions(place, map);
+	required_check(place->pattern, place->shown, map, place->faults);
 }
 
 void parse_tree(const struct node *root, struct conf *conf, struct fault_list *faults)

@@ -468,6 +468,9 @@ static void assert_in_tree(const char *name, const char *wanted)
 	free(found);
 }
 
+/* In the order of the manual. */
+static const char *const examples[] = {"conf/example.yaml", "conf/example_route53.yaml"};
+
 static void the_manual_in_the_tree_is_up_to_date(void **state)
 {
 	(void)state;
@@ -475,21 +478,29 @@ static void the_manual_in_the_tree_is_up_to_date(void **state)
 	text_init(&manual, SIZE_MAX);
 	conf_write_manual(&manual);
 	assert_in_tree("docs/configuration.md", manual.bytes);
-	char *begin = strstr(manual.bytes, "```yaml\n") + strlen("```yaml\n");
-	*strstr(begin, "```\n") = '\0';
-	assert_in_tree("conf/example.yaml", begin);
+	char *begin = manual.bytes;
+	for (size_t i = 0; i < sizeof(examples) / sizeof(*examples); i++) {
+		begin = strstr(begin, "```yaml\n") + strlen("```yaml\n");
+		char *end = strstr(begin, "```\n");
+		*end = '\0';
+		assert_in_tree(examples[i], begin);
+		begin = end + 1;
+	}
 	text_fini(&manual);
 }
 
-static void the_example_is_a_good_file(void **state)
+static void the_examples_are_good_files(void **state)
 {
 	(void)state;
-	char *yaml = read_tree("conf/example.yaml");
-	struct conf *conf = parse(yaml);
-	assert_int_equal(conf->service_count, 2);
-	assert_int_equal(conf->services[0].colors[COLOR_GREEN].backend_count, 2);
-	conf_free(conf);
-	free(yaml);
+	for (size_t i = 0; i < sizeof(examples) / sizeof(*examples); i++) {
+		char *yaml = read_tree(examples[i]);
+		struct conf *conf = parse(yaml);
+		assert_int_equal(conf->service_count, 2);
+		assert_true(conf->services[0].colors[COLOR_GREEN].backend_count > 0);
+		assert_int_equal(conf->services[0].via, i == 0 ? CONF_VIA_PROXY : CONF_VIA_ROUTE53);
+		conf_free(conf);
+		free(yaml);
+	}
 }
 
 int main(void)
@@ -510,7 +521,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_cant_be_read_is_a_fault),
 		cmocka_unit_test(a_file_of_any_size_is_read_no_further_than_allowed),
 		cmocka_unit_test(the_manual_in_the_tree_is_up_to_date),
-		cmocka_unit_test(the_example_is_a_good_file),
+		cmocka_unit_test(the_examples_are_good_files),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
