@@ -5,7 +5,6 @@
 
 #include "conf/keys.h"
 
-/* Whether a misspelt form of this key is there, which is a fault by itself. */
 static bool is_misspelt(const char *pattern, const struct node *map, const char *name)
 {
 	const char *names[KEY_CHILDREN_MAX + 1];
@@ -18,7 +17,7 @@ static bool is_misspelt(const char *pattern, const struct node *map, const char 
 	return false;
 }
 
-static bool is_there(const char *pattern, const struct node *map, const char *name)
+bool required_is_there(const char *pattern, const struct node *map, const char *name)
 {
 	return node_find(map, name) || is_misspelt(pattern, map, name);
 }
@@ -30,7 +29,7 @@ static void find_missing(const char *pattern, const char *shown, const struct no
 	unsigned line = map->key ? map->key_line : map->line, column = map->key ? map->key_column : map->column;
 	for (size_t i = 0; i < count; i++) {
 		const char *name = keys[i].missing ? key_child(&keys[i], pattern) : NULL;
-		if (!name || is_there(pattern, map, name) || (keys[i].instead && is_there(pattern, map, keys[i].instead)))
+		if (!name || required_is_there(pattern, map, name) || (keys[i].instead && required_is_there(pattern, map, keys[i].instead)))
 			continue;
 		fault_add(faults, line, column, "%s%s%s is missing: %s", shown, *shown ? "." : "", name, keys[i].missing);
 	}

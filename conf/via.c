@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "conf/keys.h"
+#include "conf/required.h"
 #include "conf/value.h"
 
 static const char prefix[] = "services.*.";
@@ -54,7 +55,7 @@ void via_check(const struct node *service, const struct conf_service *conf, stru
 	for (size_t i = 0; i < count; i++)
 		if (keys[i].via != KEY_VIA_ANY)
 			check_key(service, conf->via, &keys[i], faults);
-	if (conf->via == CONF_VIA_ROUTE53 && !node_find(service, "route53"))
+	if (conf->via == CONF_VIA_ROUTE53 && !required_is_there("services.*", service, "route53"))
 		fault_add(faults, via->key_line, via->key_column,
 			"services.%.64s.route53 is missing: name the record and what it says while either color is live, as in route53: {name: api.example.com, type: A, "
 			"blue: [192.0.2.10], green: [192.0.2.20]}",

@@ -159,6 +159,7 @@ static const struct fault_case faults[] = {
 	{"no record", SERVICE,
 		"3:5: services.api.route53 is missing: name the record and what it says while either color is live, as in route53: {name: api.example.com, type: A, "
 		"blue: [192.0.2.10], green: [192.0.2.20]}\n"},
+	{"a misspelt record", SERVICE "    route_53: {}\n", "6:5: unknown key 'route_53' in services.api: did you mean 'route53'?\n"},
 	{"a record without a value", SERVICE "    route53:\n", "6:5: " AT " has no value: write its keys below it, or {} for none\n"},
 	{"a record as a list", SERVICE "    route53: []\n", "6:14: " AT ": expected a mapping, found an empty list\n"},
 	{"an empty record", SERVICE "    route53: {}\n",
