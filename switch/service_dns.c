@@ -180,9 +180,9 @@ const char *service_dns_fault(const struct service *service, bool *drifted)
 	if (!service->dns || !service->dns->steering)
 		return NULL;
 	steering_read(service->dns->steering, &view);
-	*drifted = view.live != STEERING_UNREAD;
 	if (service->live_known && view.live != STEERING_UNREAD)
 		return NULL;
+	*drifted = view.live != STEERING_UNREAD;
 	return view.sentence[0] ? view.sentence : "the record has not been read yet";
 }
 
@@ -247,7 +247,7 @@ static void change_account(struct service_dns *dns, struct route53 *route53)
 	make_steering(dns);
 	if (quick_from)
 		steering_note_earlier(dns->steering, quick_from);
-	if (wire_read_text(intent, "accepted_at") || prepare_is_changing(dns->service->prepare))
+	if (json_integer_value(json_object_get(intent, "accepted_at")) > 0 || prepare_is_changing(dns->service->prepare))
 		steering_change(dns->steering, intent, ACTUATOR_ROUTE53_PATIENCE_MS);
 	json_decref(intent);
 	steering_free(before);
