@@ -82,6 +82,21 @@ bool statedir_open(struct statedir *statedir, const char *path, struct err *err)
 	return true;
 }
 
+long statedir_find_holder(const char *path)
+{
+	long holder = 0;
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int lock_fd = fd >= 0 ? openat(fd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
+	if (lock_fd >= 0 && fcntl(lock_fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK)
+		holder = read_holder(lock_fd);
+	if (lock_fd >= 0)
+		close(lock_fd);
+	if (fd >= 0)
+		close(fd);
+	return holder;
+}
+
 void statedir_close(struct statedir *statedir)
 {
 	if (statedir->lock_fd >= 0)

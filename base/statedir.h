@@ -13,6 +13,8 @@ struct statedir {
 
 /* Makes the directory (0750, and those above it) when it is missing, and locks it. The lock ends with the process, however that ends. False: the sentence names the holder's pid. */
 bool statedir_open(struct statedir *statedir, const char *path, struct err *err);
+/* The process that holds the directory right now; 0: none, or it can't be told. Takes nothing and makes nothing. */
+long statedir_find_holder(const char *path);
 void statedir_close(struct statedir *statedir);
 
 #endif

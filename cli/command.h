@@ -12,6 +12,7 @@
 #include "cli/target.h"
 
 struct command;
+struct standalone;
 
 struct verb {
 	const char *name;
@@ -28,7 +29,8 @@ struct command {
 	const struct verb *verb;
 	struct options options;
 	bool json;
-	struct caller *client; /* made by command_connect */
+	struct caller *client;         /* made by command_connect */
+	struct standalone *standalone; /* the process that is asked in place of a daemon; NULL: none */
 };
 
 extern const struct option command_daemon_options[];

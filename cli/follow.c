@@ -14,6 +14,7 @@
 #include "cli/document.h"
 #include "cli/receipt.h"
 #include "cli/screen.h"
+#include "cli/standalone.h"
 
 #define PATIENCE_MS 30000
 #define SAFE_TO_STOP_MS 500
@@ -28,7 +29,10 @@ struct follow {
 	uint64_t next_look_ms, next_report_ms;
 	bool caught_up; /* the events from before this stream were read */
 	bool ended;
-	bool told; /* an event of the end was shown; where the history can't be written there may be none */
+	bool left;       /* by a signal, before the end */
+	unsigned heeded; /* signals */
+	char waits[512]; /* what a drain by Route 53 waits for, as was told last */
+	bool told;       /* an event of the end was shown; where the history can't be written there may be none */
 };
 
 static char detached[512];
@@ -42,8 +46,11 @@ static void on_interrupt(int number)
 	raise(number);
 }
 
-static void arm_interrupt(const char *service, const char *id)
+/* Without a daemon nothing can be left to it: see heed_signals. */
+static void arm_interrupt(const struct command *command, const char *service, const char *id)
 {
+	if (command->standalone)
+		return;
 	snprintf(detached, sizeof(detached), "%steal: detached; deployment %s goes on\n  watch it: teal status %s --watch\n  stop it:  teal abort %s\n",
 		screen_is_terminal() ? "\r\033[K" : "", id, service, service);
 	signal(SIGINT, on_interrupt);
@@ -207,10 +214,74 @@ static bool on_event(void *arg, const json_t *event)
 	return !follow->ended;
 }
 
+/* ---- a signal, without a daemon ---- */
+
+static bool has_gone_forward(const json_t *deployment)
+{
+	return document_has(deployment, "switched_at") || document_has(deployment, "rollback") ||
+	       document_flag(json_object_get(deployment, "steps"), "in_force");
+}
+
+static void tell_left(const struct follow *follow, const json_t *deployment)
+{
+	char when[DOCUMENT_FORM_SIZE];
+	const char *words = standalone_file_words(follow->command->standalone), *service = document_text_or(deployment, "service", "?");
+	const char *from = document_text_or(deployment, "from", "?"), *to = document_text_or(deployment, "to", "?");
+	const json_t *change = json_object_get(deployment, "change");
+	uint64_t safe_at = document_time(change, "safe_at");
+	bool back = document_has(deployment, "rollback");
+	screen_live_end();
+	screen_complain("interrupted: %s is live%s%s; nobody watches deployment %s any more, and nothing goes back by itself", back ? from : to,
+		document_has(change, "change_id") ? " by change " : "", document_text_or(change, "change_id", ""), follow->id);
+	document_format_when(safe_at, clock_wall_ms(), when);
+	if (safe_at)
+		screen_complain("caches may hold the old answer until %s: keep %s up until then", when, back ? to : from);
+	else
+		screen_complain("when caches have let go of the old answer is not known yet: keep %s up", back ? to : from);
+	screen_complain("go on with it: teal switch %s %s --standalone%s", service, to, words);
+	if (!back)
+		screen_complain("go back:       teal rollback %s --standalone%s", service, words);
+}
+
+static void stop_before_change(struct follow *follow, const char *service)
+{
+	struct caller_answer answer;
+	json_t *body = json_pack("{s:s}", "reason", "interrupted");
+	screen_live_end();
+	screen_complain("interrupted: the switch is stopped");
+	if (command_call_service(follow->command, "POST", service, "abort", body, &answer) != EXIT_DONE)
+		follow->left = true;
+	json_decref(body);
+	caller_answer_fini(&answer);
+}
+
+/* Before the change it is stopped, and followed to that end; behind it, what is and how it goes on is said. False: nothing more is followed. */
+static bool heed_signals(struct follow *follow)
+{
+	struct caller_answer answer;
+	if (!follow->command->standalone || standalone_interrupted() == follow->heeded)
+		return !follow->left;
+	bool again = follow->heeded > 0;
+	follow->heeded = standalone_interrupted();
+	enum exit_code code = get_deployment(follow->command, follow->id, "", COMMAND_TIMEOUT_MS, &answer);
+	if (code != EXIT_DONE || (again && is_running(answer.document)))
+		follow->left = true;
+	if (code == EXIT_DONE && is_running(answer.document) && has_gone_forward(answer.document)) {
+		tell_left(follow, answer.document);
+		follow->left = true;
+	} else if (code == EXIT_DONE && is_running(answer.document) && !again) {
+		stop_before_change(follow, document_text_or(answer.document, "service", ""));
+	}
+	caller_answer_fini(&answer);
+	return !follow->left;
+}
+
 static bool on_tick(void *arg, bool open)
 {
 	struct follow *follow = arg;
 	uint64_t now = clock_mono_ms();
+	if (!heed_signals(follow))
+		return false;
 	if (!open || (follow->caught_up && now < follow->next_look_ms))
 		return true;
 	follow->next_look_ms = now + (screen_is_terminal() ? 400 : 2000);
@@ -236,9 +307,9 @@ static enum exit_code listen_once(struct follow *follow, struct err *err)
 static enum exit_code listen_to_end(struct follow *follow, struct err *err)
 {
 	uint64_t lost_ms = 0;
-	while (!follow->ended) {
+	while (!follow->ended && !follow->left) {
 		enum exit_code code = listen_once(follow, err);
-		if (follow->ended || code == EXIT_DONE) {
+		if (follow->ended || follow->left || code == EXIT_DONE) {
 			lost_ms = 0;
 		} else if (code != EXIT_UNREACHABLE) {
 			look(follow); /* no stream to be had: the document will do */
@@ -248,7 +319,7 @@ static enum exit_code listen_to_end(struct follow *follow, struct err *err)
 		} else if (clock_mono_ms() - lost_ms > PATIENCE_MS) {
 			return EXIT_UNREACHABLE;
 		}
-		if (!follow->ended)
+		if (!follow->ended && !follow->left)
 			rest(250);
 	}
 	return EXIT_DONE;
@@ -282,8 +353,12 @@ enum exit_code follow_to_end(struct command *command, const char *service, const
 {
 	struct follow follow = {.command = command, .id = id};
 	struct caller_answer answer;
-	arm_interrupt(service, id);
+	arm_interrupt(command, service, id);
 	enum exit_code code = listen_to_end(&follow, &answer.err);
+	if (follow.left) {
+		standalone_leave(command->standalone);
+		return EXIT_FAILED;
+	}
 	if (code != EXIT_DONE) {
 		screen_complain("deployment %s can't be watched any more: %s", id, answer.err.text);
 		return code;
@@ -336,7 +411,7 @@ static enum exit_code tell_switched(struct command *command, const char *service
 enum exit_code follow_to_switched(struct command *command, const char *service, const char *id)
 {
 	struct caller_answer answer;
-	arm_interrupt(service, id);
+	arm_interrupt(command, service, id);
 	for (;;) {
 		enum exit_code code = get_deployment(command, id, "?until=switched&timeout_s=30", 40000, &answer);
 		bool there = is_there(answer.document);

@@ -1,10 +1,12 @@
 /* Orders to the daemon. What becomes of a deployment is followed in cli/follow; here it is only asked for. */
 #include "cli/order.h"
 
+#include "cli/alone.h"
 #include "cli/document.h"
 #include "cli/follow.h"
 #include "cli/manner.h"
 #include "cli/screen.h"
+#include "cli/standalone.h"
 
 const struct option order_switch_options[] = {
 	{"version", 0, OPTION_TEXT, "V", "give the color this version"},
@@ -17,7 +19,7 @@ const struct option order_switch_options[] = {
 	{"no-wait", 0, OPTION_FLAG, NULL, "return as soon as every worker sends to the new color; the daemon carries on"},
 	{"idempotency-key", 0, OPTION_TEXT, "KEY", "done once, however often it is asked for with this key"},
 	MANNER_ROWS,
-	{"standalone", 0, OPTION_LATER, NULL, NULL},
+	STANDALONE_ROW,
 	{0},
 };
 
@@ -68,10 +70,11 @@ enum exit_code order_deployment(struct command *command, const char *action, jso
 	struct err err;
 	struct target target = {0};
 	json_t *names = NULL;
+	bool done = false, alone = options_given(&command->options, "standalone");
 	enum exit_code code = manner_put(command, body, &err) ? EXIT_DONE : command_misused(command, &err);
 	if (code == EXIT_DONE)
-		code = command_begin(command, TARGET_SERVICE_COLOR, &target, &names);
-	if (code == EXIT_DONE)
+		code = alone ? alone_begin(command, &target, &done) : command_begin(command, TARGET_SERVICE_COLOR, &target, &names);
+	if (code == EXIT_DONE && !done)
 		code = send_deployment(command, &target, action, body);
 	json_decref(body);
 	json_decref(names);

@@ -20,6 +20,10 @@ static json_t *make_body(const struct command *command)
 static enum exit_code run(struct command *command)
 {
 	struct err err;
+	if (options_given(&command->options, "standalone")) {
+		err_set(&err, "--standalone is for `teal switch` and `teal rollback`: what is probed stands in the configuration");
+		return command_misused(command, &err);
+	}
 	if (!options_given(&command->options, "backend")) {
 		err_set(&err, "say where the new release runs: --backend ADDR[,ADDR]");
 		return command_misused(command, &err);

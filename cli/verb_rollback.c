@@ -1,13 +1,17 @@
 /* teal rollback. At once, without gates; the answer comes when it is in force. */
 #include "cli/verbs.h"
 
+#include "cli/alone.h"
 #include "cli/document.h"
 #include "cli/order.h"
 #include "cli/screen.h"
+#include "cli/standalone.h"
 
 static const struct option rows[] = {
 	{"reason", 0, OPTION_TEXT, "TEXT", "why; kept in the journal"},
 	{"force", 0, OPTION_FLAG, NULL, "go back although that color has no backend up or was changed since"},
+	STANDALONE_ROW,
+	{"expect-live", 0, OPTION_COLOR, "COLOR", "with --standalone: refuse unless this color is live now"},
 	{"idempotency-key", 0, OPTION_TEXT, "KEY", "done once, however often it is asked for with this key"},
 	{0},
 };
@@ -31,8 +35,15 @@ static void tell(const struct target *target, const json_t *answer)
 
 static enum exit_code run(struct command *command)
 {
+	struct err err;
 	struct target target;
 	struct caller_answer answer = {0};
+	if (options_given(&command->options, "standalone"))
+		return alone_roll_back(command);
+	if (options_given(&command->options, "expect-live")) {
+		err_set(&err, "--expect-live goes with --standalone: a daemon knows what a rollback goes back to");
+		return command_misused(command, &err);
+	}
 	json_t *names, *body = json_object();
 	command_put_text(command, "reason", body, "reason");
 	command_put_flag(command, "force", body, "force");

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cli/screen.h"
+#include "cli/standalone.h"
 
 static const struct verb *const verbs[] = {
 	&verb_serve,
@@ -30,6 +31,7 @@ static const struct verb *const verbs[] = {
 	&verb_unlock,
 	&verb_hold,
 	&verb_resume,
+	&verb_dns,
 	&verb_reload,
 	&verb_stop,
 	&verb_demo,
@@ -39,7 +41,7 @@ static const struct verb *const verbs[] = {
 #define VERB_COUNT (sizeof(verbs) / sizeof(*verbs))
 
 /* Verbs that the contract names and this version does not do. */
-static const char *const later[] = {"upgrade", "dns"};
+static const char *const later[] = {"upgrade"};
 
 static void complain_unknown(const char *name)
 {
@@ -120,6 +122,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
 		code = verb->run(&command);
 	}
 	caller_free(command.client);
+	standalone_close(command.standalone);
 	options_fini(&command.options);
 	return (int)code;
 }

@@ -16,6 +16,6 @@ const struct verb *verbs_find(const char *name);
 /* One a file, in the order of the overview. */
 extern const struct verb verb_serve, verb_check, verb_status, verb_plan, verb_switch, verb_deploy, verb_rollback, verb_confirm, verb_abort, verb_promote,
 	verb_approve, verb_reject, verb_preview, verb_rehearse, verb_probe, verb_history, verb_explain, verb_lock, verb_unlock, verb_hold, verb_resume,
-	verb_reload, verb_stop, verb_demo, verb_version, verb_help;
+	verb_dns, verb_reload, verb_stop, verb_demo, verb_version, verb_help;
 
 #endif

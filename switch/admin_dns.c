@@ -13,8 +13,9 @@
 #include "switch/service_dns.h"
 #include "switch/wire.h"
 
-#define LOOK_MS 8000u  /* for Route 53 to say what the record is */
-#define FRESH_MS 5000u /* a look that is not older will do for the status */
+#define LOOK_MS 8000u   /* for Route 53 to say what the record is */
+#define STATUS_MS 5000u /* for that, and for the name servers to answer */
+#define FRESH_MS 5000u  /* a look that is not older will do for the status */
 
 /* The service of the path when it is switched by Route 53; else NULL: it was refused. */
 static struct service *find_service(struct ask *ask)
@@ -67,10 +68,23 @@ static bool refuse_gone(struct ask *ask, const struct service *service)
 
 /* ---- status ---- */
 
+/* What the record says is beside what is live: while that is a mixture or neither, no color is. */
+static json_t *read_record(struct steering *steering)
+{
+	struct steering_view view;
+	json_t *status = steering_status(steering);
+	steering_read(steering, &view);
+	json_object_set_new(status, "record", json_incref(json_object_get(status, "live")));
+	json_object_del(status, "share");
+	json_object_set_new(status, "split",
+		json_pack("{s:o, s:o}", "blue", deployment_share_to_json(view.share[COLOR_BLUE]), "green", deployment_share_to_json(view.share[COLOR_GREEN])));
+	return status;
+}
+
 static json_t *make_status(const struct service *service)
 {
 	struct steering *steering = service_dns_steering(service);
-	json_t *status = steering ? steering_status(steering) : health_plan_status(service);
+	json_t *status = steering ? read_record(steering) : health_plan_status(service);
 	json_object_set_new(status, "service", wire_text(service->name));
 	json_object_set_new(status, "live", service->live_known ? json_string(color_name(service->live)) : json_null());
 	json_object_set_new(status, "quick_from", steering ? wire_time(steering_quick_from(steering)) : json_null());
@@ -85,16 +99,39 @@ static void answer_status(struct ask *ask)
 		ask_answer(ask, 200, make_status(service));
 }
 
+/* Each has said something, or can't be asked. */
+static bool have_answered(const json_t *servers)
+{
+	const json_t *server;
+	size_t i;
+	json_array_foreach(
+		servers, i, server) if (json_is_null(json_object_get(server, "answer")) && json_is_null(json_object_get(server, "fault"))) return false;
+	return json_array_size(servers) > 0;
+}
+
+static bool is_complete(const struct ask *ask)
+{
+	const struct service *service = find_again(ask);
+	if (!is_read(ask))
+		return false;
+	struct steering *steering = service ? service_dns_steering(service) : NULL;
+	if (!steering || !is_fresh(service))
+		return true;
+	json_t *status = steering_status(steering);
+	bool complete = have_answered(json_object_get(status, "servers"));
+	json_decref(status);
+	return complete;
+}
+
 void admin_dns_status(struct admin *admin, struct ask *ask)
 {
 	struct service *service = find_service(ask);
-	(void)admin;
 	if (!service)
 		return;
-	if (is_fresh(service))
-		answer_status(ask);
-	else
-		answer_when_read(ask, service, answer_status);
+	if (!is_fresh(service))
+		service_dns_look(service);
+	rounds_wake(ask->control);
+	admin_waits_add(admin, ask, STATUS_MS, is_complete, answer_status);
 }
 
 /* ---- plan ---- */

@@ -253,7 +253,7 @@ def test_serve_refuses_a_second_daemon(shop, tmp_path):
         (["reload", "shop"], "takes no words"),
         (["status", "--admin", "ftp://x"], "is no address of a daemon"),
     ]
-    + [([verb], "is not supported by this version") for verb in ("upgrade", "dns")],
+    + [([verb], "is not supported by this version") for verb in ("upgrade",)],
 )
 def test_wrong_usage(words, sentence):
     got = teal(*words)

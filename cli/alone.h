@@ -1,0 +1,12 @@
+/* What a verb with `--standalone` does besides asking: it takes what an earlier run has left behind to its end, and knows a way back without history. */
+#ifndef TEAL_CLI_ALONE_H
+#define TEAL_CLI_ALONE_H
+
+#include "cli/command.h"
+
+/* Starts the process and, where a deployment of an earlier run has not ended, follows it to its end. `*done`: that is all that was asked for, and the code is its outcome's; else the code says whether to go on. */
+enum exit_code alone_begin(struct command *command, struct target *target, bool *done);
+/* The whole of `teal rollback --standalone`. */
+enum exit_code alone_roll_back(struct command *command);
+
+#endif
