@@ -43,18 +43,22 @@ static void emit(const struct service *service, const char *event, const char *l
 		json_pack("{s:o, s:o}", "live", wire_text(live), "record", wire_text(service->conf->route53.name)), text);
 }
 
+static void tell_color(const struct service *service, const char *how)
+{
+	char text[512];
+	const char *live = color_name(service->live);
+	snprintf(text, sizeof(text), "%s: the record %s %s: %s is live", service->name, service->conf->route53.name, how, live);
+	emit(service, "record_changed", live, text);
+}
+
 /* Somebody else changed the record, maybe while nobody looked. */
 static void adopt(struct service_dns *dns, enum color live)
 {
-	char text[512];
 	struct service *service = dns->service;
 	service_set_live(service, live);
 	if (dns->remembered) {
-		snprintf(text, sizeof(text), "%s: the record %s was changed by somebody else: %s is live", service->name, service->conf->route53.name,
-			color_name(live));
-		emit(service, "record_changed", color_name(live), text);
-		if (service->switcher)
-			switcher_note_other(service->switcher);
+		tell_color(service, "was changed by somebody else");
+		switcher_note_other(service->switcher);
 	}
 	service->owner->on_truth(service->owner->arg);
 }
@@ -62,10 +66,13 @@ static void adopt(struct service_dns *dns, enum color live)
 static void follow_color(struct service_dns *dns, enum color live)
 {
 	struct service *service = dns->service;
+	bool was_lost = !service->live_known && dns->found != STEERING_UNREAD;
 	if (live != service->live && is_under_way(service))
 		return;
 	if (live != service->live)
 		adopt(dns, live);
+	else if (was_lost)
+		tell_color(service, "names a color again");
 	service->live_known = dns->remembered = true;
 }
 
