@@ -1,5 +1,6 @@
 /* Any bytes as teal.yaml: refused with at least one fault, or read without any. */
 // links: conf
+#include <arpa/inet.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -133,6 +134,44 @@ static void check_rollback(const struct conf_rollback *rollback)
 	demand(!prometheus->url || (url_check(prometheus->url, NULL) && !strpbrk(prometheus->query, "\r\n")));
 }
 
+static bool is_name(const char *text)
+{
+	size_t length = strlen(text);
+	for (const char *at = text; *at; at++)
+		demand(*at > ' ' && *at < 127 && !(*at >= 'A' && *at <= 'Z') && !strchr("/:@\\", *at));
+	return length > 2 && length <= 253 && text[0] != '.' && text[length - 1] != '.' && strchr(text, '.');
+}
+
+static void check_target(const struct conf_route53 *route53, const struct conf_route53_color *color)
+{
+	struct in6_addr ignored;
+	demand(!color->alias == !color->alias_zone && (color->alias == NULL) == (color->value_count > 0));
+	demand(!color->alias || (is_name(color->alias) && route53->type != CONF_ROUTE53_CNAME));
+	demand(color->value_count <= (route53->type == CONF_ROUTE53_CNAME || route53->policy == CONF_ROUTE53_WEIGHTED ? 1 : 100));
+	for (size_t i = 0; i < color->value_count; i++)
+		if (route53->type == CONF_ROUTE53_CNAME)
+			demand(is_name(color->values[i]) && strcmp(color->values[i], route53->name) != 0);
+		else
+			demand(inet_pton(route53->type == CONF_ROUTE53_A ? AF_INET : AF_INET6, color->values[i], &ignored) == 1);
+}
+
+static void check_route53(const struct conf_service *service)
+{
+	const struct conf_route53 *route53 = &service->route53;
+	const struct conf_route53_color *blue = &route53->colors[COLOR_BLUE], *green = &route53->colors[COLOR_GREEN];
+	bool health = route53->policy == CONF_ROUTE53_HEALTH_CHECK;
+	demand(is_name(route53->name) && (!route53->zone || strlen(route53->zone) - 1 < 32) && route53->ttl_s <= INT32_MAX);
+	check_target(route53, blue);
+	check_target(route53, green);
+	demand(!blue->alias == !green->alias && !(blue->alias && strcmp(blue->alias, green->alias) == 0));
+	demand(route53->name_server_count <= 16 && !route53->health_listen == !health && (!health || (!route53->profile && !route53->endpoint)));
+	for (size_t i = 0; i < route53->name_server_count; i++)
+		demand(route53->name_servers[i].address.kind != ADDR_UNIX && route53->name_servers[i].address.port > 0);
+	demand(!route53->endpoint || url_check(route53->endpoint, NULL));
+	demand(service->host_count == 0 && service->path_count == 0 && !service->preview.listen && service->rollback.error_rate == 0.0);
+	demand(route53->policy == CONF_ROUTE53_WEIGHTED || service->steps.count == 0);
+}
+
 /* What the rest of the program relies on. */
 static void check_service(const struct conf_service *service)
 {
@@ -143,6 +182,8 @@ static void check_service(const struct conf_service *service)
 	check_rollback(&service->rollback);
 	check_gates(service);
 	check_traffic(service);
+	if (service->via == CONF_VIA_ROUTE53)
+		check_route53(service);
 	for (size_t i = 0; i < service->path_count; i++)
 		demand(service->paths[i][0] == '/');
 	for (size_t i = 0; i < service->host_count; i++)
@@ -152,12 +193,13 @@ static void check_service(const struct conf_service *service)
 
 static void check_conf(const struct conf *conf)
 {
-	demand(conf->service_count > 0 && conf->listen_count > 0 && conf->state && conf->admin.socket);
+	demand(conf->service_count > 0 && conf->state && conf->admin.socket);
 	demand(conf->limits.header_bytes > 0 && conf->limits.headers > 0 && conf->limits.headers <= 256 && conf->limits.connections > 0);
 	demand(conf->timeouts.header_ms > 0 && conf->timeouts.idle_ms > 0 && conf->timeouts.connect_ms > 0);
 	demand(conf->timeouts.response_ms > 0 && conf->timeouts.stall_ms > 0);
 	for (size_t i = 0; i < conf->service_count; i++) {
 		check_service(&conf->services[i]);
+		demand(conf->listen_count > 0 || conf->services[i].via == CONF_VIA_ROUTE53);
 		demand(conf_find_service(conf, conf->services[i].name) == &conf->services[i]); /* no name twice */
 	}
 }
