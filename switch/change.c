@@ -91,7 +91,8 @@ enum actuator_change change_read(struct switcher *switcher, char *sentence, size
 	tell_hindrance(switcher, sentence);
 	if (course_now_ms(switcher) < switcher->change.limit_ms)
 		return outcome;
-	snprintf(sentence, size, "after %u s it is not known whether it was made", COURSE_CHANGE_MS / 1000);
+	snprintf(sentence, size, "after %u s it is not known whether it was made: teal status says which color is live as soon as that can be read",
+		COURSE_CHANGE_MS / 1000);
 	return ACTUATOR_CHANGE_FAILED;
 }
 
@@ -220,8 +221,8 @@ static void go_on_unmade(struct switcher *switcher, enum actuator_change outcome
 	else if (stopped)
 		end_stopped(switcher);
 	else
-		course_finish(switcher, failed ? OUTCOME_FAILED : OUTCOME_REFUSED, change_cause(outcome), failed ? 1 : 3, "the change was not made: %.480s",
-			sentence);
+		course_finish(switcher, failed ? OUTCOME_FAILED : OUTCOME_REFUSED, change_cause(outcome), failed ? 1 : 3, "the change to %s %s: %.450s",
+			color_name(deployment->to), failed ? "failed" : "was refused", sentence);
 }
 
 void change_run(struct switcher *switcher)

@@ -50,6 +50,9 @@ struct world {
 	bool rehearsed;
 	char rehearsed_version[32];
 	uint64_t rehearsed_within_ms;
+	/* the armed check, where it was asked for with make_armed */
+	enum procedure_armed armed;
+	unsigned armed_begun;
 	/* what was heard */
 	unsigned news, told;
 	char events[2048]; /* "gate_started smoke\n…" */
@@ -163,6 +166,48 @@ static inline void wait_for_no_child(struct world *world)
 {
 	while (has_children())
 		event_base_loop(world->loop, EVLOOP_ONCE);
+}
+
+static inline void begin_armed(void *arg, const struct deployment *deployment)
+{
+	struct world *world = arg;
+	assert_int_equal(deployment->to, COLOR_GREEN);
+	world->armed_begun++;
+}
+
+static inline enum procedure_armed read_armed(void *arg, char *sentence, size_t size)
+{
+	const struct world *world = arg;
+	assert_true(world->armed_begun > 0);
+	if (world->armed == PROCEDURE_ARMED_NO)
+		snprintf(sentence, size, "the keys expire in 2 min");
+	return world->armed;
+}
+
+static inline json_t *list_armed(void *arg)
+{
+	const struct world *world = arg;
+	return json_pack("[{s:s, s:b}]", "name", "credentials", "passed", world->armed == PROCEDURE_ARMED_YES);
+}
+
+/* Instead of the procedure of open_world. */
+static inline void make_armed(struct world *world)
+{
+	const struct procedure_tools tools = {
+		.fetch = world->fetch,
+		.hooks = world->hooks,
+		.courier = world->courier,
+		.list_backends = list_backends,
+		.check_rehearsal = check_rehearsal,
+		.begin_armed = begin_armed,
+		.read_armed = read_armed,
+		.list_armed = list_armed,
+		.emit = on_event,
+		.on_news = on_news,
+		.arg = world,
+	};
+	procedure_free(world->procedure);
+	world->procedure = procedure_new(&tools, &world->conf);
 }
 
 /* Nothing may be left: no child, no descriptor. */

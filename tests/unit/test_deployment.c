@@ -177,6 +177,57 @@ static void test_an_exclusive_one(void **state)
 	deployment_free(after);
 }
 
+static void test_one_by_changes(void **state)
+{
+	(void)state;
+	static const unsigned shares[] = {500, 2500, 10000};
+	struct deployment *before = make();
+	deployment_set_shares(before, shares, 3, 1500);
+	before->out_of_path = true;
+	before->step = STEP_CHANGE;
+	before->flipped_at = 1700000001000u;
+	before->change.next = 1;
+	before->change.intent = json_pack("{s:[s], s:I}", "new", "a record", "accepted_at", (json_int_t)1700000001000);
+	before->rollback.at = 1700000002000u;
+	before->rollback.cause = "drifted";
+	before->rollback.force = true;
+	json_t *document = deployment_to_truth(before);
+	assert_false(deployment_is_shifting(document));
+	struct deployment *after = deployment_read_truth(document);
+	assert_non_null(after);
+	assert_int_equal(after->step, STEP_CHANGE);
+	assert_true(after->out_of_path);
+	assert_int_equal(after->change.next, 1);
+	assert_true(json_equal(after->change.intent, before->change.intent));
+	assert_true(after->rollback.force);
+	assert_string_equal(after->rollback.cause, "drifted");
+	assert_true(deployment_is_going_back(after));
+	assert_false(deployment_is_before_flip(after));
+	assert_string_equal(deployment_phase(after), "shifting");
+	json_object_set_new(document, "change_next", json_integer(3));
+	assert_null(deployment_read_truth(document));
+	json_decref(document);
+	deployment_free(before);
+	deployment_free(after);
+}
+
+static void test_one_on_its_way_back(void **state)
+{
+	(void)state;
+	struct deployment *before = make();
+	before->out_of_path = true;
+	before->step = STEP_RETURN;
+	json_t *document = deployment_to_truth(before);
+	struct deployment *after = deployment_read_truth(document);
+	assert_int_equal(after->step, STEP_RETURN);
+	assert_null(after->change.intent);
+	assert_string_equal(deployment_phase(after), "rolling_back");
+	assert_true(json_is_null(json_object_get(document, "inflight")));
+	json_decref(document);
+	deployment_free(before);
+	deployment_free(after);
+}
+
 /* A number, in the order of those days. */
 static void test_steps_of_older_files(void **state)
 {
@@ -250,6 +301,8 @@ int main(void)
 		cmocka_unit_test(test_one_in_steps),
 		cmocka_unit_test(test_one_by_hand),
 		cmocka_unit_test(test_an_exclusive_one),
+		cmocka_unit_test(test_one_by_changes),
+		cmocka_unit_test(test_one_on_its_way_back),
 		cmocka_unit_test(test_steps_of_older_files),
 		cmocka_unit_test(test_steps_that_make_no_sense),
 		cmocka_unit_test(test_what_is_not_whole_is_not_read),
