@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/errand.h"
@@ -18,11 +19,20 @@ static bool fail(struct cred_file *file)
 	return err_set(&file->err, "%s", strerrordesc_np(errno));
 }
 
+/* AWS_CONFIG_FILE=/dev/null is how one says that there shall be none. */
+static bool is_null_device(const struct stat *found)
+{
+	return S_ISCHR(found->st_mode) && found->st_rdev == makedev(1, 3);
+}
+
 static bool look(int fd, size_t limit, struct cred_file *file, size_t *size)
 {
 	struct stat found;
 	if (fstat(fd, &found) != 0)
 		return fail(file);
+	*size = 0;
+	if (is_null_device(&found))
+		return true;
 	file->mode = found.st_mode & 07777u;
 	if (!S_ISREG(found.st_mode))
 		return err_set(&file->err, "it is no regular file");

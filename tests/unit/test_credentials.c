@@ -347,6 +347,18 @@ static void test_no_file(void **state)
 	check_failed(world, "/.aws/config can't be read: it is larger than 1048576 bytes");
 }
 
+/* How one says that there shall be none. */
+static void test_null_device(void **state)
+{
+	struct world *world = *state;
+	set(world, "AWS_CONFIG_FILE=/dev/null");
+	set(world, "AWS_SHARED_CREDENTIALS_FILE=/dev/null");
+	set(world, "AWS_ACCESS_KEY_ID=AKIA1");
+	set(world, "AWS_SECRET_ACCESS_KEY=HIDDEN");
+	get_and_wait(world, 0);
+	check_found(world, "AKIA1", "(none)", "the environment");
+}
+
 /* Said, not refused: orchestrators hand files out so. */
 static void test_open_file(void **state)
 {
@@ -946,6 +958,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_named_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_file_faults, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_null_device, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_open_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_process, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_process_faults, set_up, tear_down),
