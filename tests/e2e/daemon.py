@@ -144,7 +144,7 @@ class Teal:
         self.conf = {"admin": {"socket": self.socket}, "state": str(self.folder / "state"), "workers": 2, "listen": [{"address": "127.0.0.1:0"}],
                      "services": services, **settings}
         self.process, self.port = None, None
-        self.environment = environment()
+        self.environment = None  # this process's
         self.write_file()
 
     # ---- its life ----
@@ -157,7 +157,7 @@ class Teal:
             self.conf["listen"][0]["address"] = f"127.0.0.1:{self.port}"
             self.write_file()
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([self.binary, "serve", "-c", str(self.file)], cwd="/", env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen([self.binary, "serve", "-c", str(self.file)], cwd="/", env=self.environment or environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until("the admin socket", self.answers, 30)
         listens = self.status()["listens"]
         self.port = int(listens[0].rsplit(":", 1)[1]) if listens else None
@@ -218,7 +218,7 @@ class Teal:
     # ---- talking to it ----
 
     def run(self, *words, timeout=120):
-        done = subprocess.run([self.binary, *words], cwd="/", env={**self.environment, "TEAL_ADMIN": self.socket}, stdin=subprocess.DEVNULL,
+        done = subprocess.run([self.binary, *words], cwd="/", env={**(self.environment or environment()), "TEAL_ADMIN": self.socket}, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=timeout)
         return Result(done.returncode, done.stdout, done.stderr)
 
