@@ -14,6 +14,7 @@
 #include "conf/via.h"
 
 #define PREVIEWS_MAX 128u
+#define HEALTH_LISTENERS_MAX 16u
 #define LATENCY_BAKE_MS 20000u /* within which a whole window of latencies surely lies */
 
 /* The node at a path of two keys, or NULL. */
@@ -133,7 +134,16 @@ static void check_previews(const struct conf *conf, const struct node *const *se
 	}
 }
 
-/* Several services may share one of these. */
+/* Another service's of the same address: a listener can be shared. */
+static bool is_shared(const struct conf *conf, size_t index)
+{
+	const struct conf_route53 *route53 = &conf->services[index].route53;
+	for (size_t i = 0; i < index; i++)
+		if (conf->services[i].route53.health_listen && addr_equal(&route53->health_listen_address, &conf->services[i].route53.health_listen_address))
+			return true;
+	return false;
+}
+
 static bool check_health_listener(const struct conf *conf, size_t index, struct err *err)
 {
 	const struct conf_route53 *route53 = &conf->services[index].route53;
@@ -148,8 +158,7 @@ static bool check_health_listener(const struct conf *conf, size_t index, struct 
 		if (other->preview.listen && collide(address, &other->preview.listen_address))
 			return err_set(err, "%.100s takes the address of the preview of service '%.64s', %.100s: take another port", route53->health_listen,
 				other->name, other->preview.listen);
-		if (i < index && other->route53.health_listen && !addr_equal(address, &other->route53.health_listen_address) &&
-			collide(address, &other->route53.health_listen_address))
+		if (i < index && other->route53.health_listen && collide(address, &other->route53.health_listen_address))
 			return err_set(err, "%.100s and %.100s of service '%.64s' have addresses in common: write the same for both, or take another port",
 				route53->health_listen, other->route53.health_listen, other->name);
 	}
@@ -158,10 +167,19 @@ static bool check_health_listener(const struct conf *conf, size_t index, struct 
 
 static void check_health_listeners(const struct conf *conf, const struct node *const *services, struct fault_list *faults)
 {
+	unsigned count = 0;
 	for (size_t i = 0; i < conf->service_count; i++) {
 		const struct node *listen = conf->services[i].route53.health_listen ? find_below(services[i], "route53", "health_listen") : NULL;
 		struct err err;
-		if (listen && !check_health_listener(conf, i, &err))
+		if (!listen || is_shared(conf, i))
+			continue;
+		if (++count > HEALTH_LISTENERS_MAX) {
+			fault_add(faults, listen->line, listen->column,
+				"services.%.64s.route53.health_listen: a file may have %u addresses for these, and this is one more: let services share one",
+				services[i]->key, HEALTH_LISTENERS_MAX);
+			return;
+		}
+		if (!check_health_listener(conf, i, &err))
 			fault_add(faults, listen->line, listen->column, "services.%.64s.route53.health_listen: %s", services[i]->key, err.text);
 	}
 }

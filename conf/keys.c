@@ -410,7 +410,7 @@ static const struct key keys[] = {
 		.count_at = offsetof(struct conf_service, route53.name_server_count), .most = 16, .shown = "those of the zone",
 		.text = "The authoritative servers that are asked for the answers of old and new, as `HOST` or `HOST:PORT`."},
 	{"services.*.route53.health_listen", KEY_HEALTH_ADDRESS, offsetof(struct conf_service, route53), .shown = "none; required with `policy: health_check`",
-		.text = "Where `/r53/NAME` is answered to the health checks of Route 53, NAME being the service's; nothing else is. Services may share an address."},
+		.text = "Where `/r53/NAME` is answered to the health checks of Route 53, NAME being the service's; nothing else is. Services may share an address; there are 16 at most."},
 	{"services.*.route53.profile", KEY_TEXT, offsetof(struct conf_service, route53.profile), .least = 1, .most = 128,
 		.shown = "`$AWS_PROFILE`, `$AWS_DEFAULT_PROFILE` or `default`",
 		.text = "The profile of AWS's configuration files whose keys are used; keys in the environment then don't count."},

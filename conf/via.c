@@ -9,12 +9,12 @@
 #include "conf/required.h"
 #include "conf/value.h"
 
-static const char prefix[] = "services.*.";
+#define SERVICE "services.*" /* path of a service in the table */
 
 bool via_is_known(const struct node *service)
 {
 	const struct node *via = node_find(service, "via");
-	return !via || (via->kind == NODE_TEXT && value_find_word(key_find("services.*.via"), via->text, NULL) >= 0);
+	return !via || (via->kind == NODE_TEXT && value_find_word(key_find(SERVICE ".via"), via->text, NULL) >= 0);
 }
 
 /* What is written at this path below the service, or NULL. */
@@ -33,7 +33,7 @@ static const struct node *find(const struct node *service, const char *path)
 
 static void check_key(const struct node *service, enum conf_via via, const struct key *key, struct fault_list *faults)
 {
-	const char *path = key->path + sizeof(prefix) - 1;
+	const char *path = key->path + sizeof(SERVICE ".") - 1;
 	const struct node *node = find(service, path);
 	if (!node)
 		return;
@@ -55,7 +55,7 @@ void via_check(const struct node *service, const struct conf_service *conf, stru
 	for (size_t i = 0; i < count; i++)
 		if (keys[i].via != KEY_VIA_ANY)
 			check_key(service, conf->via, &keys[i], faults);
-	if (conf->via == CONF_VIA_ROUTE53 && !required_is_there("services.*", service, "route53"))
+	if (conf->via == CONF_VIA_ROUTE53 && !required_is_there(SERVICE, service, "route53"))
 		fault_add(faults, via->key_line, via->key_column,
 			"services.%.64s.route53 is missing: name the record and what it says while either color is live, as in route53: {name: api.example.com, type: A, "
 			"blue: [192.0.2.10], green: [192.0.2.20]}",

@@ -451,6 +451,26 @@ static void a_record_needs_its_via(void **state)
 	check_fault_cases(cases, sizeof(cases) / sizeof(*cases));
 }
 
+/* Addresses of health checks are few, services that share them may be many. */
+static void health_listeners_are_bounded(void **state)
+{
+	struct text yaml;
+	(void)state;
+	text_init(&yaml, SIZE_MAX);
+	text_addf(&yaml, "services:\n");
+	for (unsigned i = 0; i < 200; i++)
+		text_addf(&yaml, "  s%u: " SHORT("s%u.example", "A") ADDRESSES ", policy: health_check, health_listen: ':%u'}}\n", i, i, 8000 + i % 16);
+	char *found = find_faults(yaml.bytes, yaml.length);
+	assert_string_equal(found, "");
+	free(found);
+	text_addf(&yaml, "  t: " SHORT("t.example", "A") ADDRESSES ", policy: health_check, health_listen: ':7999'}}\n");
+	found = find_faults(yaml.bytes, yaml.length);
+	assert_string_equal(
+		found, "202:152: services.t.route53.health_listen: a file may have 16 addresses for these, and this is one more: let services share one\n");
+	free(found);
+	text_fini(&yaml);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -461,6 +481,7 @@ int main(void)
 		cmocka_unit_test(keys_of_traffic_are_refused),
 		cmocka_unit_test(no_key_is_undecided),
 		cmocka_unit_test(a_record_needs_its_via),
+		cmocka_unit_test(health_listeners_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
