@@ -13,6 +13,7 @@
 #include "switch/admin_waits.h"
 #include "switch/prepare.h"
 #include "switch/rounds.h"
+#include "switch/service_dns.h"
 #include "switch/wire.h"
 
 #define WAIT_MS 60000u /* for the gate `healthy` */
@@ -95,6 +96,17 @@ static bool refuse_preparing(struct ask *ask, const struct service *service)
 
 /* ---- switch and deploy ---- */
 
+/* Where nobody knows which color is live, nobody knows either which is the other one. */
+static bool names_color(struct ask *ask, const struct service *service)
+{
+	bool drifted;
+	const char *fault = service_dns_fault(service, &drifted);
+	if (!fault || wire_read_text(ask->body, "to"))
+		return true;
+	ask_refuse(ask, "live_unknown", NULL, "which color of service %s is live is not known: %s", service->name, fault);
+	return false;
+}
+
 static void read_request(const struct ask *ask, const struct service *service, struct switcher_request *request)
 {
 	const char *to = wire_read_text(ask->body, "to"), *expect = wire_read_text(ask->body, "expect_live");
@@ -151,6 +163,8 @@ static void start(struct ask *ask)
 	struct admin_manner manner;
 	struct service *service = ask_find_service(ask);
 	if (!service || refuse_stopping(ask) || refuse_preparing(ask, service))
+		return;
+	if (!names_color(ask, service))
 		return;
 	read_request(ask, service, &request);
 	if (!admin_manner_read(ask, service, &manner, &request) || !read_release(ask, service, &request, &release)) {

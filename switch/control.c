@@ -328,7 +328,7 @@ static void raise_descriptors(struct control *control)
 	unsigned wanted = control->conf->limits.connections;
 	control->descriptors = descriptors_raise();
 	unsigned fit = descriptors_fit(control->descriptors, control->workers, wanted);
-	if (fit < wanted)
+	if (fit < wanted && control->conf->listen_count > 0)
 		log_warning("limits.connections is %u, but only %u fit: the process may have %lu descriptors (ulimit -n, LimitNOFILE=)", wanted, fit,
 			control->descriptors);
 }

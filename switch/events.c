@@ -40,6 +40,8 @@ static const struct kind {
 	{"refused", LOG_LEVEL_WARNING, false},
 	{"backend_down", LOG_LEVEL_WARNING, false},
 	{"backend_unresolved", LOG_LEVEL_WARNING, false},
+	{"record_changed", LOG_LEVEL_WARNING, false},
+	{"record_unread", LOG_LEVEL_WARNING, false},
 	{"reload_refused", LOG_LEVEL_WARNING, false},
 	{"failover_refused", LOG_LEVEL_WARNING, false},
 	{"gate_forced", LOG_LEVEL_WARNING, false},

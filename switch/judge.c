@@ -187,10 +187,10 @@ static bool probes_are_in_doubt(const struct judge_input *input, const struct ju
 	return !judgement->results[JUDGE_PROBES].dry_run && (!input->probed || input->failed_rounds > 0);
 }
 
-/* A release that got no traffic, or is not known to be healthy, is not called good, whatever the file asks for. */
+/* A release that got no traffic where that would be seen, or is not known to be healthy, is not called good, whatever the file asks for. */
 static bool is_inconclusive(const struct judge *judge, const struct judge_input *input, const struct judgement *judgement)
 {
-	bool inconclusive = judge->answers < JUDGE_ANSWERS_MIN || probes_are_in_doubt(input, judgement);
+	bool inconclusive = (!input->unseen && judge->answers < JUDGE_ANSWERS_MIN) || probes_are_in_doubt(input, judgement);
 	for (int i = 0; i < JUDGE_CRITERION_COUNT; i++)
 		inconclusive |= acts(&judgement->results[i], JUDGE_INCONCLUSIVE);
 	return inconclusive;
@@ -215,14 +215,15 @@ static void add_results(struct judgement *judgement, const bool wanted[JUDGE_CRI
 			add(judgement->text, sizeof(judgement->text), "%s%s", judgement->text[0] ? "; " : "", judgement->results[i].text);
 }
 
-/* The numbers of the answers always; of the rest what is armed; of an inconclusive verdict first what makes it so. */
+/* The numbers of the answers always, of the probes where there are none; of the rest what is armed; of an inconclusive verdict first what makes it so. */
 static void describe(const struct judge_input *input, struct judgement *judgement)
 {
 	bool doubted[JUDGE_CRITERION_COUNT], others[JUDGE_CRITERION_COUNT];
+	int always = input->unseen ? JUDGE_PROBES : JUDGE_ERROR_RATE;
 	for (int i = 0; i < JUDGE_CRITERION_COUNT; i++) {
 		const struct judge_result *result = &judgement->results[i];
 		doubted[i] = acts(result, JUDGE_INCONCLUSIVE) || (i == JUDGE_PROBES && probes_are_in_doubt(input, judgement));
-		others[i] = !doubted[i] && (i == JUDGE_ERROR_RATE || (judgement->verdict == VERDICT_GOOD && acts(result, JUDGE_OK)));
+		others[i] = !doubted[i] && (i == always || (judgement->verdict == VERDICT_GOOD && acts(result, JUDGE_OK)));
 	}
 	add_results(judgement, doubted);
 	add_results(judgement, others);

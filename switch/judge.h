@@ -57,6 +57,7 @@ struct judge_baseline {
 struct judge_input {
 	enum color color;  /* the new one */
 	uint64_t baked_ms; /* since the flip, restarts included */
+	bool unseen;       /* out of the path: nobody here sees an answer, so none is missed, and what is known is judged */
 	/* of the new color, since the flip or since the restart that judge_restore followed: not falling */
 	uint64_t answers, errors;
 	unsigned failed_rounds; /* consecutive probe rounds in which every backend failed */

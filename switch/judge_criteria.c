@@ -151,6 +151,10 @@ static void tell_errors_without_limit(const struct judge *judge, struct judge_re
 static void weigh_errors(const struct judge *judge, const struct judge_input *input, struct judge_result *result)
 {
 	const struct sequential *rate = &judge->rate;
+	if (input->unseen) {
+		snprintf(result->text, sizeof(result->text), "answers are not seen out of the path");
+		return;
+	}
 	if (judge->limit <= 0) {
 		tell_errors_without_limit(judge, result);
 		return;

@@ -90,8 +90,8 @@ json_t *judge_to_json(const struct judge *judge, const struct judge_input *input
 	json_object_set_new(evidence, "text", wire_text(judgement->text));
 	json_object_set_new(evidence, "hold", json_boolean(judgement->hold));
 	json_object_set_new(evidence, "baked_ms", wire_count(input->baked_ms));
-	json_object_set_new(evidence, "answers", wire_count(judge->answers));
-	json_object_set_new(evidence, "errors", wire_count(judge->errors));
+	json_object_set_new(evidence, "answers", input->unseen ? json_null() : wire_count(judge->answers));
+	json_object_set_new(evidence, "errors", input->unseen ? json_null() : wire_count(judge->errors));
 	json_object_set_new(evidence, "error_rate", number_of(judge->answers > 0, share_of(judge->errors, judge->answers)));
 	json_object_set_new(evidence, "error_rate_limit", number_of(limits->error_rate > 0, limits->error_rate));
 	json_object_set_new(evidence, "failed_probe_rounds", json_integer(input->failed_rounds));

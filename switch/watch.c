@@ -38,6 +38,7 @@ static void read_judge(struct switcher *switcher, struct judge_input *input)
 	switcher->host.read_probes(switcher->host.arg, deployment->from, &other);
 	*input = (struct judge_input){
 		.color = deployment->to,
+		.unseen = deployment->out_of_path,
 		.baked_ms = course_since_ms(switcher, deployment->flipped_at),
 		.answers = counts.ended - switcher->base[deployment->to].ended,
 		.errors = counts.errors - switcher->base[deployment->to].errors,

@@ -99,6 +99,13 @@ static const struct judge_case {
 	{"what can be cured comes before what can't", {.counts = {1000, 8, 600, 8}}, {WELL, RATE, PROBES, .answers = 4000, .errors = 60, .failed_rounds = 3},
 		VERDICT_BAD, "probes", false},
 
+	{"out of the path no traffic is missed", UNKNOWN, {WELL, PROBES, .unseen = true}, VERDICT_GOOD, NULL, false},
+	{"out of the path, no limit", UNKNOWN, {WELL, .unseen = true}, VERDICT_GOOD, NULL, false},
+	{"out of the path, not probed since the flip", UNKNOWN, {PROBES, .unseen = true}, VERDICT_INCONCLUSIVE, NULL, false},
+	{"out of the path, probes fail", UNKNOWN, {WELL, PROBES, .unseen = true, .failed_rounds = 3}, VERDICT_BAD, "probes", false},
+	{"out of the path, the query failed", UNKNOWN,
+		{WELL, .unseen = true, .limits = {.prometheus = true}, .prometheus = {JUDGE_READING_FAILED, 9, "refused"}}, VERDICT_INCONCLUSIVE, NULL, false},
+
 	{"lines, fewer than too many", UNKNOWN,
 		{WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 4, NULL, NULL, NULL}}, VERDICT_GOOD, NULL, false},
 	{"too many lines", UNKNOWN, {WELL, .answers = 1000, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 5, NULL, NULL, NULL}},
@@ -166,6 +173,7 @@ static const struct text_case {
 	{"raised", NOISY, {WELL, RATE, .answers = 100, .errors = 50},
 		"50 of 100 answers were 5xx (50 %), the limit is 1 % (can't be held; judged by 2 %), blue had 1 %"},
 	{"probes", UNKNOWN, {WELL, PROBES, .failed_rounds = 3}, "3 rounds of probes in a row failed on every backend of green, the limit is 3"},
+	{"out of the path", UNKNOWN, {WELL, PROBES, .unseen = true}, "the probes of green are well"},
 	{"log", UNKNOWN, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {true, 7, NULL, NULL, NULL}},
 		"7 lines of the log matched within 1m, 5 are too many, there were 0 before the switch"},
 	{"log and why not", UNKNOWN, {WELL, .limits = {.log_matches = 5, .log_within_ms = 60000}, .log = {false, 0, "no such file", NULL, NULL}},
