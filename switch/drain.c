@@ -49,7 +49,7 @@ static void warn_of_hindrance(struct switcher *switcher)
 
 static enum drain_state run_leaving(struct switcher *switcher, bool flip_in_force)
 {
-	char sentence[512] = "";
+	char sentence[sizeof(switcher->drain.told)] = "";
 	if (flip_in_force && switcher->actuator.is_left(switcher->actuator.arg, sentence, sizeof(sentence)))
 		return DRAIN_DONE;
 	if (sentence[0])
