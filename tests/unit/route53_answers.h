@@ -72,6 +72,7 @@ struct credentials {
 	unsigned given, refused;
 	const char *fault; /* NULL: there are keys */
 	bool silent;       /* none ever come */
+	uint64_t expires_ms;
 	uint64_t needed_ms;
 	char last_refused[32];
 };
@@ -98,8 +99,13 @@ static inline void on_soon(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	end_wait(arg);
 	snprintf(id, sizeof(id), "AKID%u", credentials->refused);
-	struct credentials_keys keys = {
-		.id = id, .secret = "SECRETKEY", .token = "SECRETTOKEN", .source = "a test", .endpoint = credentials->endpoint, .region = "us-east-1"};
+	struct credentials_keys keys = {.id = id,
+		.secret = "SECRETKEY",
+		.token = "SECRETTOKEN",
+		.source = "a test",
+		.endpoint = credentials->endpoint,
+		.region = "us-east-1",
+		.expires_ms = credentials->expires_ms};
 	credentials->given++;
 	if (credentials->fault)
 		err_set(&err, "%s", credentials->fault);
