@@ -156,7 +156,6 @@ static void test_how_a_change_is_not_made(void **state)
 		{ACTUATOR_CHANGE_PENDING, 90000, "failed", "change_failed", 1},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		begin_changes(state);
 		world.change.outcome = cases[i].change;
 		start(COLOR_GREEN);
 		pass(cases[i].later_ms);
@@ -166,8 +165,8 @@ static void test_how_a_change_is_not_made(void **state)
 		assert_int_equal(world.live, COLOR_BLUE);
 		assert_not_rolled_back("nothing_to_roll_back");
 		end(state);
+		begin_changes(state);
 	}
-	begin_changes(state);
 }
 
 static void test_patience_is_not_lost_early(void **state)
@@ -397,7 +396,6 @@ static void test_back_that_can_not_be(void **state)
 		const char *cause;
 	} cases[] = {{ACTUATOR_CHANGE_DRIFTED, "drifted"}, {ACTUATOR_CHANGE_REFUSED, "change_refused"}};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		begin_changes(state);
 		start(COLOR_GREEN);
 		world.change.outcome = cases[i].outcome;
 		roll_back(false);
@@ -412,8 +410,8 @@ static void test_back_that_can_not_be(void **state)
 		assert_true(was_told("intend_force:blue"));
 		assert_ended("rolled_back", "rollback", 4);
 		end(state);
+		begin_changes(state);
 	}
-	begin_changes(state);
 }
 
 static void test_back_from_a_record_of_neither(void **state)
@@ -468,7 +466,6 @@ static void test_stopped_and_not_made(void **state)
 	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
 		char id[32];
 		struct switcher_refusal refusal;
-		begin_changes(state);
 		world.change.outcome = ACTUATOR_CHANGE_PENDING;
 		start(COLOR_GREEN);
 		assert_true(switcher_abort(world.switcher, &ada, "no", id, &refusal));
@@ -479,8 +476,8 @@ static void test_stopped_and_not_made(void **state)
 		assert_true(json_is_null(json_object_get(world.document, "rollback")));
 		assert_non_null(strstr(json_string_value(json_object_get(world.document, "detail")), "stopped by ada before anything was switched: no"));
 		end(state);
+		begin_changes(state);
 	}
-	begin_changes(state);
 }
 
 static void test_stopped_and_made(void **state)
@@ -632,7 +629,6 @@ static void test_a_step_that_is_not_made(void **state)
 		const char *cause;
 	} cases[] = {{ACTUATOR_CHANGE_REFUSED, "change_refused"}, {ACTUATOR_CHANGE_DRIFTED, "drifted"}, {ACTUATOR_CHANGE_FAILED, "change_failed"}};
 	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
-		begin_changes(state);
 		go_to_step(i % 2);
 		world.change.outcome = ACTUATOR_CHANGE_PENDING;
 		pass(30000);
@@ -643,8 +639,8 @@ static void test_a_step_that_is_not_made(void **state)
 		assert_string_equal(world.change.record, "blue");
 		assert_false(was_told("quarantine")); /* it is not the release's fault */
 		end(state);
+		begin_changes(state);
 	}
-	begin_changes(state);
 }
 
 static void test_a_step_that_drifted_and_so_did_the_way_back(void **state)
@@ -673,7 +669,6 @@ static void test_a_step_that_can_not_be_intended(void **state)
 static void test_back_from_every_step(void **state)
 {
 	for (size_t at = 0; at < 3; at++) {
-		begin_changes(state);
 		go_to_step(at);
 		world.change.left = true;
 		roll_back(false);
@@ -681,15 +676,14 @@ static void test_back_from_every_step(void **state)
 		assert_string_equal(world.change.record, "blue");
 		assert_int_equal(world.live, COLOR_BLUE);
 		end(state);
+		begin_changes(state);
 	}
-	begin_changes(state);
 }
 
 static void test_back_between_the_steps(void **state)
 {
 	static const enum actuator_change outcomes[] = {ACTUATOR_CHANGE_MADE, ACTUATOR_CHANGE_REFUSED, ACTUATOR_CHANGE_FAILED};
 	for (size_t i = 0; i < 6; i++) {
-		begin_changes(state);
 		go_to_step(i / 3);
 		world.change.outcome = ACTUATOR_CHANGE_PENDING;
 		pass(30000);
@@ -700,8 +694,8 @@ static void test_back_between_the_steps(void **state)
 		assert_ended("rolled_back", "rollback", 4);
 		assert_string_equal(world.change.record, "blue");
 		end(state);
+		begin_changes(state);
 	}
-	begin_changes(state);
 }
 
 static void test_the_judge_between_the_steps(void **state)
@@ -797,7 +791,6 @@ static void test_crashed_in_the_change(void **state)
 		{ACTUATOR_CHANGE_FAILED, "failed", "change_failed", 1},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		begin_changes(state);
 		world.change.outcome = ACTUATOR_CHANGE_PENDING;
 		world.change.left = true;
 		start(COLOR_GREEN);
@@ -808,8 +801,8 @@ static void test_crashed_in_the_change(void **state)
 		pass(300000);
 		assert_ended(cases[i].outcome, cases[i].cause, cases[i].exit_code);
 		end(state);
+		begin_changes(state);
 	}
-	begin_changes(state);
 }
 
 static void test_crashed_when_it_was_stopped(void **state)
@@ -908,7 +901,6 @@ static void test_crashed_in_a_step(void **state)
 static void test_crashed_between_the_steps(void **state)
 {
 	for (size_t at = 0; at < 2; at++) {
-		begin_changes(state);
 		go_to_step(at);
 		world.change.outcome = ACTUATOR_CHANGE_PENDING;
 		pass(30000);
@@ -919,8 +911,8 @@ static void test_crashed_between_the_steps(void **state)
 			assert_in_step("blue-2500");
 		assert_int_equal(world.live, at == 0 ? COLOR_BLUE : COLOR_GREEN);
 		end(state);
+		begin_changes(state);
 	}
-	begin_changes(state);
 }
 
 static void test_crashed_before_the_first_step(void **state)
