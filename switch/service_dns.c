@@ -99,7 +99,9 @@ static void follow(struct service_dns *dns, const struct steering_view *view)
 		follow_color(dns, COLOR_GREEN);
 		break;
 	case STEERING_SPLIT:
-		if (!is_under_way(dns->service))
+		if (is_under_way(dns->service))
+			dns->service->live_known = dns->remembered = true;
+		else
 			lose_color(dns, view);
 		break;
 	case STEERING_NEITHER:
@@ -114,7 +116,7 @@ static void tell_unread(struct service_dns *dns, const struct steering_view *vie
 {
 	char text[1024];
 	const struct service *service = dns->service;
-	bool failed = view->live == STEERING_UNREAD && view->sentence[0];
+	bool failed = view->live == STEERING_UNREAD && !steering_is_looking(dns->steering);
 	if (failed && !dns->unread_told) {
 		snprintf(text, sizeof(text), "%s: the record %s can't be read: %s", service->name, service->conf->route53.name, view->sentence);
 		emit(service, "record_unread", service_live_name(service), text);

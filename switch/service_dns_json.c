@@ -71,7 +71,8 @@ static void add_health(json_t *object, const struct service *service)
 	json_object_set_new(object, "health_listen", wire_text(conf->health_listen));
 	json_object_set_new(object, "answer", json_integer(service->live == COLOR_GREEN ? 200 : 503));
 	json_object_set_new(object, "silence", json_string("blue"));
-	json_object_set_new(object, "safe_at", wire_time(wire_read_time(answer, "safe_at")));
+	json_object_set_new(object, "accepted_at", wire_time(wire_read_count(answer, "accepted_at")));
+	json_object_set_new(object, "safe_at", wire_time(wire_read_count(answer, "safe_at")));
 }
 
 json_t *service_dns_to_json(const struct service *service)

@@ -287,6 +287,7 @@ static const struct reading_case {
 	{"put right by hand", "blue", {{STEERING_NEITHER, -1}, {STEERING_BLUE, -1}}, 2, "blue", false, false, "record_changed:null record_changed:blue"},
 	{"split by hand", "blue", {{STEERING_BLUE, -1}, {STEERING_SPLIT, -1}}, 2, NULL, true, true, "record_changed:null"},
 	{"split by us", "blue", {{STEERING_BLUE, -1}, {STEERING_SPLIT, STEP_SHIFT}}, 2, "blue", false, false, ""},
+	{"split by us, seen after a restart", "blue", {{STEERING_SPLIT, STEP_SHIFT}}, 1, "blue", false, false, ""},
 	{"changed while gates are waited for", "blue", {{STEERING_BLUE, STEP_GATE}, {STEERING_GREEN, STEP_GATE}}, 2, "green", false, false,
 		"record_changed:green"},
 	{"being changed by us", "blue", {{STEERING_BLUE, STEP_RECORD}, {STEERING_GREEN, STEP_CHANGE}}, 2, "blue", false, false, ""},
@@ -440,8 +441,10 @@ static void test_health_check(void **state)
 	service_dns_look(&service);
 	service_dns_tick(&service);
 	assert_false(service_dns_is_looking(&service));
+	service_dns_through(&service)->answer = json_pack("{s:I}", "safe_at", (json_int_t)1700000000000);
 	json_t *status = service_dns_to_json(&service);
 	assert_string_equal(wire_read_text(status, "silence"), "blue");
+	assert_int_equal(wire_read_time(status, "safe_at"), 1700000000000u);
 	assert_int_equal(json_integer_value(json_object_get(status, "answer")), 200);
 	json_decref(status);
 	end();
