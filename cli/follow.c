@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/dns_change.h"
 #include "cli/document.h"
 #include "cli/receipt.h"
 #include "cli/screen.h"
@@ -31,7 +32,6 @@ struct follow {
 	bool ended;
 	bool left;       /* by a signal, before the end */
 	unsigned heeded; /* signals */
-	char waits[512]; /* what a drain by Route 53 waits for, as was told last */
 	bool told;       /* an event of the end was shown; where the history can't be written there may be none */
 };
 
@@ -122,7 +122,7 @@ static void show_event(struct follow *follow, const json_t *event)
 		command_print_line(event);
 		return;
 	}
-	if (strcmp(name, "draining") == 0)
+	if (strcmp(name, "draining") == 0 && !document_has(event, "detail"))
 		return;
 	char after[DOCUMENT_FORM_SIZE];
 	document_format_span(at > follow->started_ms ? at - follow->started_ms : 0, after);
@@ -163,17 +163,19 @@ static void report(struct follow *follow, const char *text)
 static void show_progress(struct follow *follow, const json_t *deployment)
 {
 	char line[1024];
-	char left[DOCUMENT_FORM_SIZE], more[RECEIPT_STAGE_SIZE] = "", flying[2 * DOCUMENT_FORM_SIZE] = "";
+	char left[DOCUMENT_FORM_SIZE], more[RECEIPT_STAGE_SIZE] = "", flying[DNS_CHANGE_LEFT_SIZE] = "";
 	uint64_t now = clock_wall_ms(), bake_ends = document_time(deployment, "bake_ends_at");
 	int64_t inflight = document_count(deployment, "inflight");
 	const char *text = document_text(json_object_get(deployment, "evidence"), "text");
 	if (bake_ends > now) {
 		document_format_span(bake_ends - now, left);
-		snprintf(more, sizeof(more), ", %s left", left);
+		snprintf(more, sizeof(more), ", %s left%s", left, dns_change_is_of(deployment) ? " of the bake" : "");
 	} else {
 		receipt_tell_stage(deployment, now, more);
 	}
-	if (inflight > 0)
+	if (dns_change_is_of(deployment))
+		dns_change_tell_left(deployment, now, flying);
+	else if (inflight > 0)
 		snprintf(flying, sizeof(flying), ", %" PRId64 " in flight on the color that is left", inflight);
 	snprintf(line, sizeof(line), "%s%s%s%s%s", document_text_or(deployment, "phase", ""), more, flying, text ? ": " : "", text ? text : "");
 	if (screen_is_terminal())
@@ -383,9 +385,9 @@ static void tell_step(const char *service, const json_t *deployment)
 	size_t at = (size_t)document_count(steps, "at");
 	double share = json_number_value(json_array_get(json_object_get(steps, "shares"), at));
 	bool manual = json_is_string(json_object_get(steps, "pause_s"));
-	screen_line("%s: %s has %g%% of the requests, step %zu of %zu; deployment %s goes on%s%s", service, document_text_or(deployment, "to", "?"), share,
-		at + 1, json_array_size(json_object_get(steps, "shares")), document_text_or(deployment, "id", "?"), manual ? " with teal promote " : "",
-		manual ? service : "");
+	screen_line("%s: %s has %g%% of the %s, step %zu of %zu; deployment %s goes on%s%s", service, document_text_or(deployment, "to", "?"), share,
+		dns_change_is_of(deployment) ? "answers of DNS" : "requests", at + 1, json_array_size(json_object_get(steps, "shares")),
+		document_text_or(deployment, "id", "?"), manual ? " with teal promote " : "", manual ? service : "");
 }
 
 static bool is_there(const json_t *deployment)
@@ -400,6 +402,10 @@ static enum exit_code tell_switched(struct command *command, const char *service
 		command_print_line(deployment);
 	else if (running && !document_flag(deployment, "in_force"))
 		tell_step(service, deployment);
+	else if (running && dns_change_is_of(deployment))
+		screen_line("%s: %s is live: Route 53 accepted change %s, %lld ms after it was sent; deployment %s goes on", service,
+			document_text_or(deployment, "to", "?"), document_text_or(json_object_get(deployment, "change"), "change_id", "-"),
+			(long long)document_count(deployment, "flip_us") / 1000, document_text_or(deployment, "id", "?"));
 	else if (running)
 		screen_line("%s: %s is live on every worker, %lld us after the flip; deployment %s goes on", service, document_text_or(deployment, "to", "?"),
 			(long long)document_count(deployment, "flip_us"), document_text_or(deployment, "id", "?"));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/dns_change.h"
 #include "cli/document.h"
 #include "cli/grid.h"
 #include "cli/screen.h"
@@ -68,6 +69,29 @@ static void add_exclusive(struct moments *moments, const json_t *deployment)
 	add(moments, document_time(exclusive, "run_at"), "%s started", document_text_or(exclusive, "program", "?"));
 	add(moments, document_time(exclusive, "ran_at"), "%s", document_text_or(exclusive, "result", "the command ended"));
 	add(moments, released, "what was held let go to %s, after %s ms", to, span);
+}
+
+/* The newest change is that of the way back, where there was one; of the first one then only what the deployment keeps is left. */
+static void add_change(struct moments *moments, const json_t *deployment)
+{
+	const json_t *change = json_object_get(deployment, "change");
+	bool back = document_has(deployment, "rollback");
+	const char *left = document_text_or(deployment, back ? "to" : "from", "?"), *live = document_text_or(deployment, back ? "from" : "to", "?");
+	add(moments, document_time(change, "insync_at"), "INSYNC: all servers of Route 53 have %s", live);
+	add(moments, document_time(change, "agreed_at"), "every name server that was asked gives %s alone", live);
+	add(moments, document_time(change, "safe_at"), "no cache that honours TTL sends anybody to %s from here on", left);
+}
+
+/* Accepted is live. */
+static void add_acceptance(struct moments *moments, const json_t *deployment)
+{
+	const char *from = document_text_or(deployment, "from", "?"), *to = document_text_or(deployment, "to", "?");
+	add(moments, document_time(deployment, "switched_at"), "%s live: the change was accepted %" PRId64 " ms after it was sent", to,
+		document_count(deployment, "flip_us") / 1000);
+	add(moments, document_time(deployment, "confirmed_at"), "confirmed");
+	add(moments, document_time(deployment, "rolled_back_at"), "back to %s (%s)", from,
+		document_text_or(json_object_get(deployment, "rollback"), "cause", "?"));
+	add_change(moments, deployment);
 }
 
 static void add_flip(struct moments *moments, const json_t *deployment)
@@ -158,7 +182,10 @@ void moments_tell(const json_t *deployment)
 	add(&moments, started, "started");
 	add_approval(&moments, json_object_get(deployment, "gates"));
 	add_exclusive(&moments, deployment);
-	add_flip(&moments, deployment);
+	if (dns_change_is_of(deployment))
+		add_acceptance(&moments, deployment);
+	else
+		add_flip(&moments, deployment);
 	add_end(&moments, deployment);
 	sort(&moments);
 	print(&moments, started);

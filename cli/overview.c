@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/color.h"
+#include "cli/dns_change.h"
 #include "cli/document.h"
 #include "cli/grid.h"
 #include "cli/receipt.h"
@@ -39,6 +40,30 @@ static void print_headline(const char *name, const json_t *service)
 	screen_write(", ");
 	screen_write_painted(strcmp(phase, "steady") == 0 ? PAINT_NONE : PAINT_YELLOW, "%s", phase);
 	screen_line("%s", "");
+}
+
+static void print_record(const json_t *record, uint64_t now_ms)
+{
+	char when[DOCUMENT_FORM_SIZE];
+	const char *sentence = document_text(record, "sentence"), *hindrance = document_text(record, "hindrance");
+	uint64_t safe_at = document_time(record, "safe_at");
+	if (!json_is_object(record))
+		return;
+	screen_write("  Route 53: %s %s, policy %s", document_text_or(record, "name", "?"), document_text_or(record, "type", "?"),
+		document_text_or(record, "policy", "?"));
+	if (document_has(record, "ttl_s"))
+		screen_write(", TTL %" PRId64 " s", document_count(record, "ttl_s"));
+	if (document_has(record, "answer"))
+		screen_write(
+			", answers health checks with %" PRId64 " (silence: %s)", document_count(record, "answer"), document_text_or(record, "silence", "?"));
+	document_format_when(safe_at, now_ms, when);
+	if (safe_at > now_ms)
+		screen_write(", caches may hold the old answer until %s", when);
+	screen_line("%s", "");
+	if (sentence && *sentence)
+		screen_line("    %s", sentence);
+	if (hindrance && *hindrance)
+		screen_line("    %s", hindrance);
 }
 
 static void print_readiness(const json_t *service)
@@ -115,7 +140,7 @@ static void print_deployment(const json_t *service, uint64_t now_ms)
 	const json_t *deployment = json_object_get(service, "deployment");
 	if (!json_is_object(deployment))
 		return;
-	char to[RECEIPT_COLOR_SIZE], left[DOCUMENT_FORM_SIZE], ago[DOCUMENT_FORM_SIZE], stage[RECEIPT_STAGE_SIZE];
+	char to[RECEIPT_COLOR_SIZE], left[DOCUMENT_FORM_SIZE], ago[DOCUMENT_FORM_SIZE], stage[RECEIPT_STAGE_SIZE], caches[DNS_CHANGE_LEFT_SIZE];
 	uint64_t ends = document_time(deployment, "bake_ends_at"), started = document_time(deployment, "started_at");
 	receipt_name_color(document_text_or(deployment, "to", "?"), document_text(deployment, "version"), to);
 	document_format_span(now_ms > started ? now_ms - started : 0, ago);
@@ -126,11 +151,29 @@ static void print_deployment(const json_t *service, uint64_t now_ms)
 		screen_write(", %s of the bake left", left);
 	}
 	receipt_tell_stage(deployment, now_ms, stage);
-	screen_write("%s", stage);
+	dns_change_tell_left(deployment, now_ms, caches);
+	screen_write("%s%s", stage, caches);
 	int64_t inflight = document_count(deployment, "inflight");
 	if (inflight > 0)
 		screen_write(", %" PRId64 " in flight on the color that is left", inflight);
 	screen_line("%s", "");
+}
+
+/* A figure that nobody has is no zero. */
+static void add_count(struct grid *grid, const json_t *document, const char *key)
+{
+	if (document_has(document, key))
+		grid_add(grid, PAINT_NONE, "%" PRId64, document_count(document, key));
+	else
+		grid_add(grid, PAINT_NONE, "-");
+}
+
+static void add_share(struct grid *grid, const json_t *service, const char *name)
+{
+	if (document_has(service, "live") || document_number(json_object_get(service, "split"), name, 0) > 0)
+		grid_add(grid, PAINT_NONE, "%g%%", document_number(json_object_get(service, "split"), name, 0));
+	else
+		grid_add(grid, PAINT_NONE, "-");
 }
 
 static void add_color(struct grid *grid, const json_t *service, enum color color)
@@ -147,13 +190,16 @@ static void add_color(struct grid *grid, const json_t *service, enum color color
 	grid_add(grid, live ? PAINT_BOLD : PAINT_NONE, "%s", name);
 	grid_add(grid, PAINT_BOLD, "%s", live ? "live" : "");
 	grid_add(grid, PAINT_NONE, "%s", document_text_or(document, "version", "-"));
-	grid_add(grid, PAINT_NONE, "%g%%", document_number(json_object_get(service, "split"), name, 0));
+	add_share(grid, service, name);
 	grid_add(grid, health_paint(health), "%s", health);
-	grid_add(grid, PAINT_NONE, "%.1f", document_number(document, "requests_per_s", 0));
+	if (document_has(document, "requests_per_s"))
+		grid_add(grid, PAINT_NONE, "%.1f", document_number(document, "requests_per_s", 0));
+	else
+		grid_add(grid, PAINT_NONE, "-");
 	grid_add(grid, PAINT_NONE, "%s", p50);
 	grid_add(grid, PAINT_NONE, "%s", p99);
 	grid_add(grid, error_rate > 0 ? PAINT_RED : PAINT_NONE, "%s", errors);
-	grid_add(grid, PAINT_NONE, "%" PRId64, document_count(document, "inflight"));
+	add_count(grid, document, "inflight");
 	grid_add(grid, PAINT_YELLOW, "%s", document_has(document, "quarantine") ? "quarantined" : "");
 }
 
@@ -177,7 +223,7 @@ static void add_backend(struct grid *grid, enum color color, const json_t *backe
 	grid_add(grid, PAINT_NONE, "%s", color_name(color));
 	grid_add(grid, PAINT_NONE, "%s", document_text_or(backend, "address", "?"));
 	grid_add(grid, health_paint(health), "%s", health);
-	grid_add(grid, PAINT_NONE, "%" PRId64, document_count(backend, "inflight"));
+	add_count(grid, backend, "inflight");
 	grid_add(grid, PAINT_NONE, "%s", document_text_or(backend, "fault", document_text_or(probe, "detail", "not probed yet")));
 	grid_add(grid, PAINT_DIM, "%s%s", ago, at ? " ago" : "");
 }
@@ -235,6 +281,7 @@ static void print_failures(const json_t *service)
 void overview_print_service(const char *name, const json_t *service, uint64_t now_ms)
 {
 	print_headline(name, service);
+	print_record(json_object_get(service, "route53"), now_ms);
 	print_deployment(service, now_ms);
 	print_waiting(service, now_ms);
 	print_hold(service, now_ms);

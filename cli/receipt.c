@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/dns_change.h"
 #include "cli/document.h"
 #include "cli/grid.h"
 #include "cli/screen.h"
@@ -109,7 +110,9 @@ static void print_detail(const json_t *deployment)
 static void print_counts(const json_t *deployment)
 {
 	const json_t *receipt = json_object_get(deployment, "receipt");
-	if (!json_is_object(receipt))
+	if (dns_change_is_of(deployment))
+		dns_change_print(deployment, clock_wall_ms());
+	if (!json_is_object(receipt) || dns_change_is_of(deployment))
 		return;
 	char inflight[DOCUMENT_FORM_SIZE], drained[DOCUMENT_FORM_SIZE], cut[DOCUMENT_FORM_SIZE];
 	char replayed[DOCUMENT_FORM_SIZE], shielded[DOCUMENT_FORM_SIZE], failed[DOCUMENT_FORM_SIZE];
@@ -133,6 +136,9 @@ static void print_safe_to_stop(const json_t *deployment)
 	document_format_when(document_time(deployment, "safe_to_stop_at"), clock_wall_ms(), when);
 	if (document_has(deployment, "safe_to_stop_at"))
 		screen_line("%s can be stopped safely since %s", from, when);
+	else if (dns_change_is_of(deployment))
+		screen_line("%s can't be stopped yet: caches may send users to it; `teal dns status %s` says until when", from,
+			document_text_or(deployment, "service", ""));
 	else
 		screen_line("%s can't be stopped yet: connections to it are still open; `teal explain %s` says when it can", from,
 			document_text_or(deployment, "id", ""));
@@ -223,6 +229,22 @@ void receipt_print(const json_t *deployment, bool told)
 	receipt_print_warnings(deployment, "");
 }
 
+/* What a gate of several parts found, each with a line of its own. */
+static void add_parts(struct grid *grid, const json_t *gate)
+{
+	size_t i;
+	const json_t *part;
+	if (strcmp(document_text_or(gate, "name", ""), "armed") != 0)
+		return;
+	json_array_foreach(json_object_get(gate, "results"), i, part)
+	{
+		bool passed = document_flag(part, "passed");
+		grid_add(grid, PAINT_DIM, "  %s", document_text_or(part, "name", "?"));
+		grid_add(grid, passed ? PAINT_GREEN : PAINT_RED, "%s", passed ? "passed" : "failed");
+		grid_add(grid, PAINT_NONE, "%s", document_text_or(part, "detail", ""));
+	}
+}
+
 static void add_result(struct grid *grid, const json_t *gate)
 {
 	if (document_flag(gate, "passed"))
@@ -248,6 +270,7 @@ void receipt_print_gates(const json_t *gates)
 		grid_add(grid, PAINT_NONE, "%s", document_text_or(gate, "name", "?"));
 		add_result(grid, gate);
 		grid_add(grid, PAINT_NONE, "%s", document_text_or(gate, "detail", ""));
+		add_parts(grid, gate);
 	}
 	grid_print(grid);
 }

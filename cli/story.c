@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/dns_change.h"
 #include "cli/document.h"
 #include "cli/grid.h"
 #include "cli/moments.h"
@@ -153,6 +154,10 @@ static void tell_drain(const json_t *deployment, const json_t *receipt)
 static void tell_receipt(const json_t *deployment)
 {
 	const json_t *receipt = json_object_get(deployment, "receipt");
+	if (dns_change_is_of(deployment)) {
+		dns_change_print(deployment, clock_wall_ms());
+		return;
+	}
 	char replayed[DOCUMENT_FORM_SIZE], shielded[DOCUMENT_FORM_SIZE], failed[DOCUMENT_FORM_SIZE];
 	if (!json_is_object(receipt)) {
 		screen_line("No traffic was moved.");
@@ -253,7 +258,7 @@ static void tell_events(const json_t *deployment)
 	size_t i;
 	json_array_foreach(events, i, event)
 	{
-		if (strcmp(document_text_or(event, "event", ""), "draining") == 0)
+		if (strcmp(document_text_or(event, "event", ""), "draining") == 0 && !document_has(event, "detail"))
 			continue;
 		add_after(grid, PAINT_DIM, document_time(event, "at"), document_time(deployment, "started_at"));
 		grid_add(grid, PAINT_NONE, "%s", receipt_event_text(event));

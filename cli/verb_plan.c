@@ -109,8 +109,12 @@ static void print_plan(const json_t *plan)
 	print_hold(json_object_get(plan, "held"));
 	print_steps(json_object_get(plan, "steps"));
 	int64_t inflight = document_count(plan, "inflight");
-	screen_line("  %" PRId64 " request%s in flight on %s would end there, within %s", inflight, inflight == 1 ? "" : "s",
-		document_text_or(plan, "from", "?"), drain);
+	if (document_has(plan, "inflight"))
+		screen_line("  %" PRId64 " request%s in flight on %s would end there, within %s", inflight, inflight == 1 ? "" : "s",
+			document_text_or(plan, "from", "?"), drain);
+	if (!document_has(plan, "inflight"))
+		screen_line("  %s is kept up until no cache holds it; `teal dns plan %s` has the change and its times", document_text_or(plan, "from", "?"),
+			document_text_or(plan, "service", "?"));
 	print_criteria(plan);
 	screen_line("  a rollback would then be %s: %s", document_text_or(plan, "readiness_after", "?"), document_text_or(plan, "readiness_after_reason", ""));
 	size_t i;

@@ -1,9 +1,14 @@
 /* teal rollback. At once, without gates; the answer comes when it is in force. */
 #include "cli/verbs.h"
 
+#include <stdint.h>
+
+#include "base/text.h"
+
 #include "cli/alone.h"
 #include "cli/document.h"
 #include "cli/order.h"
+#include "cli/dns_change.h"
 #include "cli/screen.h"
 #include "cli/standalone.h"
 
@@ -16,7 +21,31 @@ static const struct option rows[] = {
 	{0},
 };
 
-static void tell(const struct target *target, const json_t *answer)
+/* By Route 53: `deployment` has the change that was made. */
+static void tell_accepted(const struct target *target, const json_t *deployment, const char *live)
+{
+	const char *to = document_text_or(deployment, "to", "?"), *change = document_text_or(json_object_get(deployment, "change"), "change_id", "-");
+	screen_line("%s: %s is live again, by change %s; deployment %s is rolled back", target->service, live, change, document_text_or(deployment, "id", "?"));
+	screen_line("caches may send users to %s for a while: keep it up until `teal dns status %s` says that it may go", to, target->service);
+}
+
+static void tell_in_force(struct command *command, const struct target *target, const char *id, const char *live)
+{
+	struct text path;
+	struct caller_answer answer;
+	text_init(&path, SIZE_MAX);
+	text_addf(&path, "/v1/deployments/");
+	caller_add_escaped(&path, id);
+	enum exit_code code = caller_call(command->client, "GET", path.bytes, NULL, COMMAND_TIMEOUT_MS, &answer);
+	if (code == EXIT_DONE && dns_change_is_of(answer.document))
+		tell_accepted(target, answer.document, live);
+	else
+		screen_line("%s: %s is live again on every worker; deployment %s is rolled back", target->service, live, id);
+	caller_answer_fini(&answer);
+	text_fini(&path);
+}
+
+static void tell(struct command *command, const struct target *target, const json_t *answer)
 {
 	const char *warning = document_text(answer, "warning"), *live = document_text(answer, "live"), *id = document_text_or(answer, "deployment", "?");
 	if (warning)
@@ -29,7 +58,7 @@ static void tell(const struct target *target, const json_t *answer)
 		screen_complain(
 			"%s: %s is live again, but not every worker has said so yet; `teal status %s` shows it", target->service, live, target->service);
 	} else {
-		screen_line("%s: %s is live again on every worker; deployment %s is rolled back", target->service, live, id);
+		tell_in_force(command, target, id, live);
 	}
 }
 
@@ -55,7 +84,7 @@ static enum exit_code run(struct command *command)
 	if (code == EXIT_DONE && command->json)
 		command_print(answer.document);
 	else if (code == EXIT_DONE)
-		tell(&target, answer.document);
+		tell(command, &target, answer.document);
 	if (code == EXIT_DONE && document_has(answer.document, "live") && !document_flag(answer.document, "in_force"))
 		code = EXIT_TIMED_OUT;
 	caller_answer_fini(&answer);
