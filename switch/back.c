@@ -182,7 +182,7 @@ static void wait_for_outcome(struct switcher *switcher)
 {
 	const struct deployment *deployment = switcher->current;
 	const struct deployment_rollback *rollback = &deployment->rollback;
-	course_emit(switcher, "stopping",
+	course_emit(switcher, "stop_asked",
 		json_pack("{s:s, s:o, s:o}", "cause", rollback->cause, "actor", wire_text(rollback->actor.name), "reason", wire_text(rollback->reason)),
 		"%s: stopped by %s (%s): the change under way is waited for, and taken back if it is made", switcher->service, rollback->actor.name,
 		rollback->cause);

@@ -487,7 +487,7 @@ static void test_stopped_and_made(void **state)
 	start(COLOR_GREEN);
 	forget_story();
 	roll_back(false);
-	assert_string_equal(world.story, "stopping truth:blue");
+	assert_string_equal(world.story, "stop_asked truth:blue");
 	forget_story();
 	answer_change(ACTUATOR_CHANGE_MADE);
 	assert_string_equal(world.story,
@@ -708,7 +708,7 @@ static void test_the_judge_between_the_steps(void **state)
 	world.up[COLOR_GREEN] = 0;
 	pass(300);
 	pass(300);
-	assert_int_equal(count_told("stopping"), 1);
+	assert_int_equal(count_told("stop_asked"), 1);
 	answer_change(ACTUATOR_CHANGE_MADE);
 	leave_old();
 	assert_ended("rolled_back", "probes", 4);
