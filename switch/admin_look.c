@@ -5,7 +5,7 @@
 #include "switch/rounds.h"
 #include "switch/service_dns.h"
 
-#define LOOK_MS 10000u
+#define LOOK_MS 8000u /* whoever asks waits 10 s for an answer */
 #define BRIEFLY_MS 1000u
 
 static bool is_read(const struct ask *ask)

@@ -100,7 +100,7 @@ void failover_look(struct service *service)
 	enum color to = color_other(service->live);
 	const struct deployment *current = switcher_current(service->switcher);
 	note_up(service);
-	if (!service->conf->failover || !service->live_known || (current && current->step > STEP_PROCEDURE))
+	if (!service->conf->failover || (current && current->step > STEP_PROCEDURE))
 		return;
 	if (!is_dead(service, service->live))
 		service->failover_said[0] = '\0';
