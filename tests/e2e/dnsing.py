@@ -7,8 +7,10 @@ import concurrent.futures
 import contextlib
 import datetime
 import http.client
+import itertools
 import random
 import statistics
+import threading
 import time
 
 import backends
@@ -42,10 +44,6 @@ def show(sets):
 def simple(color, ttl=TTL):
     """What `show` says of a record that names a color."""
     return {None: (None, ttl, (HOSTS[color],))}
-
-
-def weighted(blue, green, ttl=TTL):
-    return {"blue": (blue, ttl, (HOSTS["blue"],)), "green": (green, ttl, (HOSTS["green"],))}
 
 
 class Visitor(route53.Follower):
@@ -181,6 +179,20 @@ class Site:
         """The first document of a deployment of which `reached` is true."""
         return rig.wait_until(what, lambda: next((one for one in [self.teal.api("GET", f"/v1/deployments/{id}")[1]] if reached(one)), None), seconds)
 
+    def behind_the_check(self, fault):
+        """Makes a fault of ChangeResourceRecordSets let the first such request pass, which is the armed check's: the change itself meets it. `fault.reached` is set then."""
+        act, seen, fault.reached = fault.act, itertools.count(), threading.Event()
+        fault.left += 1
+
+        def act_later(one):
+            if next(seen) == 0:
+                return None
+            fault.reached.set()
+            return act(one)
+
+        fault.act = act_later
+        return fault
+
     def await_accepted(self, id):
         return self.await_step(id, "the change is accepted", lambda one: (one["change"] or {}).get("accepted_at"))
 
@@ -211,11 +223,11 @@ class Site:
 # ---- many ----
 
 
-def one_round(site, dice, early):
+def one_round(site, dice, early, slowest_s):
     """Forth and back, with the name servers slow in another order each time. `early`: back before the switch is safe."""
     for server in site.world.servers:
-        server.delay = dice.random() * 2.5
-    id = site.begin(reason="forth")
+        server.delay = dice.random() * slowest_s
+    id = site.begin(version=f"{dice.random()}")  # as the one before went back, and is refused
     if early:
         site.await_accepted(id)
         time.sleep(dice.random() * 3)
@@ -225,7 +237,7 @@ def one_round(site, dice, early):
             raise rig.Fault(f"a switch ended as {forth['outcome']}: {forth['detail']}")
     found = {} if early else {"forth": site.check_left("blue", forth), "flip_ms": forth["flip_us"] / 1000}
     began = time.monotonic()
-    site.go_back(reason="back")
+    site.go_back()
     found["back_ms"] = (time.monotonic() - began) * 1000
     rig.wait_until("the way back is safe", lambda: site.service()["route53"]["safe"] and site.live() == "blue", 60)
     back = site.teal.deployment(id)
@@ -235,11 +247,11 @@ def one_round(site, dice, early):
     return found
 
 
-def run_site(count, seed, say):
+def run_site(count, seed, slowest_s=3.0, say=lambda text: None):
     dice, found = random.Random(seed), []
     with Site(real=True) as site:
         for at in range(count):
-            found.append(one_round(site, dice, early=at % 2 == 1))
+            found.append(one_round(site, dice, at % 2 == 1, slowest_s))
             say(f"{at + 1} of {count}")
         site.check_record()
         if site.visitor.unanswered():
@@ -252,7 +264,7 @@ def run(count, beside=4, seed=None, say=lambda text: None):
     dice = random.Random(seed)
     shares = [count // beside + (at < count % beside) for at in range(beside)]
     with concurrent.futures.ThreadPoolExecutor(beside) as pool:
-        done = list(pool.map(lambda share: run_site(*share, say), [(share, dice.random()) for share in shares if share]))
+        done = list(pool.map(lambda share: run_site(*share, say=say), [(share, dice.random()) for share in shares if share]))
     return [one for found, _ in done for one in found], sum(visits for _, visits in done)
 
 
