@@ -182,9 +182,9 @@ static void on_delegation(void *arg, enum delegation_result result, const char *
 {
 	struct steering *steering = arg;
 	enum outcome outcome = result == DELEGATION_SAME ? HOLDS : result == DELEGATION_UNKNOWN ? UNTOLD : FAILS;
-	delegation_free(steering->arm.delegation);
-	steering->arm.delegation = NULL;
 	set_row(steering, ARM_ROW_DELEGATION, outcome, "%s%s", sentence, outcome == UNTOLD ? "; with `name_servers` in the file this is left out" : "");
+	delegation_free(steering->arm.delegation); /* and with it the sentence */
+	steering->arm.delegation = NULL;
 	check_sets(steering);
 }
 

@@ -117,10 +117,12 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 static void take_failure(struct steering *steering, const char *sentence)
 {
 	struct steering_changing *change = &steering->change;
-	steering_say(&change->sentence, "%s", sentence);
-	if (change->unsure)
+	if (change->unsure) {
 		read_back(steering);
-	else if (clock_mono_ms() + steering_scale(steering, choose_pause(change)) < change->deadline_ms)
+		return;
+	}
+	steering_say(&change->sentence, "%s", sentence);
+	if (clock_mono_ms() + steering_scale(steering, choose_pause(change)) < change->deadline_ms)
 		pause_in(steering, CHANGE_SEND_PAUSE);
 	else
 		settle(steering, STEERING_FAILED, sentence);
@@ -158,6 +160,7 @@ static void on_sent(void *arg, const struct route53_result *result)
 	}
 	change->unsure = true;
 	change->unsure_ms = clock_mono_ms();
+	steering_say(&change->lost, "%s", result->sentence);
 	steering_say(&change->sentence, "%s", result->sentence);
 	steering_tell(steering);
 	read_back(steering);
@@ -182,6 +185,16 @@ static void send_again(struct steering *steering)
 	send_change(steering);
 }
 
+static void end_too_late(struct steering *steering)
+{
+	struct steering_changing *change = &steering->change;
+	char *sentence = NULL;
+	steering_say(&sentence, "the record shows that the change was not made in time%s%s", change->lost ? "; what came of the last try: " : "",
+		change->lost ? change->lost : "");
+	settle(steering, STEERING_FAILED, sentence);
+	free(sentence);
+}
+
 /* It is as it was. */
 static void take_before(struct steering *steering)
 {
@@ -198,7 +211,7 @@ static void take_before(struct steering *steering)
 	else if (change->refusal)
 		settle(steering, STEERING_REFUSED, change->refusal);
 	else
-		settle(steering, STEERING_FAILED, change->sentence ? change->sentence : "the change was not made while there was patience for it");
+		end_too_late(steering);
 }
 
 static void take_record(struct steering *steering, const struct record *records, size_t count)
@@ -249,6 +262,7 @@ static void forget(struct steering_changing *change)
 	steering_intent_fini(&change->intent);
 	batch_fini(&change->batch);
 	steering_say(&change->refusal, NULL);
+	steering_say(&change->lost, NULL);
 	steering_say(&change->sentence, NULL);
 	change->unsure = change->drifted = change->sent_again = false;
 	change->pauses = 0;

@@ -85,6 +85,7 @@ struct steering_changing {
 	bool sent_again;
 	bool drifted;  /* refused for that */
 	char *refusal; /* of Route 53, while the record is read for what is behind it */
+	char *lost;    /* what came of the newest try whose outcome is not known */
 	char *sentence;
 	uint64_t made_at; /* created_at of an intent of our own making that nobody can have sent yet; 0: none */
 };
