@@ -23,7 +23,7 @@ static enum exit_code end_earlier(struct command *command, const struct target *
 {
 	const char *id = document_text_or(deployment, "id", "?"), *to = document_text_or(deployment, "to", "?");
 	screen_complain("deployment %s to %s was begun by an earlier run and is not at its end; that comes first", id, to);
-	enum exit_code code = follow_to_end(command, target->service, id);
+	enum exit_code code = follow_to_end(command, target->service, id, 0);
 	*done = !target->has_color || strcmp(color_name(target->color), to) == 0 || standalone_interrupted() > 0;
 	return *done ? code : EXIT_DONE;
 }
@@ -79,12 +79,12 @@ static enum exit_code check_live(const struct command *command, const char *serv
 	return command_fail(EXIT_REFUSED, &err);
 }
 
-static enum exit_code follow_answer(struct command *command, const char *service, const json_t *answer)
+static enum exit_code follow_answer(struct command *command, const char *service, const json_t *answer, uint64_t since_ms)
 {
 	struct err err;
 	const char *id = document_text(answer, "deployment");
 	if (id)
-		return follow_to_end(command, service, id);
+		return follow_to_end(command, service, id, since_ms);
 	err_set(&err, "which deployment that is was not said");
 	return command_fail(EXIT_FAILED, &err);
 }
@@ -96,9 +96,10 @@ static enum exit_code undo(struct command *command, const char *service)
 	json_t *body = json_object();
 	command_put_text(command, "reason", body, "reason");
 	command_put_flag(command, "force", body, "force");
+	uint64_t now = clock_wall_ms();
 	enum exit_code code = command_call_service(command, "POST", service, "rollback", body, &answer);
 	if (code == EXIT_DONE)
-		code = follow_answer(command, service, answer.document);
+		code = follow_answer(command, service, answer.document, now);
 	caller_answer_fini(&answer);
 	json_decref(body);
 	return code == EXIT_ROLLED_BACK ? EXIT_DONE : code;
@@ -115,29 +116,43 @@ static enum exit_code switch_over(struct command *command, const char *service)
 	screen_complain("the state directory has no deployment to undo: %s becomes live as the other color", color_name(color_other(live)));
 	enum exit_code code = command_call_service(command, "POST", service, "switch", body, &answer);
 	if (code == EXIT_DONE)
-		code = follow_answer(command, service, answer.document);
+		code = follow_answer(command, service, answer.document, 0);
 	caller_answer_fini(&answer);
 	json_decref(body);
 	return code;
+}
+
+/* An earlier run has begun to go back, and was ended before that was at its end. */
+static enum exit_code end_way_back(struct command *command, const char *service, const json_t *document, bool *done)
+{
+	const json_t *running = json_object_get(document, "deployment"), *rollback = json_object_get(running, "rollback");
+	const char *id = document_text_or(running, "id", "?");
+	*done = json_is_object(rollback);
+	if (!*done)
+		return EXIT_DONE;
+	screen_complain("deployment %s is on its way back already, begun by an earlier run", id);
+	enum exit_code code = follow_to_end(command, service, id, document_time(rollback, "at"));
+	return code == EXIT_ROLLED_BACK ? EXIT_DONE : code;
 }
 
 static enum exit_code go_back(struct command *command, const char *service)
 {
 	struct err err;
 	struct caller_answer answer;
-	bool expects = options_given(&command->options, "expect-live");
+	bool expects = options_given(&command->options, "expect-live"), done = false;
 	enum exit_code code = expects ? await_record(command, service, &answer) : get_service(command, service, &answer);
+	code = code == EXIT_DONE ? end_way_back(command, service, answer.document, &done) : code;
 	bool history = document_has(answer.document, "undo") || document_has(answer.document, "deployment");
-	if (code == EXIT_DONE && expects)
+	if (code == EXIT_DONE && expects && !done)
 		code = check_live(command, service, answer.document);
-	if (code == EXIT_DONE && !history && !expects) {
+	if (code == EXIT_DONE && !history && !expects && !done) {
 		err_set(&err,
 			"the state directory has no deployment of service %s to undo; with --expect-live COLOR, the color that is live now, the other one becomes live",
 			service);
 		code = command_fail(EXIT_REFUSED, &err);
 	}
 	caller_answer_fini(&answer);
-	if (code != EXIT_DONE)
+	if (code != EXIT_DONE || done)
 		return code;
 	return history ? undo(command, service) : switch_over(command, service);
 }

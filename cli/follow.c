@@ -144,10 +144,11 @@ static bool ends_deployment(const char *event)
 
 static void take_event(struct follow *follow, const json_t *event)
 {
-	if (is_new(follow, event))
-		show_event(follow, event);
-	follow->told = follow->told || ends_deployment(document_text_or(event, "event", ""));
-	follow->ended = follow->ended || follow->told;
+	if (!is_new(follow, event))
+		return;
+	show_event(follow, event);
+	if (ends_deployment(document_text_or(event, "event", "")))
+		follow->told = follow->ended = true;
 }
 
 static void report(struct follow *follow, const char *text)
@@ -351,24 +352,37 @@ static void tell_end(const json_t *deployment, bool told)
 	receipt_print(deployment, told);
 }
 
-enum exit_code follow_to_end(struct command *command, const char *service, const char *id)
+/* The document at the end. One that was promoted and is on its way back has seen an end before. */
+static enum exit_code follow_events(struct follow *follow, struct caller_answer *answer)
+{
+	for (;;) {
+		enum exit_code code = listen_to_end(follow, &answer->err);
+		if (code != EXIT_DONE) {
+			screen_complain("deployment %s can't be watched any more: %s", follow->id, answer->err.text);
+			return code;
+		}
+		if (follow->left)
+			return EXIT_FAILED;
+		code = get_end(follow, answer);
+		if (code != EXIT_DONE)
+			return command_fail(code, &answer->err);
+		if (!is_running(answer->document))
+			return EXIT_DONE;
+		caller_answer_fini(answer);
+		follow->told = follow->ended = false;
+	}
+}
+
+enum exit_code follow_to_end(struct command *command, const char *service, const char *id, uint64_t since_ms)
 {
 	struct follow follow = {.command = command, .id = id};
-	struct caller_answer answer;
+	struct caller_answer answer = {.document = NULL};
+	clock_format(since_ms, follow.last_at);
 	arm_interrupt(command, service, id);
-	enum exit_code code = listen_to_end(&follow, &answer.err);
-	if (follow.left) {
+	enum exit_code code = follow_events(&follow, &answer);
+	if (follow.left)
 		standalone_leave(command->standalone);
-		return EXIT_FAILED;
-	}
-	if (code != EXIT_DONE) {
-		screen_complain("deployment %s can't be watched any more: %s", id, answer.err.text);
-		return code;
-	}
-	code = get_end(&follow, &answer);
-	if (code != EXIT_DONE) {
-		command_fail(code, &answer.err);
-	} else {
+	if (code == EXIT_DONE) {
 		code = exit_of(answer.document);
 		if (command->json)
 			command_print_line(answer.document);

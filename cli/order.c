@@ -48,7 +48,7 @@ static enum exit_code follow(struct command *command, const struct target *targe
 		screen_complain("this was asked for before: deployment %s", id);
 	if (options_given(&command->options, "no-wait"))
 		return follow_to_switched(command, target->service, id);
-	return follow_to_end(command, target->service, id);
+	return follow_to_end(command, target->service, id, 0);
 }
 
 static enum exit_code send_deployment(struct command *command, const struct target *target, const char *action, json_t *body)
