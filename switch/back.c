@@ -79,11 +79,11 @@ static void flip_back(struct switcher *switcher)
 
 static void fail_return(struct switcher *switcher, const char *cause, const char *sentence)
 {
-	char text[512];
+	char text[sizeof(switcher->current->detail)];
 	struct deployment *deployment = switcher->current;
 	const struct deployment_rollback *rollback = &deployment->rollback;
 	snprintf(text, sizeof(text),
-		"%s was to be live again (%s by %s), and the change back can't be made: %.200s; to make it all the same: teal rollback %s --force",
+		"%s was to be live again (%s by %s), and the change back can't be made: %.750s; to make it all the same: teal rollback %s --force",
 		color_name(deployment->from), rollback->cause, rollback->actor.name, sentence, switcher->service);
 	deployment_forget_rollback(deployment);
 	course_finish(switcher, OUTCOME_FAILED, cause, 1, "%s", text);
@@ -142,7 +142,7 @@ static void send_when_due(struct switcher *switcher)
 /* Whoever wants to go back is not told no by a transport that is busy or silent. */
 static void look_at_return(struct switcher *switcher)
 {
-	char sentence[512] = "";
+	char sentence[COURSE_SENTENCE] = "";
 	enum actuator_change outcome = change_read(switcher, sentence, sizeof(sentence));
 	if (outcome == ACTUATOR_CHANGE_MADE) {
 		flip_back(switcher);

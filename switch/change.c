@@ -209,25 +209,36 @@ static void end_stopped(struct switcher *switcher)
 	free(asked.warning);
 }
 
+/* What somebody else made of the record is not changed by anything that teal does by itself, not on the way back either. */
+static void end_drifted(struct switcher *switcher, const char *sentence)
+{
+	deployment_forget_rollback(switcher->current);
+	course_finish(switcher, OUTCOME_FAILED, change_cause(ACTUATOR_CHANGE_DRIFTED), 1,
+		"in the middle of the switch %s; to make %s live again: teal rollback %s --force", sentence, color_name(switcher->current->from),
+		switcher->service);
+}
+
 static void go_on_unmade(struct switcher *switcher, enum actuator_change outcome, const char *sentence)
 {
 	const struct deployment *deployment = switcher->current;
 	bool failed = outcome == ACTUATOR_CHANGE_FAILED, stopped = deployment->rollback.at != 0;
 	switcher->change.sent = false; /* nothing is under way any more */
-	if (deployment_has_flipped(deployment) && stopped)
+	if (deployment_has_flipped(deployment) && outcome == ACTUATOR_CHANGE_DRIFTED)
+		end_drifted(switcher, sentence);
+	else if (deployment_has_flipped(deployment) && stopped)
 		back_start(switcher);
 	else if (deployment_has_flipped(deployment))
 		back_begin(switcher, change_cause(outcome), &teal_itself, sentence);
 	else if (stopped)
 		end_stopped(switcher);
 	else
-		course_finish(switcher, failed ? OUTCOME_FAILED : OUTCOME_REFUSED, change_cause(outcome), failed ? 1 : 3, "the change to %s %s: %.450s",
+		course_finish(switcher, failed ? OUTCOME_FAILED : OUTCOME_REFUSED, change_cause(outcome), failed ? 1 : 3, "the change to %s %s: %.850s",
 			color_name(deployment->to), failed ? "failed" : "was refused", sentence);
 }
 
 void change_run(struct switcher *switcher)
 {
-	char sentence[512] = "";
+	char sentence[COURSE_SENTENCE] = "";
 	const struct deployment *deployment = switcher->current;
 	if (!switcher->change.sent)
 		send_when_recorded(switcher);

@@ -63,6 +63,9 @@ struct switcher {
 /* From one attempt to go back to the next. */
 #define COURSE_AGAIN_MS 1000u
 
+/* Room for what is said of a change, which may name two versions of a record. */
+#define COURSE_SENTENCE 900u
+
 /* Takes every step that can be taken now. */
 void course_run(struct switcher *switcher);
 /* After a restart: goes on with a deployment that was recorded before; false: it could not be gone on with, and has ended. */

@@ -121,7 +121,7 @@ struct deployment {
 	enum step step;
 	enum outcome outcome;
 	char cause[32];
-	char detail[512];
+	char detail[1024];
 	int exit_code; /* once ended */
 	/* flipped_at: the new color has had users' requests since, in steps from the first share on; switched_at: all of them */
 	uint64_t started_at, flipped_at, switched_at, drained_at, bake_ends_at, confirm_by, confirmed_at, ended_at, safe_to_stop_at;
