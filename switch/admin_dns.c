@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "dns/steering.h"
+#include "switch/admin_look.h"
 #include "switch/admin_waits.h"
 #include "switch/health_plan.h"
 #include "switch/prepare.h"
@@ -13,8 +14,7 @@
 #include "switch/service_dns.h"
 #include "switch/wire.h"
 
-#define LOOK_MS 8000u   /* for Route 53 to say what the record is */
-#define STATUS_MS 5000u /* for that, and for the name servers to answer */
+#define STATUS_MS 5000u /* for the record to be read, and for the name servers to answer */
 #define FRESH_MS 5000u  /* a look that is not older will do for the status */
 
 /* The service of the path when it is switched by Route 53; else NULL: it was refused. */
@@ -48,14 +48,6 @@ static bool is_fresh(const struct service *service)
 		return true;
 	steering_read(steering, &view);
 	return view.read_ms && clock_mono_ms() - view.read_ms <= FRESH_MS;
-}
-
-/* `answer` is called when the record was read, or could not be in time; the service may be gone by then. */
-static void answer_when_read(struct ask *ask, struct service *service, void (*answer)(struct ask *ask))
-{
-	service_dns_look(service);
-	rounds_wake(ask->control);
-	admin_waits_add(ask->control->admin, ask, LOOK_MS, is_read, answer);
 }
 
 static bool refuse_gone(struct ask *ask, const struct service *service)
@@ -178,7 +170,7 @@ void admin_dns_plan(struct admin *admin, struct ask *ask)
 	struct service *service = find_service(ask);
 	(void)admin;
 	if (service && ask_check_query(ask, names, 1))
-		answer_when_read(ask, service, answer_plan);
+		admin_look_first(ask, answer_plan);
 }
 
 /* ---- prepare ---- */
@@ -207,5 +199,5 @@ void admin_dns_prepare(struct admin *admin, struct ask *ask)
 		ask_refuse(ask, "stopping", NULL, "the daemon is draining and begins nothing new");
 		return;
 	}
-	answer_when_read(ask, service, answer_prepare);
+	admin_look_first(ask, answer_prepare);
 }
