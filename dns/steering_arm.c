@@ -154,7 +154,7 @@ static void check_way_back(struct steering *steering)
 	struct steering_intent intent;
 	struct batch batch, inverse;
 	struct err err;
-	if (!steering_change_prepare(steering, steering->arm.to, STEERING_LIVE_WHOLE, steering->arm.force, &intent, &err)) {
+	if (!steering_intend_make(steering, steering->arm.to, STEERING_LIVE_WHOLE, steering->arm.force, &intent, &err)) {
 		set_row(steering, ARM_ROW_WAY_BACK, FAILS, "%s", err.text);
 		return;
 	}

@@ -14,8 +14,6 @@
 #define LATE_MS (5u * 60000u)
 /* What Route 53 says it mostly takes, where it can't be asked. */
 #define SUBSTITUTE_MS 60000u
-#define DNS_PORT 53u
-#define CONFIDENCE 0.999
 
 static void refresh(struct steering *steering);
 
@@ -53,12 +51,11 @@ static bool contradicts(const struct propagation_status *status)
 
 static void find_safe_at(struct steering_following *follow)
 {
-	uint64_t safe_ms = follow->safe_ms;
 	if (follow->propagation && contradicts(&follow->status))
 		follow->resumed = false;
 	if (follow->resumed)
 		return;
-	safe_ms = follow->asks_nobody ? compute_alone(follow) : follow->has_status ? follow->status.safe_at_ms : 0;
+	uint64_t safe_ms = follow->asks_nobody ? compute_alone(follow) : follow->has_status ? follow->status.safe_at_ms : 0;
 	if (safe_ms == follow->safe_ms)
 		return;
 	follow->safe_ms = safe_ms;
@@ -201,77 +198,6 @@ static void begin_poll(struct steering *steering)
 
 /* ---- the servers ---- */
 
-void steering_follow_fill(const struct record *set, struct propagation_record *out)
-{
-	*out = (struct propagation_record){.ttl_s = STEERING_LIVE_ABSENT_TTL_S};
-	if (!set)
-		return;
-	out->alias = set->alias_zone;
-	out->ttl_s = steering_live_ttl(set, 1);
-	out->values = (const char *const *)(out->alias ? &set->alias_name : set->values);
-	out->count = out->alias ? 1 : set->value_count;
-}
-
-/* The only set that is answered; NULL when there is none or several. */
-static const struct record *find_answered(const struct record *sets, size_t count)
-{
-	const struct record *only = NULL;
-	for (size_t i = 0; i < count; i++) {
-		if (steering_live_share(sets, count, i) <= 0)
-			continue;
-		if (only)
-			return NULL;
-		only = &sets[i];
-	}
-	return only;
-}
-
-/* Of the sets before, one that is answered and is not like the new one, where there is any; and the share of all of those. */
-static const struct record *find_left(const struct steering_intent *intent, const struct record *new, double *share)
-{
-	const struct record *left = NULL, *like = NULL;
-	*share = 0;
-	for (size_t i = 0; i < intent->old_count; i++) {
-		double own = steering_live_share(intent->old, intent->old_count, i);
-		bool same = new &&record_same_target(&intent->old[i], new);
-		if (own > 0 && same)
-			like = &intent->old[i];
-		if (own <= 0 || same)
-			continue;
-		left = left ? left : &intent->old[i];
-		*share += own;
-	}
-	return left ? left : like;
-}
-
-static unsigned count_samples(double share)
-{
-	unsigned samples = 1;
-	while (share > 0 && safe_at_confidence(share, samples) < CONFIDENCE)
-		samples++;
-	return samples;
-}
-
-static bool read_server(const struct steering *steering, const char *name, struct addr *addr)
-{
-	char with_port[ADDR_TEXT_SIZE];
-	unsigned port = steering->tools.name_server_port ? steering->tools.name_server_port : DNS_PORT;
-	return snprintf(with_port, sizeof(with_port), "%s:%u", name, port) < (int)sizeof(with_port) && addr_parse(with_port, addr, NULL);
-}
-
-size_t steering_follow_list_servers(const struct steering *steering, const struct steering_zone *zone, struct addr servers[PROPAGATION_SERVERS_MAX])
-{
-	const struct conf_route53 *conf = steering->conf;
-	size_t count = 0;
-	for (size_t i = 0; i < conf->name_server_count && count < PROPAGATION_SERVERS_MAX; i++)
-		servers[count++] = conf->name_servers[i].address;
-	if (conf->name_server_count > 0 || zone->is_private)
-		return count;
-	for (size_t i = 0; i < zone->name_server_count && count < PROPAGATION_SERVERS_MAX; i++)
-		count += read_server(steering, zone->name_servers[i], &servers[count]);
-	return count;
-}
-
 static void on_servers(void *arg, const struct propagation_status *status)
 {
 	struct steering *steering = arg;
@@ -288,39 +214,24 @@ static void ask_nobody(struct steering *steering, const char *why)
 	refresh(steering);
 }
 
-static void fill_what(const struct steering_following *follow, const struct record *old, const struct record *new, double share, struct propagation_what *what)
-{
-	const struct record *place = steering_intent_place(&follow->intent);
-	*what = (struct propagation_what){.name = place->name, .samples = count_samples(share), .earlier_until_ms = find_earlier_ms(follow)};
-	rrset_parse_type(place->type, &what->type);
-	steering_follow_fill(old, &what->old);
-	steering_follow_fill(new, &what->new);
-	if (follow->intent.old_ttl_s > what->old.ttl_s)
-		what->old.ttl_s = follow->intent.old_ttl_s;
-}
-
 static void ask_servers(struct steering *steering)
 {
 	struct steering_following *follow = &steering->follow;
-	const struct steering_intent *intent = &follow->intent;
-	const struct record *new = find_answered(intent->new, intent->new_count);
 	const struct propagation_tools tools = {
 		.loop = steering->tools.loop, .resolver = steering->tools.resolver, .pace_ms = (unsigned)steering_scale(steering, PROPAGATION_PACE_MS)};
 	struct addr servers[PROPAGATION_SERVERS_MAX];
 	struct propagation_what what;
 	struct err err;
-	double share;
-	if (!new && intent->new_count > 0) {
+	if (!steering_servers_choose(&follow->intent, &what)) {
 		ask_nobody(steering, "both colors are answered, so that the name servers can't tell how far the change has got; INSYNC alone counts");
 		return;
 	}
-	const struct record *old = find_left(intent, new, &share);
-	size_t count = steering_follow_list_servers(steering, &follow->zone, servers);
+	size_t count = steering_servers_list(steering, &follow->zone, servers);
 	if (count == 0) {
 		ask_nobody(steering, "no name server can be asked (the zone is private, and the file has no `name_servers`); INSYNC alone counts");
 		return;
 	}
-	fill_what(follow, old, new, share, &what);
+	what.earlier_until_ms = find_earlier_ms(follow);
 	follow->propagation = propagation_start(&tools, &what, servers, count, on_servers, steering, &err);
 	if (!follow->propagation) {
 		ask_nobody(steering, err.text);

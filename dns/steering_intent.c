@@ -1,7 +1,7 @@
 /* Intents to and from JSON, and their batches. Any thread. Sends nothing, writes nothing to a disk. */
 #include "dns/steering_intent.h"
 
-#include <inttypes.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,18 +138,20 @@ static bool read_texts(const json_t *json, struct steering_intent *intent)
 	return true;
 }
 
+static bool are_at(const struct record *place, const struct record *sets, size_t count)
+{
+	assert(sets || count == 0);
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(sets[i].name, place->name) != 0 || strcmp(sets[i].type, place->type) != 0)
+			return false;
+	return true;
+}
+
 /* All sets are of one name and type, and there is one at least. */
 static bool check_places(const struct steering_intent *intent)
 {
-	const struct record *first = steering_intent_place(intent);
-	if (intent->old_count + intent->new_count == 0)
-		return false;
-	for (size_t i = 0; i < intent->old_count + intent->new_count; i++) {
-		const struct record *set = i < intent->old_count ? &intent->old[i] : &intent->new[i - intent->old_count];
-		if (strcmp(set->name, first->name) != 0 || strcmp(set->type, first->type) != 0)
-			return false;
-	}
-	return true;
+	const struct record *place = steering_intent_place(intent);
+	return place && are_at(place, intent->old, intent->old_count) && are_at(place, intent->new, intent->new_count);
 }
 
 bool steering_intent_from_json(const json_t *json, struct steering_intent *intent, struct err *err)

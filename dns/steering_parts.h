@@ -176,7 +176,7 @@ void steering_arm_fini(struct steering *steering);
 bool steering_change_is_pending(const struct steering *steering);
 void steering_change_fini(struct steering *steering);
 /* What a change to `to` would be, as if from the record as it was read last. False and a sentence. Ended by steering_intent_fini. */
-bool steering_change_prepare(struct steering *steering, enum color to, unsigned share, bool force, struct steering_intent *intent, struct err *err);
+bool steering_intend_make(struct steering *steering, enum color to, unsigned share, bool force, struct steering_intent *intent, struct err *err);
 
 /* Takes the intent, which was accepted, in place of the one that is followed, and leaves it empty. */
 void steering_follow_begin(struct steering *steering, struct steering_intent *intent);
@@ -185,9 +185,12 @@ void steering_follow_fini(struct steering *steering);
 void steering_follow_tell_earlier(const struct steering *steering, uint64_t *until_wall_ms, uint32_t *ttl_s);
 
 /* The servers to ask: those of the file, else of the zone. 0 when there are none to be asked. */
-size_t steering_follow_list_servers(const struct steering *steering, const struct steering_zone *zone, struct addr servers[PROPAGATION_SERVERS_MAX]);
+size_t steering_servers_list(const struct steering *steering, const struct steering_zone *zone, struct addr servers[PROPAGATION_SERVERS_MAX]);
 /* One set as propagation wants it; its texts are the set's, `values` lives as long as that. NULL: no set. */
-void steering_follow_fill(const struct record *set, struct propagation_record *out);
+void steering_servers_fill(const struct record *set, struct propagation_record *out);
+
+/* What the name servers are asked to follow a change, without `earlier_until_ms`; texts are the intent's. False when several sets are answered afterwards, so that no server can tell. */
+bool steering_servers_choose(const struct steering_intent *intent, struct propagation_what *what);
 
 /* What the servers say, begun anew if it isn't asked: NULL when nobody can be. */
 const struct propagation_status *steering_watch_read(struct steering *steering);

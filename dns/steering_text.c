@@ -83,7 +83,7 @@ json_t *steering_plan(struct steering *steering, enum color to, struct err *err)
 {
 	struct steering_intent intent;
 	struct batch batch;
-	if (!steering_change_prepare(steering, to, STEERING_LIVE_WHOLE, false, &intent, err))
+	if (!steering_intend_make(steering, to, STEERING_LIVE_WHOLE, false, &intent, err))
 		return NULL;
 	json_t *document = begin_document(steering);
 	steering_intent_make_batch(&intent, &batch);

@@ -50,8 +50,8 @@ static void start(struct steering *steering, const struct addr *servers, size_t 
 		sets[color] = steering_live_make(conf, color, STEERING_LIVE_WHOLE, NULL, 0, &counts[color]);
 	bool weighted = conf->policy == CONF_ROUTE53_WEIGHTED;
 	rrset_parse_type(steering_live_type(conf), &what.type);
-	steering_follow_fill(find_color(sets[watch->old], counts[watch->old], weighted, watch->old), &what.old);
-	steering_follow_fill(find_color(sets[watch->new], counts[watch->new], weighted, watch->new), &what.new);
+	steering_servers_fill(find_color(sets[watch->old], counts[watch->old], weighted, watch->old), &what.old);
+	steering_servers_fill(find_color(sets[watch->new], counts[watch->new], weighted, watch->new), &what.new);
 	watch->propagation = propagation_start(&tools, &what, servers, count, on_servers, steering, NULL);
 	for (enum color color = COLOR_BLUE; color < COLOR_COUNT; color++)
 		record_free_all(sets[color], counts[color]);
@@ -62,7 +62,7 @@ const struct propagation_status *steering_watch_read(struct steering *steering)
 	struct steering_watching *watch = &steering->watch;
 	struct addr servers[PROPAGATION_SERVERS_MAX];
 	if (!watch->propagation) {
-		size_t count = steering_follow_list_servers(steering, &steering->zone, servers);
+		size_t count = steering_servers_list(steering, &steering->zone, servers);
 		if (count > 0)
 			start(steering, servers, count);
 	}
