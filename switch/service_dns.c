@@ -167,7 +167,7 @@ bool service_dns_is_looking(const struct service *service)
 static bool is_busy(const struct service *service)
 {
 	const struct deployment *current = switcher_current(service->switcher);
-	return current && current->step != STEP_GATE && current->step != STEP_DRAIN && current->step != STEP_BAKE && current->step != STEP_BACK;
+	return current && (current->step == STEP_PROCEDURE || current->step == STEP_RECORD || current->step == STEP_CHANGE || current->step == STEP_RETURN);
 }
 
 void service_dns_tick(struct service *service)
