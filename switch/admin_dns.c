@@ -73,10 +73,19 @@ static json_t *read_record(struct steering *steering)
 	return status;
 }
 
+/* With the policy health_check: until when checks and caches may still say the other color is beside what teal answers. */
+static json_t *read_answer(const struct service *service)
+{
+	json_t *status = health_plan_status(service), *known = service_dns_to_json(service);
+	json_object_set(status, "safe_at", json_object_get(known, "safe_at"));
+	json_decref(known);
+	return status;
+}
+
 static json_t *make_status(const struct service *service)
 {
 	struct steering *steering = service_dns_steering(service);
-	json_t *status = steering ? read_record(steering) : health_plan_status(service);
+	json_t *status = steering ? read_record(steering) : read_answer(service);
 	json_object_set_new(status, "service", wire_text(service->name));
 	json_object_set_new(status, "live", service->live_known ? json_string(color_name(service->live)) : json_null());
 	json_object_set_new(status, "quick_from", steering ? wire_time(steering_quick_from(steering)) : json_null());
