@@ -119,7 +119,7 @@ static void add_limits(json_t *plan, const struct service *service, enum color f
 {
 	const struct conf_rollback *rollback = &service->conf->rollback;
 	json_object_set_new(plan, "bake_s", wire_seconds(service->conf->bake_ms));
-	json_object_set_new(plan, "drain_s", wire_seconds(service->conf->drain_requests_ms));
+	json_object_set_new(plan, "drain_s", service_is_routed(service) ? wire_seconds(service->conf->drain_requests_ms) : json_null());
 	json_object_set_new(plan, "rollback",
 		json_pack("{s:o, s:o, s:o, s:o, s:o}", "error_rate", rollback->error_rate > 0 ? json_real(rollback->error_rate) : json_null(),
 			"unhealthy_probes", rollback->unhealthy_probes ? json_integer(rollback->unhealthy_probes) : json_null(), "latency_p99_ms",
