@@ -12,6 +12,7 @@
 #include "dns/steering_parts.h"
 
 #define SENTENCE_MAX ((size_t)16 * 1024)
+#define MINUTE_MS 60000u
 
 /* ---- shared by the parts ---- */
 
@@ -30,20 +31,39 @@ void steering_tell(struct steering *steering)
 		evtimer_add(steering->news, &now);
 }
 
-void steering_say(char **slot, const char *format, ...)
+/* At most SENTENCE_MAX bytes, and no part of a character at the end. */
+static void cut(char *sentence)
+{
+	size_t length = SENTENCE_MAX;
+	if (strlen(sentence) <= length)
+		return;
+	while (length > 0 && ((unsigned char)sentence[length] & 0xc0) == 0x80)
+		length--;
+	sentence[length] = '\0';
+}
+
+void steering_say_args(char **slot, const char *format, va_list args)
 {
 	char *old = *slot, *new = NULL;
-	if (format) {
-		va_list args;
-		va_start(args, format);
-		if (vasprintf(&new, format, args) < 0)
-			abort(); /* out of memory */
-		va_end(args);
-		if (strlen(new) > SENTENCE_MAX)
-			new[SENTENCE_MAX] = '\0';
-	}
+	if (vasprintf(&new, format, args) < 0)
+		abort(); /* out of memory */
+	cut(new);
 	*slot = new;
 	free(old);
+}
+
+void steering_say(char **slot, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	steering_say_args(slot, format, args);
+	va_end(args);
+}
+
+void steering_hush(char **slot)
+{
+	free(*slot);
+	*slot = NULL;
 }
 
 struct event *steering_make_timer(struct steering *steering, event_callback_fn due)
@@ -208,13 +228,21 @@ void steering_note_earlier(struct steering *steering, uint64_t until_wall_ms)
 		steering->earlier_until = until_wall_ms;
 }
 
+/* The soonest that the newest change can be over, where that is not known yet: a minute at a time, so that it does not move all the while. */
+static uint64_t guess_safe_at(const struct steering_intent *intent, uint64_t now)
+{
+	uint64_t passed_ms = now > intent->accepted_at ? now - intent->accepted_at : 0;
+	return intent->accepted_at + (passed_ms / MINUTE_MS + 1) * MINUTE_MS + (uint64_t)intent->old_ttl_s * 1000;
+}
+
 uint64_t steering_quick_from(const struct steering *steering)
 {
 	const struct steering_following *follow = &steering->follow;
+	const struct steering_intent *intent = &follow->intent;
 	uint64_t now = clock_wall_ms(), from = steering->earlier_until;
-	bool shorter = follow->on && !follow->safe && follow->intent.old_ttl_s > steering_live_ttl(follow->intent.new, follow->intent.new_count);
-	uint64_t soonest = follow->intent.safe_at ? follow->intent.safe_at : now + (uint64_t)follow->intent.old_ttl_s * 1000 + SAFE_AT_MARGIN_MS;
-	if (shorter && soonest > from)
-		from = soonest;
+	if (follow->on && !follow->safe && intent->old_ttl_s > steering_live_ttl(intent->new, intent->new_count)) {
+		uint64_t safe_at = intent->safe_at ? intent->safe_at : guess_safe_at(intent, now);
+		from = safe_at > from ? safe_at : from;
+	}
 	return from > now ? from : 0;
 }

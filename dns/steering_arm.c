@@ -30,12 +30,10 @@ enum outcome { HOLDS, FAILS, UNTOLD };
 static void set_row(struct steering *steering, enum arm_row row, enum outcome outcome, const char *format, ...) __attribute__((format(printf, 4, 5)));
 static void set_row(struct steering *steering, enum arm_row row, enum outcome outcome, const char *format, ...)
 {
-	char detail[2048];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(detail, sizeof(detail), format, args);
+	steering_say_args(&steering->arm.rows[row].detail, format, args);
 	va_end(args);
-	steering_say(&steering->arm.rows[row].detail, "%s", detail);
 	steering->arm.rows[row].passed = outcome == HOLDS;
 	steering->arm.rows[row].unsure = outcome == UNTOLD;
 	steering_tell(steering);

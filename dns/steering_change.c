@@ -172,7 +172,7 @@ static void send_change(struct steering *steering)
 	uint64_t now_ms = clock_mono_ms(), left_ms = change->deadline_ms > now_ms ? change->deadline_ms - now_ms : 1;
 	change->step = CHANGE_SENDING;
 	change->intent.submitted_at = clock_wall_ms();
-	steering_say(&change->refusal, NULL);
+	steering_hush(&change->refusal);
 	change->call = route53_change(steering->tools.route53, change->intent.zone_id, &change->batch, left_ms, on_sent, steering);
 }
 
@@ -261,9 +261,9 @@ static void forget(struct steering_changing *change)
 	stop(change);
 	steering_intent_fini(&change->intent);
 	batch_fini(&change->batch);
-	steering_say(&change->refusal, NULL);
-	steering_say(&change->lost, NULL);
-	steering_say(&change->sentence, NULL);
+	steering_hush(&change->refusal);
+	steering_hush(&change->lost);
+	steering_hush(&change->sentence);
 	change->unsure = change->drifted = change->sent_again = false;
 	change->pauses = 0;
 	change->unsure_ms = 0;

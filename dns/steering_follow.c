@@ -81,8 +81,8 @@ static void become_safe(struct steering *steering)
 	propagation_stop(follow->propagation);
 	follow->propagation = NULL;
 	evtimer_del(follow->zone_due);
-	steering_say(&follow->poll_sentence, NULL);
-	steering_say(&follow->server_sentence, NULL);
+	steering_hush(&follow->poll_sentence);
+	steering_hush(&follow->server_sentence);
 }
 
 static void wait_for_safe(struct steering *steering)
@@ -125,7 +125,7 @@ static void note_insync(struct steering *steering, uint64_t insync_ms)
 	if (!follow->intent.insync_at)
 		follow->intent.insync_at = to_wall(insync_ms);
 	if (follow->intent.change_id)
-		steering_say(&follow->poll_sentence, NULL);
+		steering_hush(&follow->poll_sentence);
 	if (follow->propagation) {
 		propagation_note_insync(follow->propagation, insync_ms);
 		follow->status = *propagation_status(follow->propagation);
@@ -161,7 +161,7 @@ static void on_polled(void *arg, const struct route53_result *result)
 	if (late || result->outcome == ROUTE53_REFUSED)
 		note_late(follow, result->sentence);
 	else
-		steering_say(&follow->poll_sentence, NULL);
+		steering_hush(&follow->poll_sentence);
 	if (had != !!follow->poll_sentence)
 		steering_tell(steering);
 	poll_later(steering);
@@ -253,7 +253,7 @@ static void on_zone(void *arg, const struct route53_result *result)
 	follow->zone_call = NULL;
 	if (result->outcome == ROUTE53_DONE) {
 		steering_zone_take(&follow->zone, &result->zones[0]);
-		steering_say(&follow->server_sentence, NULL);
+		steering_hush(&follow->server_sentence);
 		ask_servers(steering);
 		return;
 	}
@@ -320,8 +320,8 @@ static void stop(struct steering_following *follow)
 	}
 	steering_intent_fini(&follow->intent);
 	steering_zone_forget(&follow->zone);
-	steering_say(&follow->poll_sentence, NULL);
-	steering_say(&follow->server_sentence, NULL);
+	steering_hush(&follow->poll_sentence);
+	steering_hush(&follow->server_sentence);
 	*follow = (struct steering_following){0};
 }
 

@@ -21,8 +21,6 @@ static void end_look(struct steering *steering, enum steering_state end, const c
 		steering->unread = true;
 		steering_say(&steering->why, "%s", sentence);
 	}
-	if (end == STEERING_REFUSED && !steering->conf->zone)
-		steering_zone_forget(&steering->zone); /* another may have taken its place */
 	steering_tell(steering);
 	steering_arm_take_look(steering, end, step, sentence);
 }
@@ -33,6 +31,8 @@ static bool take_result(struct steering *steering, const struct route53_result *
 	steering->look.call = NULL;
 	if (result->outcome == ROUTE53_DONE)
 		return true;
+	if (result->error && strcmp(result->error->code, "NoSuchHostedZone") == 0 && !steering->conf->zone)
+		steering_zone_forget(&steering->zone); /* another may have taken its place */
 	end_look(steering, result->outcome == ROUTE53_REFUSED ? STEERING_REFUSED : STEERING_FAILED, result->sentence);
 	return false;
 }

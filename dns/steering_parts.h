@@ -145,8 +145,10 @@ struct steering {
 
 /* on_news with the next turn of the loop. */
 void steering_tell(struct steering *steering);
-/* Replaces a text. NULL leaves none. */
+/* Replaces a text; takes it away. */
 void steering_say(char **slot, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void steering_say_args(char **slot, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+void steering_hush(char **slot);
 struct event *steering_make_timer(struct steering *steering, event_callback_fn due);
 /* After so long, or so many times sooner in a test. */
 void steering_arm_timer(const struct steering *steering, struct event *timer, uint64_t ms);
