@@ -29,7 +29,13 @@ static void tell_accepted(const struct target *target, const json_t *deployment,
 	screen_line("caches may send users to %s for a while: keep it up until `teal dns status %s` says that it may go", to, target->service);
 }
 
-static void tell_in_force(struct command *command, const struct target *target, const char *id, const char *live)
+static void tell_not_accepted(const struct target *target, const char *live)
+{
+	screen_complain("%s: Route 53 has not accepted the change back yet, and %s is live until then; it is tried on: `teal status %s` shows it",
+		target->service, live, target->service);
+}
+
+static void tell_live(struct command *command, const struct target *target, const char *id, const char *live, bool in_force)
 {
 	struct text path;
 	struct caller_answer answer;
@@ -37,10 +43,16 @@ static void tell_in_force(struct command *command, const struct target *target, 
 	text_addf(&path, "/v1/deployments/");
 	caller_add_escaped(&path, id);
 	enum exit_code code = caller_call(command->client, "GET", path.bytes, NULL, COMMAND_TIMEOUT_MS, &answer);
-	if (code == EXIT_DONE && dns_change_is_of(answer.document))
+	bool by_change = code == EXIT_DONE && dns_change_is_of(answer.document);
+	if (by_change && in_force)
 		tell_accepted(target, answer.document, live);
-	else
+	else if (by_change)
+		tell_not_accepted(target, live);
+	else if (in_force)
 		screen_line("%s: %s is live again on every worker; deployment %s is rolled back", target->service, live, id);
+	else
+		screen_complain(
+			"%s: %s is live again, but not every worker has said so yet; `teal status %s` shows it", target->service, live, target->service);
 	caller_answer_fini(&answer);
 	text_fini(&path);
 }
@@ -52,14 +64,10 @@ static void tell(struct command *command, const struct target *target, const jso
 		screen_complain("warning: %s", warning);
 	if (document_has(answer, "durable") && !document_flag(answer, "durable"))
 		screen_complain("warning: the journal could not be written yet; the daemon tries again");
-	if (!live) {
+	if (live)
+		tell_live(command, target, id, live, document_flag(answer, "in_force"));
+	else
 		screen_line("%s: deployment %s is stopped before its flip", target->service, id);
-	} else if (!document_flag(answer, "in_force")) {
-		screen_complain(
-			"%s: %s is live again, but not every worker has said so yet; `teal status %s` shows it", target->service, live, target->service);
-	} else {
-		tell_in_force(command, target, id, live);
-	}
 }
 
 static enum exit_code run(struct command *command)

@@ -225,12 +225,26 @@ static bool is_settled(const struct ask *ask)
 	return !current || (current->rollback.in_force && current->rollback.durable >= 0);
 }
 
+/* By Route 53 the change back may be refused; the deployment has ended by that. */
+static bool refuse_failed(struct ask *ask, const json_t *document)
+{
+	const char *outcome = wire_read_text(document, "outcome"), *detail = wire_read_text(document, "detail");
+	if (json_is_object(json_object_get(document, "rollback")) || !outcome || strcmp(outcome, deployment_outcome_name(OUTCOME_FAILED)) != 0)
+		return false;
+	ask_refuse(ask, "not_rolled_back", json_pack("{s:s}", "deployment", ask->id), "%s", detail ? detail : "the deployment has failed");
+	return true;
+}
+
 static void answer_rollback(struct ask *ask)
 {
 	const struct deployment *current = find_current(ask);
 	const struct service *service = control_find_service(ask->control, ask->service);
 	json_t *document = current ? deployment_to_json(current) : json_copy((json_t *)archive_find(ask->control->archive, ask->id));
 	const json_t *rollback = json_object_get(document, "rollback");
+	if (refuse_failed(ask, document)) {
+		json_decref(document);
+		return;
+	}
 	json_t *answer = json_pack("{s:s}", "deployment", ask->id);
 	/* Stopped before the flip, nothing went back: there is no more to tell. */
 	if (json_is_object(rollback)) {

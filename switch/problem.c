@@ -36,6 +36,7 @@ static const struct problem {
 	{"nothing_to_roll_back", 409, 3},
 	{"rolling_back", 409, 3},
 	{"rollback_gone", 409, 3},
+	{"not_rolled_back", 409, 1},
 	{"rehearsal_running", 409, 3},
 	{"no_rehearsal", 409, 3},
 	{"no_backend_up", 409, 3},
