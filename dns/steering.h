@@ -76,14 +76,16 @@ json_t *steering_arm_to_json(const struct steering *steering);
 /* ---- a change ---- */
 
 /* What is to be written down before steering_change: the record sets as they were read last, what they shall be, the change id and its moments (none yet): a new object. `share` hundredths of a percent for `to`,
- * the rest for the other color; anything between 0 and 10000 only where the policy is weighted. False and a sentence when it can't be made of what was read. */
+ * the rest for the other color; anything between 0 and 10000 only where the policy is weighted. NULL and a sentence when it can't be made of what was read. */
 json_t *steering_intend(struct steering *steering, enum color to, unsigned share, bool force, struct err *err);
-/* Sends the intended change as compare-and-swap; ends a look (which begins anew behind it) and an armed check. A busy or silent Route 53 is asked again with pauses for `patience_ms`; an outcome that is unknown is read back before anything else is sent. `intent` is
- * copied. After a restart the same call goes on with an intent that was written down: it is never sent again, only followed, when it has a change id or accepted_at; else
- * the record is read first. */
+/* Sends the intended change as compare-and-swap; ends a look (which begins anew behind it) and an armed check. `intent` is copied. A busy or silent Route 53 is asked again with pauses
+ * for `patience_ms`; an outcome that is unknown is read back before anything else is sent. After a restart, or with an intent that was given before, the same call goes on with what was
+ * written down: one that was accepted is never sent again, only followed; else the record is read first. Where a change is still pending, this takes its place: the intent was made on the
+ * assumption that the pending one is made, and the record is read before anything is sent. */
 void steering_change(struct steering *steering, const json_t *intent, uint64_t patience_ms);
-/* STEERING_DONE: accepted (or found made); REFUSED: not made, as Route 53 said no, or as the record has drifted: then the sentence has both versions; FAILED: not made within the patience, nothing was learned that forbids to try again. The record is old or
- * new, never anything else of ours. `sentence` is empty while pending and when done. */
+/* STEERING_DONE: accepted (or found made); REFUSED: not made, as Route 53 said no, or as the record has drifted: then the sentence has both versions; FAILED: not made within the patience,
+ * nothing was learned that forbids to try again; PENDING beyond the patience: it may have been made, and the record can't be read, which is tried on. The record is old or new, never
+ * anything else of ours. `sentence` says what hinders while pending; it is empty when done. */
 enum steering_state steering_read_change(const struct steering *steering, char *sentence, size_t size);
 /* Whether it was refused because the record is neither as it was read nor as intended: somebody else changed it. What it is now is what steering_read says. */
 bool steering_has_drifted(const struct steering *steering);
@@ -104,16 +106,17 @@ void steering_read_progress(const struct steering *steering, struct steering_pro
 
 /* ---- for people ---- */
 
-/* `teal dns plan`: {"zone", "zone_name", "name", "type", "policy", "present": [lines], "to", "changes": ["DELETE …", "CREATE …"], "back": [the same], "cost": changes, "back_cost", "quick_after_s" (how long caches hold the old
- * answer: the longest TTL that counts), "request": the XML}. After a look; NULL and a sentence when there is no such change. */
+/* `teal dns plan`: {"zone", "zone_name", "name", "type", "policy", "present": [lines], "to", "changes": ["DELETE …", "CREATE …"], "back": [the same], "cost": changes, "back_cost",
+ * "quick_after_s" (how long caches hold the old answer: the longest TTL that counts), "request": the XML}. After a look; NULL and a sentence when there is no such change. */
 json_t *steering_plan(struct steering *steering, enum color to, struct err *err);
-/* `teal dns status`: {"zone", "zone_name", "name", "type", "policy", "present", "live": "blue"|"green"|"split"|"neither"|"absent"|"unread", "share": {"blue", "green"}, "ttl_s", "read_at", "sentence", "change": null or {"id",
- * "from", "to", "share", "accepted_at", "insync_at", "agreed_at", "safe_at", "safe", "sentence", "servers_sentence"}, "servers": [{"name", "address", "answer": null or "old"|"new"|"either"|"other"|"absent", "color", "ttl_s",
- * "fault", "fault_text", "agrees"}], "quick_from"}; moments as texts or null, shares in hundredths of a percent; "old" and "new" are those of the newest change, or, behind it, the other and the live color's. Asks the servers from the first call on (on_news), for as long as it is called once a minute. */
+/* `teal dns status`: {"zone", "zone_name", "name", "type", "policy", "present", "live": "blue"|"green"|"split"|"neither"|"absent"|"unread", "share": {"blue", "green"}, "ttl_s", "read_at",
+ * "sentence", "change": null or {"id", "from", "to", "share", "accepted_at", "insync_at", "agreed_at", "safe_at", "safe", "sentence", "servers_sentence"}, "servers": [{"name", "address",
+ * "answer": null or "old"|"new"|"either"|"other"|"absent", "color", "ttl_s", "fault", "fault_text", "agrees"}], "quick_from"}; moments as texts or null, shares in hundredths of a percent;
+ * "old" and "new" are those of the newest change, or, behind it, the other and the live color's. Asks the servers from the first call on (on_news), for as long as it is called once a minute. */
 json_t *steering_status(struct steering *steering);
 /* `teal dns prepare`: the intent of a change of nothing but the TTL, to that of the file; given to steering_change like any other. NULL and a sentence when the record has it already, or can't be changed. */
 json_t *steering_intend_ttl(struct steering *steering, struct err *err);
-/* From when on (wall clock, ms) no cache holds a TTL that is longer than the record's: a switch is quick from then on. 0: now. Survives restarts through the caller: steering_note_long_ttl. */
+/* From when on (wall clock, ms) no cache holds a TTL that is longer than the record's: a switch is quick from then on. 0: now. Survives restarts through the caller: steering_note_earlier. */
 uint64_t steering_quick_from(const struct steering *steering);
 void steering_note_earlier(struct steering *steering, uint64_t until_wall_ms);
 

@@ -81,6 +81,9 @@ static void become_safe(struct steering *steering)
 	propagation_stop(follow->propagation);
 	follow->propagation = NULL;
 	evtimer_del(follow->zone_due);
+	if (follow->zone_call)
+		route53_cancel(follow->zone_call);
+	follow->zone_call = NULL;
 	steering_hush(&follow->poll_sentence);
 	steering_hush(&follow->server_sentence);
 }
