@@ -15,14 +15,17 @@
 /* How a change of a transport that may say no has come out. REFUSED and DRIFTED for good: the transport said no; somebody else changed what was to be changed. FAILED: for now. */
 enum actuator_change { ACTUATOR_CHANGE_PENDING, ACTUATOR_CHANGE_MADE, ACTUATOR_CHANGE_REFUSED, ACTUATOR_CHANGE_DRIFTED, ACTUATOR_CHANGE_FAILED };
 
+/* Why there is no intent: it can't be; perhaps in a moment; or there is nothing to change. */
+enum actuator_unable { ACTUATOR_NEVER, ACTUATOR_LATER, ACTUATOR_ALREADY };
+
 #define ACTUATOR_FAREWELL_MS 5000u /* from a tunnel's turn to be closed until it is gone by itself */
 
 struct actuator {
 	/* Of a transport out of the path, whose changes take time and may be refused (Route 53); all of them, or all NULL in the path. There nothing can be held or cut and nothing counts requests: close_tunnels, cut,
 	 * hold, release, settle, read_inflight, read_busy and read_cut are NULL then. Before each `apply` the switcher has the same change made by these.
 	 *
-	 * `intend`: what the truth must hold before the change is sent, a new reference; NULL and a sentence when it can't be made, `*later`: though perhaps in a moment. `force`: what somebody else made is taken as it is. */
-	json_t *(*intend)(void *arg, enum color live, unsigned share, bool force, bool *later, struct err *err);
+	 * `intend`: what the truth must hold before the change is sent, a new reference; NULL and a sentence when there is none, and `*unable` why. `force`: what somebody else made is taken as it is. */
+	json_t *(*intend)(void *arg, enum color live, unsigned share, bool force, enum actuator_unable *unable, struct err *err);
 	/* Sends it. After a restart, with an intent that was written down, goes on with it: what was accepted is followed and never sent again. */
 	void (*change)(void *arg, const json_t *intent);
 	/* Asked until it is not pending. MADE: `apply` is next. All others: nothing was changed, and `sentence` says why. */

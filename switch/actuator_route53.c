@@ -56,23 +56,28 @@ static bool is_answer_left(const struct actuator_route53 *through, char *sentenc
 
 /* ---- changes ---- */
 
-/* What was read is old, or was not there: the next attempt finds what is read from here on. */
-static json_t *give_up_intent(struct actuator_route53 *through, bool *later)
+/* What was read is old, or was not there: the next attempt finds what is being read. */
+static enum actuator_unable find_reason(struct actuator_route53 *through, enum color live, unsigned share)
 {
 	struct steering_view view;
 	steering_read(through->steering, &view);
-	*later = view.live == STEERING_UNREAD;
+	bool looking = steering_is_looking(through->steering);
 	steering_look(through->steering);
-	return NULL;
+	if (view.live == STEERING_UNREAD || looking)
+		return ACTUATOR_LATER;
+	bool named = view.live == (live == COLOR_BLUE ? STEERING_BLUE : STEERING_GREEN);
+	return named && share == 0 ? ACTUATOR_ALREADY : ACTUATOR_NEVER;
 }
 
-static json_t *intend(void *arg, enum color live, unsigned share, bool force, bool *later, struct err *err)
+static json_t *intend(void *arg, enum color live, unsigned share, bool force, enum actuator_unable *unable, struct err *err)
 {
 	struct actuator_route53 *through = arg;
 	if (!through->steering)
 		return intend_answer(live);
 	json_t *intent = steering_intend(through->steering, live, SHARE_WHOLE - share, force, err);
-	return intent ? intent : give_up_intent(through, later);
+	if (!intent)
+		*unable = find_reason(through, live, share);
+	return intent;
 }
 
 static void change(void *arg, const json_t *intent)

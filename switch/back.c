@@ -64,7 +64,7 @@ static void flip_back(struct switcher *switcher)
 	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->from, 0);
 	exclusive_stop(switcher);
 	drain_begin(switcher, deployment->to, switcher->ticket, deployment->inflight, policy->drain_requests_ms, tunnels_ms);
-	if (is_its_fault(deployment))
+	if (deployment_has_flipped(deployment) && is_its_fault(deployment))
 		switcher->host.quarantine(switcher->host.arg, deployment);
 	course_enter(switcher, STEP_BACK);
 	flip_record(switcher);
@@ -89,26 +89,37 @@ static void fail_return(struct switcher *switcher, const char *cause, const char
 	course_finish(switcher, OUTCOME_FAILED, cause, 1, "%s", text);
 }
 
-/* Once for each attempt. */
-static void tell_again(struct switcher *switcher, const char *sentence)
+static void try_again(struct switcher *switcher, uint64_t after_ms, const char *sentence)
 {
+	switcher->change.tries++;
+	switcher->change.due_ms = course_now_ms(switcher) + after_ms;
 	course_emit(switcher, "returning", json_pack("{s:o}", "detail", wire_text(sentence)),
 		"%s: the change back to %s is not made yet, it is tried again: %s", switcher->service, color_name(switcher->current->from), sentence);
-	switcher->change.tries++;
-	switcher->change.due_ms = course_now_ms(switcher) + COURSE_AGAIN_MS;
+}
+
+/* What it is made of is being read: that is looked at often, and told once. */
+static void wait_to_intend(struct switcher *switcher, const char *sentence)
+{
+	if (switcher->change.tries == 0)
+		try_again(switcher, COURSE_INTEND_MS, sentence);
+	else
+		switcher->change.due_ms = course_now_ms(switcher) + COURSE_INTEND_MS;
 }
 
 static void intend_return(struct switcher *switcher)
 {
-	bool later;
+	enum actuator_unable unable;
 	struct err err = {""};
 	const struct deployment *deployment = switcher->current;
-	if (change_intend(switcher, deployment->from, 0, deployment->rollback.force, &later, &err)) {
+	if (change_intend(switcher, deployment->from, 0, deployment->rollback.force, &unable, &err)) {
 		switcher->change.tries = 0;
 		switcher->change.due_ms = course_now_ms(switcher) + COURSE_RETURN_MS;
 		flip_record(switcher);
-	} else if (later) {
-		tell_again(switcher, err.text);
+	} else if (unable == ACTUATOR_LATER) {
+		wait_to_intend(switcher, err.text);
+	} else if (unable == ACTUATOR_ALREADY) { /* by a way back that was cut short, or by somebody else */
+		switcher->change.sent_us = switcher->host.read_mono_us(switcher->host.arg);
+		flip_back(switcher);
 	} else {
 		fail_return(switcher, "drifted", err.text);
 	}
@@ -120,6 +131,7 @@ static void begin_return(struct switcher *switcher)
 	const struct deployment_rollback *rollback = &deployment->rollback;
 	const char *reason = rollback->reason ? rollback->reason : "";
 	course_enter(switcher, STEP_RETURN);
+	switcher->change.tries = 0;
 	course_emit(switcher, "returning",
 		json_pack("{s:s, s:o, s:o}", "cause", rollback->cause, "actor", wire_text(rollback->actor.name), "reason", wire_text(rollback->reason)),
 		"%s: the change back to %s is sent (%s by %s)%s%s", switcher->service, color_name(deployment->from), rollback->cause, rollback->actor.name,
@@ -148,7 +160,7 @@ static void look_at_return(struct switcher *switcher)
 		flip_back(switcher);
 	} else if (outcome == ACTUATOR_CHANGE_FAILED) {
 		switcher->change.sent = false;
-		tell_again(switcher, sentence);
+		try_again(switcher, COURSE_AGAIN_MS, sentence);
 	} else if (outcome != ACTUATOR_CHANGE_PENDING) {
 		fail_return(switcher, change_cause(outcome), sentence);
 	}

@@ -38,11 +38,11 @@ static void keep_intent(struct deployment *deployment, json_t *intent)
 	deployment->change.intent = intent;
 }
 
-bool change_intend(struct switcher *switcher, enum color live, unsigned share, bool force, bool *later, struct err *err)
+bool change_intend(struct switcher *switcher, enum color live, unsigned share, bool force, enum actuator_unable *unable, struct err *err)
 {
-	*later = false;
+	*unable = ACTUATOR_NEVER;
 	switcher->change.sent = false;
-	keep_intent(switcher->current, switcher->actuator.intend(switcher->actuator.arg, live, share, force, later, err));
+	keep_intent(switcher->current, switcher->actuator.intend(switcher->actuator.arg, live, share, force, unable, err));
 	return switcher->current->change.intent != NULL;
 }
 
@@ -55,6 +55,7 @@ static void send_intent(struct switcher *switcher, const struct deployment *depl
 void change_send(struct switcher *switcher)
 {
 	switcher->change.sent = true;
+	switcher->change.unknown = false;
 	switcher->change.sent_us = switcher->host.read_mono_us(switcher->host.arg);
 	switcher->change.limit_ms = course_now_ms(switcher) + COURSE_CHANGE_MS;
 	switcher->change.told[0] = '\0';
@@ -91,6 +92,7 @@ enum actuator_change change_read(struct switcher *switcher, char *sentence, size
 	tell_hindrance(switcher, sentence);
 	if (course_now_ms(switcher) < switcher->change.limit_ms)
 		return outcome;
+	switcher->change.unknown = true;
 	snprintf(sentence, size, "after %u s it is not known whether it was made: teal status says which color is live as soon as that can be read",
 		COURSE_CHANGE_MS / 1000);
 	return ACTUATOR_CHANGE_FAILED;
@@ -122,13 +124,13 @@ void change_go_on(struct switcher *switcher, const struct deployment *deployment
 /* What `next` stands for; the last share is the flip. */
 static bool intend_next(struct switcher *switcher, struct err *err)
 {
-	bool later;
+	enum actuator_unable unable;
 	const struct deployment *deployment = switcher->current;
 	const struct deployment_shift *shift = &deployment->shift;
 	size_t next = deployment->change.next;
 	if (next + 1 < shift->count)
-		return change_intend(switcher, deployment->from, shift->shares[next], deployment->force, &later, err);
-	return change_intend(switcher, deployment->to, 0, deployment->force, &later, err);
+		return change_intend(switcher, deployment->from, shift->shares[next], deployment->force, &unable, err);
+	return change_intend(switcher, deployment->to, 0, deployment->force, &unable, err);
 }
 
 bool change_prepare(struct switcher *switcher)
@@ -218,16 +220,18 @@ static void end_drifted(struct switcher *switcher, const char *sentence)
 		switcher->service);
 }
 
+/* Where nobody knows, and it shall be taken back, the change back finds out. */
 static void go_on_unmade(struct switcher *switcher, enum actuator_change outcome, const char *sentence)
 {
 	const struct deployment *deployment = switcher->current;
 	bool failed = outcome == ACTUATOR_CHANGE_FAILED, stopped = deployment->rollback.at != 0;
-	switcher->change.sent = false; /* nothing is under way any more */
+	bool switched = deployment_has_flipped(deployment) || (stopped && switcher->change.unknown);
+	switcher->change.sent = false; /* it is not waited for any more */
 	if (deployment_has_flipped(deployment) && outcome == ACTUATOR_CHANGE_DRIFTED)
 		end_drifted(switcher, sentence);
-	else if (deployment_has_flipped(deployment) && stopped)
+	else if (switched && stopped)
 		back_start(switcher);
-	else if (deployment_has_flipped(deployment))
+	else if (switched)
 		back_begin(switcher, change_cause(outcome), &teal_itself, sentence);
 	else if (stopped)
 		end_stopped(switcher);

@@ -23,7 +23,7 @@ void change_run(struct switcher *switcher);
 bool change_is_under_way(const struct switcher *switcher);
 
 /* Makes the deployment's intent anew; it is not sent yet. As in struct actuator. */
-bool change_intend(struct switcher *switcher, enum color live, unsigned share, bool force, bool *later, struct err *err);
+bool change_intend(struct switcher *switcher, enum color live, unsigned share, bool force, enum actuator_unable *unable, struct err *err);
 /* Sends the deployment's intent. */
 void change_send(struct switcher *switcher);
 /* Not pending for longer than COURSE_CHANGE_MS: then FAILED, with a sentence. Once it was made, the deployment has what became of it. */

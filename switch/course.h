@@ -28,6 +28,7 @@ struct switcher {
 	} drain;
 	struct {
 		bool sent;                 /* the deployment's intent was */
+		bool unknown;              /* nobody knows by its limit whether it was made */
 		unsigned tries;            /* back: so far without success */
 		uint64_t limit_ms, due_ms; /* deadlines, monotonic: for its outcome; back: when it is sent, or tried again, at the latest */
 		uint64_t sent_us;
@@ -60,8 +61,9 @@ struct switcher {
 #define COURSE_CHANGE_MS 90000u
 /* The way back waits for the disk for so long at most. */
 #define COURSE_RETURN_MS 50u
-/* From one attempt to go back to the next. */
+/* From one attempt to go back to the next; and to find out what that takes. */
 #define COURSE_AGAIN_MS 1000u
+#define COURSE_INTEND_MS 100u
 
 /* Room for what is said of a change, which may name two versions of a record. */
 #define COURSE_SENTENCE 900u

@@ -6,13 +6,13 @@
 
 #define CHANGES_PATIENCE_MS 1000000u
 
-static inline json_t *intend(void *arg, enum color live, unsigned share, bool force, bool *later, struct err *err)
+static inline json_t *intend(void *arg, enum color live, unsigned share, bool force, enum actuator_unable *unable, struct err *err)
 {
 	(void)arg;
 	char split[32];
 	snprintf(split, sizeof(split), share ? "%s-%u" : "%s", color_name(live), share);
 	note(force ? "intend_force" : "intend", split);
-	*later = world.change.later;
+	*unable = world.change.already ? ACTUATOR_ALREADY : world.change.later ? ACTUATOR_LATER : ACTUATOR_NEVER;
 	if (!world.change.unable)
 		return json_pack("{s:s, s:n, s:n}", "split", split, "change_id", "insync_at");
 	err_set(err, "the record names neither color");

@@ -45,7 +45,7 @@ static struct world {
 	struct switcher *switcher;
 	struct {
 		bool wanted; /* the service is switched by changes */
-		bool unable, later, left, insync;
+		bool unable, later, already, left, insync;
 		bool once;                    /* what is sent behind that is made */
 		enum actuator_change outcome; /* of whatever is sent */
 		char record[32];              /* what was made last */

@@ -27,18 +27,18 @@ static void make_rig(struct world *world, enum conf_route53_policy policy)
 	rig.actuator = actuator_route53_make(&rig.through);
 }
 
-static json_t *try_intent(enum color live, unsigned share, bool *later)
+static json_t *try_intent(enum color live, unsigned share, enum actuator_unable *unable)
 {
 	struct err err = {""};
-	json_t *intent = rig.actuator.intend(rig.actuator.arg, live, share, false, later, &err);
+	json_t *intent = rig.actuator.intend(rig.actuator.arg, live, share, false, unable, &err);
 	assert_true(intent || err.text[0]);
 	return intent;
 }
 
 static json_t *make_intent(enum color live, unsigned share)
 {
-	bool later;
-	json_t *intent = try_intent(live, share, &later);
+	enum actuator_unable unable;
+	json_t *intent = try_intent(live, share, &unable);
 	assert_non_null(intent);
 	return intent;
 }
@@ -108,13 +108,13 @@ static void test_unmade(void **state)
 
 static void test_not_read_yet(void **state)
 {
-	bool later = false;
+	enum actuator_unable unable = ACTUATOR_NEVER;
 	struct world *world = *state;
 	say(world, API_LIST, LISTED_BLUE);
 	make_rig(world, CONF_ROUTE53_SIMPLE);
 	assert_non_null(rig.actuator.foresee_change(rig.actuator.arg));
-	assert_null(try_intent(COLOR_GREEN, 0, &later));
-	assert_true(later);
+	assert_null(try_intent(COLOR_GREEN, 0, &unable));
+	assert_int_equal(unable, ACTUATOR_LATER);
 	while (steering_is_looking(world->steering)) /* it is read by then */
 		turn(world);
 	json_decref(make_intent(COLOR_GREEN, 0));
@@ -122,18 +122,28 @@ static void test_not_read_yet(void **state)
 
 static void test_of_neither(void **state)
 {
-	bool later = true;
+	enum actuator_unable unable = ACTUATOR_LATER;
 	struct err err;
 	struct world *world = *state;
 	say(world, API_LIST, LISTED_STRANGE);
 	make_rig(world, CONF_ROUTE53_SIMPLE);
 	look_and_wait(world);
-	later = false;
-	assert_null(try_intent(COLOR_GREEN, 0, &later));
-	assert_false(later);
-	json_t *forced = rig.actuator.intend(rig.actuator.arg, COLOR_GREEN, 0, true, &later, &err);
+	assert_null(try_intent(COLOR_GREEN, 0, &unable));
+	assert_int_equal(unable, ACTUATOR_NEVER);
+	json_t *forced = rig.actuator.intend(rig.actuator.arg, COLOR_GREEN, 0, true, &unable, &err);
 	assert_non_null(forced);
 	json_decref(forced);
+}
+
+static void test_named_already(void **state)
+{
+	enum actuator_unable unable = ACTUATOR_NEVER;
+	struct world *world = *state;
+	say(world, API_LIST, LISTED_BLUE);
+	make_rig(world, CONF_ROUTE53_SIMPLE);
+	look_and_wait(world);
+	assert_null(try_intent(COLOR_BLUE, 0, &unable));
+	assert_int_equal(unable, ACTUATOR_ALREADY);
 }
 
 static void test_split(void **state)
@@ -236,6 +246,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unmade, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_not_read_yet, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_of_neither, open_world, close_world),
+		cmocka_unit_test_setup_teardown(test_named_already, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_split, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_what_can_not_be, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_applied, open_world, close_world),

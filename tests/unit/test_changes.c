@@ -324,16 +324,33 @@ static void test_back_from_a_record_of_neither(void **state)
 	assert_non_null(switcher_undo(world.switcher));
 }
 
+/* The daemon was killed when its change back was sent and not written down yet; or somebody else went back. */
+static void test_back_already(void **state)
+{
+	(void)state;
+	start(COLOR_GREEN);
+	world.change.unable = world.change.already = true;
+	forget_story();
+	roll_back(false);
+	assert_false(was_told("change:"));
+	assert_string_equal(phase(), "rolling_back");
+	assert_int_equal(world.live, COLOR_BLUE);
+	leave_old();
+	assert_ended("rolled_back", "rollback", 4);
+}
+
 static void test_back_once_the_record_can_be_read(void **state)
 {
 	(void)state;
 	start(COLOR_GREEN);
 	world.change.unable = world.change.later = true;
 	roll_back(false);
-	pass(1000);
+	for (int i = 0; i < 10; i++)
+		pass(100);
 	assert_string_equal(phase(), "rolling_back");
+	assert_int_equal(count_told("returning"), 2);
 	world.change.unable = false;
-	pass(1000);
+	pass(100);
 	assert_int_equal(world.live, COLOR_BLUE);
 }
 
@@ -378,6 +395,25 @@ static void test_stopped_and_not_made(void **state)
 		end(state);
 		begin_changes(state);
 	}
+}
+
+/* Then the change back finds out, and makes sure. */
+static void test_stopped_and_not_known(void **state)
+{
+	(void)state;
+	world.change.outcome = ACTUATOR_CHANGE_PENDING;
+	start(COLOR_GREEN);
+	roll_back(false);
+	pass(89900);
+	assert_string_equal(phase(), "shifting");
+	pass(100);
+	assert_string_equal(phase(), "rolling_back");
+	assert_true(was_told("change:blue"));
+	answer_change(ACTUATOR_CHANGE_MADE);
+	leave_old();
+	assert_ended("rolled_back", "rollback", 4);
+	assert_false(was_told("quarantine")); /* it was never live, as far as is known */
+	assert_int_equal(world.live, COLOR_BLUE);
 }
 
 static void test_stopped_and_made(void **state)
@@ -433,6 +469,22 @@ static void test_the_judge_goes_back(void **state)
 	pass(300);
 	assert_ended("rolled_back", "probes", 4);
 	assert_string_equal(world.change.record, "blue");
+}
+
+/* Nothing counts its answers: its probes have to do. */
+static void test_watched_after_the_way_back(void **state)
+{
+	(void)state;
+	const struct switcher_policy policy = {.limits = {.unhealthy_probes = 3}, .verify_ms = 5000};
+	switcher_set_policy(world.switcher, &policy);
+	start(COLOR_GREEN);
+	world.change.left = true;
+	roll_back(false);
+	pass(5000);
+	const json_t *verification = json_object_get(world.document, "verification");
+	assert_string_equal(json_string_value(json_object_get(verification, "state")), "passed");
+	assert_true(json_is_null(json_object_get(verification, "answers")));
+	assert_null(strstr(json_string_value(json_object_get(verification, "text")), "answers"));
 }
 
 static void test_nobody_confirms(void **state)
@@ -492,14 +544,17 @@ int main(void)
 		CHANGES(test_back_without_an_answer),
 		CHANGES(test_back_that_can_not_be),
 		CHANGES(test_back_from_a_record_of_neither),
+		CHANGES(test_back_already),
 		CHANGES(test_back_once_the_record_can_be_read),
 		CHANGES(test_undone_after_the_end),
 		CHANGES(test_stopped_before_it_is_recorded),
 		CHANGES(test_stopped_and_not_made),
+		CHANGES(test_stopped_and_not_known),
 		CHANGES(test_stopped_and_made),
 		CHANGES(test_stopped_forced_and_made),
 		CHANGES(test_the_daemon_ends),
 		CHANGES(test_the_judge_goes_back),
+		CHANGES(test_watched_after_the_way_back),
 		CHANGES(test_nobody_confirms),
 		CHANGES(test_a_way_back_that_is_cut_off),
 	};
