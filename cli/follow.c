@@ -3,16 +3,15 @@
 #include "cli/follow.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/dns_change.h"
 #include "cli/document.h"
+#include "cli/parting.h"
 #include "cli/receipt.h"
 #include "cli/screen.h"
 #include "cli/standalone.h"
@@ -34,27 +33,6 @@ struct follow {
 	unsigned heeded; /* signals */
 	bool told;       /* an event of the end was shown; where the history can't be written there may be none */
 };
-
-static char detached[512];
-
-/* Says where the deployment can be watched, and ends as Ctrl-C ends a process. */
-static void on_interrupt(int number)
-{
-	ssize_t ignored = write(STDERR_FILENO, detached, strlen(detached));
-	(void)ignored;
-	signal(number, SIG_DFL);
-	raise(number);
-}
-
-/* Without a daemon nothing can be left to it: see heed_signals. */
-static void arm_interrupt(const struct command *command, const char *service, const char *id)
-{
-	if (command->standalone)
-		return;
-	snprintf(detached, sizeof(detached), "%steal: detached; deployment %s goes on\n  watch it: teal status %s --watch\n  stop it:  teal abort %s\n",
-		screen_is_terminal() ? "\r\033[K" : "", id, service, service);
-	signal(SIGINT, on_interrupt);
-}
 
 static void rest(unsigned ms)
 {
@@ -225,27 +203,6 @@ static bool has_gone_forward(const json_t *deployment)
 	       document_flag(json_object_get(deployment, "steps"), "in_force");
 }
 
-static void tell_left(const struct follow *follow, const json_t *deployment)
-{
-	char when[DOCUMENT_FORM_SIZE];
-	const char *words = standalone_file_words(follow->command->standalone), *service = document_text_or(deployment, "service", "?");
-	const char *from = document_text_or(deployment, "from", "?"), *to = document_text_or(deployment, "to", "?");
-	const json_t *change = json_object_get(deployment, "change");
-	uint64_t safe_at = document_time(change, "safe_at");
-	bool back = document_has(deployment, "rollback");
-	screen_live_end();
-	screen_complain("interrupted: %s is live%s%s; nobody watches deployment %s any more, and nothing goes back by itself", back ? from : to,
-		document_has(change, "change_id") ? " by change " : "", document_text_or(change, "change_id", ""), follow->id);
-	document_format_when(safe_at, clock_wall_ms(), when);
-	if (safe_at)
-		screen_complain("caches may hold the old answer until %s: keep %s up until then", when, back ? to : from);
-	else
-		screen_complain("when caches have let go of the old answer is not known yet: keep %s up", back ? to : from);
-	screen_complain("go on with it: teal switch %s %s --standalone%s", service, to, words);
-	if (!back)
-		screen_complain("go back:       teal rollback %s --standalone%s", service, words);
-}
-
 static void stop_before_change(struct follow *follow, const char *service)
 {
 	struct caller_answer answer;
@@ -270,7 +227,7 @@ static bool heed_signals(struct follow *follow)
 	if (code != EXIT_DONE || (again && is_running(answer.document)))
 		follow->left = true;
 	if (code == EXIT_DONE && is_running(answer.document) && has_gone_forward(answer.document)) {
-		tell_left(follow, answer.document);
+		parting_tell_left(follow->command, answer.document);
 		follow->left = true;
 	} else if (code == EXIT_DONE && is_running(answer.document) && !again) {
 		stop_before_change(follow, document_text_or(answer.document, "service", ""));
@@ -378,7 +335,7 @@ enum exit_code follow_to_end(struct command *command, const char *service, const
 	struct follow follow = {.command = command, .id = id};
 	struct caller_answer answer = {.document = NULL};
 	clock_format(since_ms, follow.last_at);
-	arm_interrupt(command, service, id);
+	parting_arm(command, service, id);
 	enum exit_code code = follow_events(&follow, &answer);
 	if (follow.left)
 		standalone_leave(command->standalone);
@@ -431,7 +388,7 @@ static enum exit_code tell_switched(struct command *command, const char *service
 enum exit_code follow_to_switched(struct command *command, const char *service, const char *id)
 {
 	struct caller_answer answer;
-	arm_interrupt(command, service, id);
+	parting_arm(command, service, id);
 	for (;;) {
 		enum exit_code code = get_deployment(command, id, "?until=switched&timeout_s=30", 40000, &answer);
 		bool there = is_there(answer.document);

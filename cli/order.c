@@ -16,7 +16,7 @@ const struct option order_switch_options[] = {
 	{"bake", 0, OPTION_DURATION, "TIME", "how long the rollback criteria are armed after the switch (default: the configuration's)"},
 	{"confirm-within", 0, OPTION_DURATION, "TIME", "roll back unless `teal confirm` comes within this time"},
 	{"wait", 0, OPTION_DURATION, "TIME", "how long to wait for the color to be healthy (default 60s)"},
-	{"no-wait", 0, OPTION_FLAG, NULL, "return as soon as every worker sends to the new color; the daemon carries on"},
+	{"no-wait", 0, OPTION_FLAG, NULL, "return as soon as every worker sends to the new color (Route 53: the change is accepted); the daemon carries on"},
 	{"idempotency-key", 0, OPTION_TEXT, "KEY", "done once, however often it is asked for with this key"},
 	MANNER_ROWS,
 	STANDALONE_ROW,

@@ -108,6 +108,8 @@ const struct verb verb_rollback = {
 	.options = rows,
 	.asks_daemon = true,
 	.help = "Undoes the running or the newest promoted deployment, once. No gates are asked. Returns as soon as every worker sends to the\n"
-		"earlier color; requests under way end where they are. Exit code 3 when there is nothing to go back to.",
+		"earlier color (Route 53: as soon as the change back is accepted); requests under way end where they are. Exit code 3 when there is nothing to go\n"
+		"back to. --standalone goes back in a process of its own and waits until no cache holds the color that was left; where its state directory knows\n"
+		"of no deployment, the other color becomes live, if --expect-live names the one that is.",
 	.run = run,
 };

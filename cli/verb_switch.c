@@ -20,6 +20,8 @@ const struct verb verb_switch = {
 		"--steps 5,25,100 shifts the requests step by step; `teal promote` goes on, `teal abort` goes back from any step.\n"
 		"--exclusive holds new requests, lets the old color finish, runs COMMAND, flips and lets them go to the new color; if anything fails, or at\n"
 		"--hold-max, they go to the old one. COMMAND is split at blanks, with quotes and backslashes as in a shell, but nothing is expanded and no shell\n"
-		"is there: --run \"/usr/local/bin/migrate --to 12\", or --run \"/bin/sh -c '...'\". It is run by the daemon, with the variables that hooks get.",
+		"is there: --run \"/usr/local/bin/migrate --to 12\", or --run \"/bin/sh -c '...'\". It is run by the daemon, with the variables that hooks get.\n\n"
+		"By Route 53: the armed check, the change, INSYNC, every name server, and the moment from which no cache holds the old color. --standalone does that\n"
+		"in a process of its own, without a daemon: Ctrl-C stops it before the change; behind it, it says what is and how it is gone on with.",
 	.run = run,
 };

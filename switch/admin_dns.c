@@ -40,11 +40,18 @@ static bool is_read(const struct ask *ask)
 	return !service || !service_dns_is_looking(service);
 }
 
+static bool is_changing(const struct steering *steering)
+{
+	char sentence[8];
+	return steering_read_change(steering, sentence, sizeof(sentence)) == STEERING_PENDING;
+}
+
+/* Also while a change is under way: whoever looks has to wait for it. */
 static bool is_fresh(const struct service *service)
 {
 	struct steering_view view;
 	struct steering *steering = service_dns_steering(service);
-	if (!steering)
+	if (!steering || is_changing(steering))
 		return true;
 	steering_read(steering, &view);
 	return view.read_ms && clock_mono_ms() - view.read_ms <= FRESH_MS;
@@ -113,10 +120,10 @@ static bool have_answered(const json_t *servers)
 static bool is_complete(const struct ask *ask)
 {
 	const struct service *service = find_again(ask);
-	if (!is_read(ask))
-		return false;
 	struct steering *steering = service ? service_dns_steering(service) : NULL;
-	if (!steering || !is_fresh(service))
+	if (!steering || (!is_read(ask) && !is_changing(steering)))
+		return !steering;
+	if (!is_fresh(service))
 		return true;
 	json_t *status = steering_status(steering);
 	bool complete = have_answered(json_object_get(status, "servers"));

@@ -2,6 +2,7 @@
 #include "switch/admin_look.h"
 
 #include "switch/admin_waits.h"
+#include "switch/prepare.h"
 #include "switch/rounds.h"
 #include "switch/service_dns.h"
 
@@ -33,10 +34,16 @@ static void look(struct ask *ask, struct service *service, uint64_t limit_ms, vo
 	admin_waits_add(ask->control->admin, ask, limit_ms, is_read, answer);
 }
 
+/* While a change is under way nobody looks: Route 53 is asked one thing at a time, and who changes it knows what the record says. */
+static bool has_to_look(const struct service *service)
+{
+	return service && service_dns_steering(service) && !switcher_current(service->switcher) && !prepare_is_changing(service->prepare);
+}
+
 void admin_look_first(struct ask *ask, void (*then)(struct ask *ask))
 {
 	struct service *service = control_find_service(ask->control, ask->service);
-	if (!service || !service_dns_steering(service)) {
+	if (!has_to_look(service)) {
 		then(ask);
 		return;
 	}
@@ -47,7 +54,7 @@ void admin_look_first(struct ask *ask, void (*then)(struct ask *ask))
 void admin_look_briefly(struct ask *ask, void (*then)(struct ask *ask))
 {
 	struct service *service = control_find_service(ask->control, ask->service);
-	if (!service || !service_dns_steering(service) || switcher_current(service->switcher))
+	if (!has_to_look(service))
 		then(ask);
 	else
 		look(ask, service, BRIEFLY_MS, then);
