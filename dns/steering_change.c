@@ -195,18 +195,24 @@ static void end_too_late(struct steering *steering)
 	free(sentence);
 }
 
+/* Route 53 may still be at work on what was sent. */
+static bool is_unsettled(const struct steering *steering)
+{
+	const struct steering_changing *change = &steering->change;
+	return change->unsure && clock_mono_ms() < change->unsure_ms + steering_scale(steering, SETTLE_MS);
+}
+
 /* It is as it was. */
 static void take_before(struct steering *steering)
 {
 	struct steering_changing *change = &steering->change;
-	bool fresh = change->unsure && clock_mono_ms() < change->unsure_ms + steering_scale(steering, SETTLE_MS);
 	if (change->refusal && !change->unsure)
 		settle(steering, STEERING_REFUSED, change->refusal);
 	else if (!is_late(steering) && !change->refusal && !change->sent_again)
 		send_again(steering);
 	else if (!is_late(steering) && !change->refusal)
 		pause_in(steering, CHANGE_SEND_PAUSE);
-	else if (fresh)
+	else if (is_unsettled(steering))
 		pause_in(steering, CHANGE_READ_PAUSE);
 	else if (change->refusal)
 		settle(steering, STEERING_REFUSED, change->refusal);
@@ -214,11 +220,20 @@ static void take_before(struct steering *steering)
 		end_too_late(steering);
 }
 
+/* It is as it shall be. Where the change before this one may still undo that, it has to stay so for a moment. */
+static void take_after(struct steering *steering)
+{
+	if (steering->change.superseding && is_unsettled(steering))
+		pause_in(steering, CHANGE_READ_PAUSE);
+	else
+		take_acceptance(steering, NULL);
+}
+
 static void take_record(struct steering *steering, const struct record *records, size_t count)
 {
 	switch (batch_compare(&steering->change.batch, records, count)) {
 	case BATCH_AFTER:
-		take_acceptance(steering, NULL);
+		take_after(steering);
 		return;
 	case BATCH_BEFORE:
 		take_before(steering);
@@ -296,6 +311,7 @@ void steering_change(struct steering *steering, const json_t *intent, uint64_t p
 	bool fresh = change->intent.created_at == change->made_at && !superseding;
 	change->made_at = 0;
 	change->state = STEERING_PENDING;
+	change->superseding = superseding;
 	change->deadline_ms = clock_mono_ms() + patience_ms;
 	steering_intent_make_batch(&change->intent, &change->batch);
 	steering_tell(steering);

@@ -83,9 +83,10 @@ struct steering_changing {
 	unsigned pauses;
 	bool unsure; /* some sending may have been done */
 	bool sent_again;
-	bool drifted;  /* refused for that */
-	char *refusal; /* of Route 53, while the record is read for what is behind it */
-	char *lost;    /* what came of the newest try whose outcome is not known */
+	bool superseding; /* in place of one whose outcome nobody knew */
+	bool drifted;     /* refused for that */
+	char *refusal;    /* of Route 53, while the record is read for what is behind it */
+	char *lost;       /* what came of the newest try whose outcome is not known */
 	char *sentence;
 	uint64_t made_at; /* created_at of an intent of our own making that nobody can have sent yet; 0: none */
 };

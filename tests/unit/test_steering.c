@@ -383,6 +383,26 @@ static void goes_back_from_what_is_not_known(void **state)
 	}
 }
 
+/* The change that was cut off is made all the same, behind the first look. */
+static void goes_back_from_what_is_made_late(void **state)
+{
+	struct world *world = *state;
+	char sentence[4096];
+	json_t *there, *back;
+	world->tools.hurry = 1; /* so that the first look comes in time, however busy the machine is */
+	read_blue(world);
+	hangs(world, &there);
+	say_instead(world, API_LIST, LISTED_BLUE);
+	say(world, API_LIST, LISTED_GREEN);
+	say_instead(world, API_CHANGE, ACCEPTED);
+	back = intend(world, COLOR_BLUE, false);
+	start_change(world, back, CHANGE_PATIENCE_MS);
+	assert_int_equal(wait_for_change(world, sentence), STEERING_DONE);
+	assert_int_equal(world->answers[API_CHANGE].asked, 2);
+	json_decref(there);
+	json_decref(back);
+}
+
 static void takes_what_is_there_by_force(void **state)
 {
 	struct world *world = *state;
@@ -661,6 +681,7 @@ int main(void)
 		TEST(never_takes_silence_for_a_no),
 		TEST(fails_once_it_is_known_behind_its_patience),
 		cmocka_unit_test(goes_back_from_what_is_not_known),
+		TEST(goes_back_from_what_is_made_late),
 		TEST(takes_what_is_there_by_force),
 		TEST(creates_what_is_absent_by_force),
 		TEST(refuses_what_can_not_be_changed),
