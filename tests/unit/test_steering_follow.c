@@ -215,6 +215,29 @@ static void asks_often_enough_for_a_small_share(void **state)
 	assert_true(world->servers[0].queries >= 31);
 }
 
+/* Only the TTL changes, and only in the set that is answered can that be seen. */
+static void follows_the_ttl_of_a_weighted_record(void **state)
+{
+	struct world *world = *state;
+	struct err err;
+	char sentence[4096];
+	world->conf.policy = CONF_ROUTE53_WEIGHTED;
+	world->conf.ttl_s = 30;
+	add_server(world, "= A 60 " GREEN);
+	say(world, API_GET_CHANGE, SYNCED);
+	begin_with(world, LISTED(SHARED("blue", "0", BLUE) SHARED("green", "100", GREEN)));
+	json_t *intent = steering_intend_ttl(world->steering, &err);
+	assert_string_equal(json_string_value(json_object_get(intent, "to")), "green");
+	start_change(world, intent, CHANGE_PATIENCE_MS);
+	json_decref(intent);
+	assert_int_equal(wait_for_change(world, sentence), STEERING_DONE);
+	while (!progress_of(world).servers || progress_of(world).servers->old < 1)
+		turn(world);
+	serve(world, 0, "= A 30 " GREEN);
+	wait_for_safe_at(world);
+	assert_int_equal(view_of(world).live, STEERING_GREEN);
+}
+
 static void asks_nobody_while_both_are_answered(void **state)
 {
 	struct world *world = *state;
@@ -279,6 +302,43 @@ static void goes_back_from_what_was_not_safe(void **state)
 	say_instead(world, API_GET_CHANGE, SYNCED);
 	wait_for_safe_at(world);
 	expect_about(progress_of(world).safe_at, progress_of(world).insync_at + 300000 + MARGIN_MS);
+}
+
+/* What another process left in caches, or one before a restart. */
+static void waits_for_what_was_noted(void **state)
+{
+	struct world *world = *state;
+	uint64_t until = clock_wall_ms() + 600000;
+	add_server(world, NEW);
+	say(world, API_GET_CHANGE, SYNCED);
+	begin_with(world, LISTED_BLUE);
+	steering_note_earlier(world->steering, until);
+	change_and_wait(world, COLOR_GREEN);
+	wait_for_safe_at(world);
+	expect_about(progress_of(world).safe_at, until + MARGIN_MS);
+}
+
+/* What was known of the change before when the way back was written down is no longer true when it is made. */
+static void learns_more_before_it_goes_back(void **state)
+{
+	struct world *world = *state;
+	char sentence[4096];
+	add_server(world, NEW);
+	say(world, API_GET_CHANGE, SYNCED);
+	begin_with(world, LISTED(SIMPLE("300", BLUE)));
+	change_and_wait(world, COLOR_GREEN);
+	wait_for_safe_at(world);
+	json_t *back = intend(world, COLOR_BLUE, false);
+	assert_int_equal(moment(back, "old_ttl_s"), 60);
+	serve(world, 0, OLD);
+	while (progress_of(world).safe_at)
+		turn(world);
+	start_change(world, back, CHANGE_PATIENCE_MS);
+	json_decref(back);
+	assert_int_equal(wait_for_change(world, sentence), STEERING_DONE);
+	json_t *known = steering_intent(world->steering);
+	assert_int_equal(moment(known, "old_ttl_s"), 300);
+	json_decref(known);
 }
 
 /* A refused change leaves the one that is followed alone. */
@@ -488,9 +548,12 @@ int main(void)
 		TEST(counts_a_minute_where_insync_can_not_be_asked),
 		TEST(sends_safe_at_back_when_a_server_goes_back),
 		TEST(asks_often_enough_for_a_small_share),
+		TEST(follows_the_ttl_of_a_weighted_record),
 		TEST(asks_nobody_while_both_are_answered),
 		TEST(waits_for_a_longer_ttl),
 		TEST(goes_back_from_what_was_not_safe),
+		TEST(waits_for_what_was_noted),
+		TEST(learns_more_before_it_goes_back),
 		TEST(follows_on_behind_a_refusal),
 		TEST(goes_on_before_insync),
 		TEST(goes_on_behind_insync),
