@@ -22,6 +22,7 @@ struct service_dns {
 	struct steering *steering; /* the same */
 	struct actuator_route53 through;
 	uint64_t looked_ms;       /* when a look was begun last, monotonic */
+	bool unheard;             /* a look was asked for, and what came of it has not been taken yet: it is told a turn of the loop behind its end */
 	bool remembered;          /* which color was live is known from before */
 	enum steering_live found; /* what was said last of the record */
 	bool unread_told;
@@ -140,6 +141,7 @@ static void on_news(void *arg)
 	struct service_dns *dns = arg;
 	struct steering_view view;
 	steering_read(dns->steering, &view);
+	dns->unheard = steering_is_looking(dns->steering);
 	follow(dns, &view);
 	tell_unread(dns, &view);
 	dns->found = view.live;
@@ -152,7 +154,10 @@ static void on_news(void *arg)
 void service_dns_look(struct service *service)
 {
 	struct service_dns *dns = service->dns;
-	if (!dns || !dns->steering || steering_is_looking(dns->steering))
+	if (!dns || !dns->steering)
+		return;
+	dns->unheard = true;
+	if (steering_is_looking(dns->steering))
 		return;
 	dns->looked_ms = clock_mono_ms();
 	steering_look(dns->steering);
@@ -160,7 +165,7 @@ void service_dns_look(struct service *service)
 
 bool service_dns_is_looking(const struct service *service)
 {
-	return service->dns && service->dns->steering && steering_is_looking(service->dns->steering);
+	return service->dns && service->dns->steering && (service->dns->unheard || steering_is_looking(service->dns->steering));
 }
 
 /* The armed check and the changes read it themselves. */
