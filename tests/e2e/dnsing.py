@@ -236,14 +236,15 @@ def one_round(site, dice, early, slowest_s):
         if forth["outcome"] != "promoted":
             raise rig.Fault(f"a switch ended as {forth['outcome']}: {forth['detail']}")
     found = {} if early else {"forth": site.check_left("blue", forth), "flip_ms": forth["flip_us"] / 1000}
-    began = time.monotonic()
-    site.go_back()
-    found["back_ms"] = (time.monotonic() - began) * 1000
+    began = time.time()
+    site.teal.must("rollback")
+    found["command_ms"] = (time.time() - began) * 1000
     rig.wait_until("the way back is safe", lambda: site.service()["route53"]["safe"] and site.live() == "blue", 60)
     back = site.teal.deployment(id)
     if back["outcome"] != "rolled_back":
         raise rig.Fault(f"a rollback ended as {back['outcome']}: {back['detail']}")
     found["back"] = site.check_left("green", back)
+    found["back_ms"] = (parse(back["change"]["accepted_at"]) - began) * 1000
     return found
 
 
@@ -278,7 +279,8 @@ def table(found):
     rows = [("forth: last visit to the old color, s after the change was accepted", [last for last, _ in forth]), ("forth: safe_at as reported, s", [safe for _, safe in forth]),
             ("forth: left between the two, s", [safe - last for last, safe in forth]), ("forth: sent until accepted, ms", [one["flip_ms"] for one in found if "flip_ms" in one]),
             ("back: last visit to the color that was left, s", [last for last, _ in back]), ("back: safe_at as reported, s", [safe for _, safe in back]),
-            ("back: left between the two, s", [safe - last for last, safe in back]), ("back: from the request until accepted, ms", [one["back_ms"] for one in found])]
+            ("back: left between the two, s", [safe - last for last, safe in back]), ("back: from `teal rollback` until the change is accepted, ms", [one["back_ms"] for one in found]),
+            ("back: until that command has ended, ms", [one["command_ms"] for one in found])]
     return "\n".join([f"{'':70} {'least':>8} {'median':>8} {'most':>8}", *(f"{name:70} {spread(values)}" for name, values in rows if values)])
 
 

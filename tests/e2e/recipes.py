@@ -26,11 +26,29 @@ def snippet(heading, replaced):
     return yaml.safe_load(text)
 
 
-def run(*words, timeout=120, **more):
+def run(*words, timeout=120, folder="/", **more):
     """Runs a script as a hook is run: a small environment, / as its folder, no input."""
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **more}
-    done = subprocess.run([str(word) for word in words], cwd="/", env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+    done = subprocess.run([str(word) for word in words], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
     return rig.Result(done.returncode, done.stdout, done.stderr)
+
+
+def fill(text, values):
+    """GitHub's ${{ NAME }}; a name that is not known is a fault of the test."""
+    return re.sub(r"\$\{\{ (\S+) \}\}", lambda found: values[found[1]], text)
+
+
+def run_workflow(path, values, folder="/", **environment):
+    """The steps of a GitHub workflow with one job, one after another, as a runner runs them; what is done by actions is left out. (exit code of the first that failed, all output)."""
+    (job,) = yaml.safe_load(path.read_text())["jobs"].values()
+    environment = {**{key: fill(value, values) for key, value in job["env"].items()}, **environment}
+    code, said = 0, ""
+    for step in job["steps"]:
+        assert set(step) <= {"uses", "with", "name", "run", "if"}
+        if "run" in step and (code == 0 or step.get("if") == "always()"):
+            result = run("/bin/bash", "-e", "-o", "pipefail", "-c", step["run"].replace(INSTALLED, str(FOLDER)), folder=folder, **environment)
+            code, said = code or result.code, said + result.out + result.err
+    return code, said
 
 
 class Stands:

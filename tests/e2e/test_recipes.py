@@ -371,25 +371,10 @@ def pipeline(small, teal, tmp_path):
         shop.clean()
 
 
-def fill(text, values):
-    """GitHub's ${{ NAME }}; a name that is not known is a fault of the test."""
-    return re.sub(r"\$\{\{ (\S+) \}\}", lambda found: values[found[1]], text)
-
-
 def run_github(shop, name, **values):
-    """The steps of a workflow one after another, as a runner runs them. (exit code of the first that failed, all output)."""
     known = {"vars.TEAL_ADMIN": f"http://{shop.status()['admin_listen']}", "secrets.TEAL_TOKEN": TOKEN, "vars.BLUE_BACKENDS": shop.blue.address,
              "vars.GREEN_BACKENDS": shop.green.address, "github.actor": "ada", "github.run_id": "77", **values}
-    job, = yaml.safe_load((CI / name).read_text())["jobs"].values()
-    environment = {key: fill(value, known) for key, value in job["env"].items()}
-    code, said = 0, ""
-    for step in job["steps"]:
-        assert set(step) <= {"uses", "name", "run", "if"}
-        if "run" in step and (code == 0 or step.get("if") == "always()"):
-            script = step["run"].replace(recipes.INSTALLED, str(recipes.FOLDER))
-            result = recipes.run("/bin/bash", "-e", "-o", "pipefail", "-c", script, **{**environment, "PATH": shop.stands.path, "GITHUB_SHA": values.get("sha", ""), "GITHUB_WORKSPACE": "/srv/work"})
-            code, said = code or result.code, said + result.out + result.err
-    return code, said
+    return recipes.run_workflow(CI / name, known, PATH=shop.stands.path, GITHUB_SHA=values.get("sha", ""), GITHUB_WORKSPACE="/srv/work")
 
 
 def compose_up(folder, color):
