@@ -624,6 +624,23 @@ static void does_not_go_on_with_what_it_can_not_read(void **state)
 	json_decref(intent);
 }
 
+/* What was sent before a crash may be made behind the first look, though there is no patience to send it again. */
+static void looks_twice_before_it_fails(void **state)
+{
+	struct world *world = *state;
+	char sentence[4096];
+	world->tools.hurry = 1; /* so that the first look comes in time, however busy the machine is */
+	read_blue(world);
+	json_t *intent = intend(world, COLOR_GREEN, false);
+	begin_again(world);
+	say_instead(world, API_LIST, LISTED_BLUE);
+	say(world, API_LIST, LISTED_GREEN);
+	start_change(world, intent, 1);
+	assert_int_equal(wait_for_change(world, sentence), STEERING_DONE);
+	assert_int_equal(world->answers[API_CHANGE].asked, 0);
+	json_decref(intent);
+}
+
 /* The same intent twice: the second time it may have been made. */
 static void reads_first_when_it_is_asked_again(void **state)
 {
@@ -691,6 +708,7 @@ int main(void)
 		cmocka_unit_test(goes_on_with_what_was_written_down),
 		TEST(goes_on_with_what_was_accepted),
 		TEST(does_not_go_on_with_what_it_can_not_read),
+		TEST(looks_twice_before_it_fails),
 		TEST(reads_first_when_it_is_asked_again),
 		TEST(plans),
 	};
