@@ -635,7 +635,7 @@ static void looks_twice_before_it_fails(void **state)
 	begin_again(world);
 	say_instead(world, API_LIST, LISTED_BLUE);
 	say(world, API_LIST, LISTED_GREEN);
-	start_change(world, intent, 1);
+	start_change(world, intent, 0);
 	assert_int_equal(wait_for_change(world, sentence), STEERING_DONE);
 	assert_int_equal(world->answers[API_CHANGE].asked, 0);
 	json_decref(intent);
