@@ -244,7 +244,7 @@ def test_serve_refuses_a_second_daemon(shop, tmp_path):
         (["rehearse", "--stop", "--report"], "leave --report out"),
         (["rehearse", "--report", "--for", "5m"], "--for is for a rehearsal that begins"),
         (["approve", "shop", "market"], "one service is enough"),
-        (["switch", "--standalone"], "--standalone is not supported by this version"),
+        (["switch", "--standalone"], "name one with -c FILE"),
         (["switch", "blue", "green"], "one color is enough"),
         (["rollback", "blue"], "takes no color"),
         (["deploy", "--version", "v3"], "--backend"),
