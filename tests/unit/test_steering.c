@@ -403,6 +403,23 @@ static void goes_back_from_what_is_made_late(void **state)
 	json_decref(back);
 }
 
+/* If it was made, caches may hold what was before it with the longer TTL. */
+static void knows_what_a_change_of_unknown_outcome_left(void **state)
+{
+	struct world *world = *state;
+	json_t *there;
+	say(world, API_ZONE, GOT_PRIVATE);
+	say(world, API_LIST, LISTED(SIMPLE("300", BLUE)));
+	begin(world);
+	look_and_wait(world);
+	hangs(world, &there);
+	json_t *back = intend(world, COLOR_BLUE, false);
+	assert_int_equal(json_integer_value(json_object_get(back, "old_ttl_s")), 300);
+	assert_string_equal(json_string_value(json_object_get(back, "from")), "green");
+	json_decref(there);
+	json_decref(back);
+}
+
 static void takes_what_is_there_by_force(void **state)
 {
 	struct world *world = *state;
@@ -699,6 +716,7 @@ int main(void)
 		TEST(fails_once_it_is_known_behind_its_patience),
 		cmocka_unit_test(goes_back_from_what_is_not_known),
 		TEST(goes_back_from_what_is_made_late),
+		TEST(knows_what_a_change_of_unknown_outcome_left),
 		TEST(takes_what_is_there_by_force),
 		TEST(creates_what_is_absent_by_force),
 		TEST(refuses_what_can_not_be_changed),
