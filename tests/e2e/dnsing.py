@@ -217,7 +217,7 @@ class Site:
         accepted, safe, last = parse(change["accepted_at"]), parse(change["safe_at"]), self.visitor.last_on(color)
         if safe is None or last is not None and last > safe:
             raise rig.Fault(f"a visitor was sent to {color} at {last}, and safe_at was {safe}: {change}")
-        return (last or accepted) - accepted, safe - accepted
+        return max(0.0, (last or accepted) - accepted), safe - accepted
 
 
 # ---- many ----
