@@ -28,18 +28,33 @@ static enum exit_code end_earlier(struct command *command, const struct target *
 	return *done ? code : EXIT_DONE;
 }
 
+/* Whatever somebody would have to say to it, nobody can. */
+static bool can_go_on_alone(const struct options *options, struct err *err)
+{
+	const char *pause = options_text(options, "pause");
+	if (options_given(options, "no-wait"))
+		return err_set(err, "with --standalone nobody is left to carry on, so --no-wait has no place beside it; --bake 0s makes it short");
+	if (options_given(options, "confirm-within"))
+		return err_set(err, "with --standalone nobody can be asked by `teal confirm`, so --confirm-within has no place beside it");
+	if (pause && strcmp(pause, "manual") == 0)
+		return err_set(err, "with --standalone nobody can be waited for with `teal promote`; give --pause a time");
+	return true;
+}
+
 enum exit_code alone_begin(struct command *command, struct target *target, bool *done)
 {
 	struct err err;
 	struct caller_answer answer;
 	*done = false;
-	if (options_given(&command->options, "no-wait")) {
-		err_set(&err, "with --standalone nobody is left to carry on, so --no-wait has no place beside it; --bake 0s makes it short");
+	if (!can_go_on_alone(&command->options, &err))
 		return command_misused(command, &err);
-	}
 	enum exit_code code = standalone_open(command, target);
 	if (code != EXIT_DONE)
 		return code;
+	if (standalone_waits_in_steps(command->standalone) && !options_given(&command->options, "pause")) {
+		err_set(&err, "the steps of service %s wait for `teal promote`, which nobody can give to --standalone; give --pause a time", target->service);
+		return command_misused(command, &err);
+	}
 	code = get_service(command, target->service, &answer);
 	const json_t *running = json_object_get(answer.document, "deployment");
 	if (code == EXIT_DONE && json_is_object(running))

@@ -273,6 +273,8 @@ static enum exit_code listen_to_end(struct follow *follow, struct err *err)
 			lost_ms = 0;
 		} else if (code != EXIT_UNREACHABLE) {
 			look(follow); /* no stream to be had: the document will do */
+		} else if (follow->command->standalone && !standalone_check(follow->command->standalone, err)) {
+			return EXIT_FAILED;
 		} else if (!lost_ms) {
 			lost_ms = clock_mono_ms();
 			screen_complain("%s; asking again for 30 s", err->text);

@@ -29,6 +29,7 @@ struct standalone {
 	char folder[128], socket[160], log[160];
 	char *service, *file_words;
 	pid_t child; /* 0: none */
+	bool waits;  /* in steps, for somebody who promotes */
 	bool left;   /* what was begun is not at its end */
 };
 
@@ -158,6 +159,21 @@ static void find_last_line(const struct standalone *standalone, char *last, size
 	}
 	if (file)
 		fclose(file);
+}
+
+bool standalone_waits_in_steps(const struct standalone *standalone)
+{
+	return standalone->waits;
+}
+
+bool standalone_check(struct standalone *standalone, struct err *err)
+{
+	char last[512];
+	if (standalone->child > 0 && waitpid(standalone->child, NULL, WNOHANG) == 0)
+		return true;
+	standalone->child = 0;
+	find_last_line(standalone, last, sizeof(last));
+	return err_set(err, "the process that did it has ended: %s", last);
 }
 
 static bool await(struct standalone *standalone, int pipe, struct err *err)
@@ -314,12 +330,18 @@ static char *make_file_words(const struct command *command)
 	return text_take(&words);
 }
 
+static bool is_stepwise(const struct conf_service *service)
+{
+	return service->steps.count > 0 && service->steps.pause_ms == 0;
+}
+
 static enum exit_code open_child(struct command *command, struct conf *conf, const struct target *target)
 {
 	struct err err;
 	struct standalone *standalone = command->standalone = memory_new(sizeof(*standalone));
 	standalone->file_words = make_file_words(command);
 	standalone->service = memory_text(target->service);
+	standalone->waits = is_stepwise(conf_find_service(conf, target->service));
 	catch_signals();
 	if (!make_folder(standalone, &err))
 		return command_fail(EXIT_FAILED, &err);

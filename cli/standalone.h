@@ -25,6 +25,10 @@ void standalone_close(struct standalone *standalone);
 void standalone_leave(struct standalone *standalone);
 /* How many of these signals came. */
 unsigned standalone_interrupted(void);
+/* The file has steps that wait for `teal promote`, which nobody could give. */
+bool standalone_waits_in_steps(const struct standalone *standalone);
+/* False and a sentence when the process has ended by itself. */
+bool standalone_check(struct standalone *standalone, struct err *err);
 /* The words behind a verb that mean the same file: " -c FILE", or "". */
 const char *standalone_file_words(const struct standalone *standalone);
 

@@ -20,6 +20,7 @@ import route53
 from dnsing import HOSTS, NAME, Site, simple
 
 CHANGE = "ChangeResourceRecordSets"
+PAIR = [route53.weighted(NAME, "A", "blue", 255, 1, HOSTS["blue"]), route53.weighted(NAME, "A", "green", 0, 1, HOSTS["green"])]
 NAMESPACE = "{https://route53.amazonaws.com/doc/2013-04-01/}"
 
 
@@ -118,6 +119,8 @@ def test_watch(site):
         (["dns", "status", "apu"], "did you mean api?"),
         (["switch", "--standalone", "--admin", "/tmp/x"], "--admin has no place beside it"),
         (["switch", "--standalone", "--no-wait"], "--no-wait has no place beside it"),
+        (["switch", "--standalone", "--confirm-within", "5m"], "--confirm-within has no place beside it"),
+        (["switch", "--standalone", "--steps", "10,100", "--pause", "manual"], "give --pause a time"),
         (["rollback", "--expect-live", "blue"], "--expect-live goes with --standalone"),
         (["deploy", "--standalone", "--backend", "127.0.0.1:1"], "--standalone is for `teal switch` and `teal rollback`"),
     ],
@@ -372,6 +375,29 @@ def test_killed_behind_the_change():
         assert result.code == 0 and "rolled back: blue (1) is live again" in result.out, result
         assert site.sets() == simple("blue")
         site.check_record()
+
+
+def test_its_process_is_killed():
+    """The one that does it, not the verb: said at once, and gone on with by the next run."""
+    with Site(start=False, delays=(0.0, 1.0)) as site:
+        one = Alone(site, "switch", "--bake", "60s")
+        one.await_line("green is live, ")
+        (child,) = pathlib.Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGKILL)
+        out, err = one.process.communicate(timeout=60)
+        assert one.process.returncode == 1 and "the process that did it has ended" in err and not left_behind(site), (out, err)
+        result = alone(site, "rollback")
+        assert result.code == 0 and site.sets() == simple("blue"), result
+
+
+def test_steps_that_wait():
+    """For somebody who promotes: nobody can, so nothing is begun."""
+    with Site(start=False, sets=PAIR, record={"policy": "weighted"}, steps={"shares": [20, 100], "pause": "manual"}) as site:
+        result = alone(site, "switch")
+        assert result.code == 2 and "give --pause a time" in result.err, result
+        assert not site.world.api.of(CHANGE) and not left_behind(site)
+        result = say(alone(site, "switch", "--pause", "300ms"), "the change is sent that gives green 20 %", "promoted: green (2) is live")
+        assert result.code == 0
 
 
 def test_other_services_are_left_alone():
