@@ -83,6 +83,17 @@ static void begin_procedure(struct switcher *switcher)
 	switcher->procedure_runs = true;
 }
 
+/* A reload may have brought gates while health was waited for. */
+static bool resume_procedure(struct switcher *switcher)
+{
+	if (switcher->current->automatic || !switcher->host.resume_procedure(switcher->host.arg, switcher->current))
+		return false;
+	course_enter(switcher, STEP_PROCEDURE);
+	switcher->procedure_runs = true;
+	switcher->procedure_passed = false;
+	return true;
+}
+
 static void note_gates(struct switcher *switcher, const struct gate_result results[GATE_COUNT])
 {
 	struct deployment *deployment = switcher->current;
@@ -99,14 +110,14 @@ void gating_run_gate(struct switcher *switcher)
 	gating_read(switcher, switcher->current, results);
 	note_gates(switcher, results);
 	const struct gate_result *gate = gates_find_refusal(results);
-	if (!gate && switcher->procedure_passed)
-		record(switcher);
-	else if (!gate)
-		begin_procedure(switcher);
-	else if (gate->waits && course_now_ms(switcher) < switcher->wait_ms)
+	if (gate && gate->waits && course_now_ms(switcher) < switcher->wait_ms)
 		tell_waiting(switcher, gate);
-	else
+	else if (gate)
 		refuse(switcher, gate);
+	else if (!switcher->procedure_passed)
+		begin_procedure(switcher);
+	else if (!resume_procedure(switcher))
+		record(switcher);
 }
 
 /* ---- procedure ---- */
@@ -126,8 +137,10 @@ static void note_procedure(struct switcher *switcher)
 void gating_run_procedure(struct switcher *switcher)
 {
 	const struct procedure_refusal *refusal = NULL;
-	enum procedure_state state = switcher->host.run_procedure(switcher->host.arg, &refusal);
-	note_procedure(switcher);
+	bool changed;
+	enum procedure_state state = switcher->host.run_procedure(switcher->host.arg, &refusal, &changed);
+	if (changed)
+		note_procedure(switcher);
 	switcher->procedure_runs = state == PROCEDURE_PENDING;
 	if (state == PROCEDURE_REFUSED) {
 		course_finish(switcher, OUTCOME_REFUSED, refusal->gate, refusal->exit_code, "%s", refusal->detail);

@@ -104,6 +104,9 @@ static void begin_smoke(struct procedure *procedure, const struct procedure_now 
 	(void)now;
 	const struct conf_service *conf = procedure->conf;
 	enum color to = procedure->deployment->to;
+	json_decref(procedure->smoke_results); /* of requests that the file does not have any more */
+	procedure->smoke_results = NULL;
+	procedure->smoke_over = false;
 	size_t count = procedure->tools.list_backends(procedure->tools.arg, to, NULL, 0);
 	if (count == 0)
 		return;
@@ -239,13 +242,15 @@ static void list_hooks(const struct conf_hooks *hooks, char *out, size_t size)
 static void describe_hooks(const struct procedure *procedure, enum color to, char *out, size_t size)
 {
 	(void)to;
-	if (procedure->hook)
+	if (procedure->hooks_changed)
+		snprintf(out, size, "%.256s is under way", hook_name(procedure->hook));
+	else if (procedure->hook)
 		snprintf(out, size, "%.256s is under way (%zu of %zu)", hook_name(procedure->hook), procedure->hook_at + 1, hooks_of(procedure)->count);
 	else
 		list_hooks(hooks_of(procedure), out, size);
 }
 
-/* One at a time, so that --force can go on behind one that refuses. */
+/* One at a time, so that --force can go on behind one that refuses, and gates that a reload brings can come between two. */
 static void begin_hooks(struct procedure *procedure, const struct procedure_now *now)
 {
 	struct hook_facts facts = herald_describe(procedure->deployment, "before_switch", NULL, now->wall_ms);
@@ -259,31 +264,34 @@ static void begin_hooks(struct procedure *procedure, const struct procedure_now 
 static void force_hook(struct procedure *procedure)
 {
 	json_object_set_new(json_array_get(procedure->hook_rows, json_array_size(procedure->hook_rows) - 1), "forced", json_true());
-	procedure_emit(procedure, PROCEDURE_HOOKS, "gate_forced", NULL, procedure->hook_sentence);
 }
 
 static bool look_hooks(struct procedure *procedure, const struct procedure_now *now, struct procedure_row *row)
 {
+	(void)now;
 	if (!procedure->hook_over)
 		return false;
-	if (!procedure->hook_passed && !procedure->deployment->force) {
-		snprintf(row->detail, sizeof(row->detail), "%s", procedure->hook_sentence);
-		return true;
-	}
-	if (procedure->hook_passed)
+	row->passed = procedure->hook_passed;
+	snprintf(row->detail, sizeof(row->detail), "%s", procedure->hook_sentence);
+	if (row->passed)
 		procedure_emit(procedure, PROCEDURE_HOOKS, "gate_passed", json_pack("{s:o}", "ms", wire_count(procedure->hook_ms)), procedure->hook_sentence);
-	else
+	else if (procedure->deployment->force)
 		force_hook(procedure);
 	/* A place in the former list says nothing of the new one, of which none may be left out. */
 	procedure->hook_at = procedure->hooks_changed ? 0 : procedure->hook_at + 1;
 	procedure->hooks_changed = false;
-	if (procedure->hook_at < hooks_of(procedure)->count) {
-		begin_hooks(procedure, now);
-		return false;
-	}
-	row->passed = true;
-	snprintf(row->detail, sizeof(row->detail), "%zu hook%s ended", procedure->hook_at, plural(procedure->hook_at));
+	row->again = procedure->hook_at < hooks_of(procedure)->count;
 	return true;
+}
+
+void procedure_parts_change_hooks(struct procedure *procedure)
+{
+	struct procedure_row *row = &procedure->rows[PROCEDURE_HOOKS];
+	procedure->hooks_changed = row->begun && !row->ended;
+	if (procedure->hooks_changed)
+		return;
+	procedure->hook_at = 0;
+	row->again = true;
 }
 
 /* ---- all of them ---- */

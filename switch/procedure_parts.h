@@ -20,6 +20,7 @@ enum procedure_part {
 /* How one of them went. */
 struct procedure_row {
 	bool begun, ended, passed, forced;
+	bool again;    /* ended, but the gate is not passed: another hook follows, or a reload changed it */
 	int exit_code; /* not passed: of the refusal */
 	uint64_t began_ms, began_at, ms;
 	char detail[1024];
@@ -32,6 +33,7 @@ struct procedure {
 	const struct deployment *deployment; /* while it is under way */
 	enum procedure_state state;
 	enum procedure_part part; /* the present one */
+	bool changed;             /* what there is to tell of it */
 	struct procedure_row rows[PROCEDURE_PART_COUNT];
 	struct procedure_refusal refusal;
 	struct smoke *smoke; /* under way */
@@ -67,6 +69,8 @@ extern const struct procedure_kind procedure_kinds[PROCEDURE_PART_COUNT];
 void procedure_emit(struct procedure *procedure, enum procedure_part part, const char *event, json_t *more, const char *text);
 /* Ends what runs. */
 void procedure_parts_stop(struct procedure *procedure);
+/* The hooks are others from now on: all of them come, behind that which runs. Before the new file is in force. */
+void procedure_parts_change_hooks(struct procedure *procedure);
 /* Forgets what came of the last run. */
 void procedure_parts_reset(struct procedure *procedure);
 

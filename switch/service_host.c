@@ -190,17 +190,23 @@ static struct procedure_now read_now(void)
 static void begin_procedure(void *arg, const struct deployment *deployment)
 {
 	const struct service_host *host = arg;
-	struct procedure_now now = read_now();
-	procedure_begin(host->service->procedure, deployment, &now);
+	procedure_begin(host->service->procedure, deployment);
 }
 
-static enum procedure_state run_procedure(void *arg, const struct procedure_refusal **refusal)
+static bool resume_procedure(void *arg, const struct deployment *deployment)
+{
+	const struct service_host *host = arg;
+	return procedure_resume(host->service->procedure, deployment);
+}
+
+static enum procedure_state run_procedure(void *arg, const struct procedure_refusal **refusal, bool *changed)
 {
 	const struct service_host *host = arg;
 	struct procedure_now now = read_now();
 	enum procedure_state state = procedure_run(host->service->procedure, &now);
 	if (state == PROCEDURE_REFUSED)
 		*refusal = procedure_refusal(host->service->procedure);
+	*changed = procedure_take_change(host->service->procedure);
 	return state;
 }
 
@@ -222,6 +228,12 @@ static void tell(void *arg, enum herald_moment moment, const struct deployment *
 	procedure_tell(host->service->procedure, moment, deployment, clock_wall_ms());
 }
 
+static const char *foresee_command(void *arg)
+{
+	struct service_host *host = arg;
+	return service_command_foresee(&host->command);
+}
+
 static void begin_command(void *arg, const struct deployment *deployment, uint64_t limit_ms)
 {
 	struct service_host *host = arg;
@@ -230,14 +242,26 @@ static void begin_command(void *arg, const struct deployment *deployment, uint64
 
 static enum switcher_command run_command(void *arg, char *sentence, size_t size)
 {
-	const struct service_host *host = arg;
+	struct service_host *host = arg;
 	return service_command_read(&host->command, sentence, size);
 }
 
-static void cancel_command(void *arg)
+static void tell_command(void *arg, bool kill)
 {
 	struct service_host *host = arg;
-	service_command_cancel(&host->command);
+	service_command_tell(&host->command, kill);
+}
+
+static void end_command(void *arg, uint64_t grace_ms)
+{
+	struct service_host *host = arg;
+	service_command_end(&host->command, grace_ms);
+}
+
+static bool kill_orphans(void *arg, const struct deployment *deployment)
+{
+	struct service_host *host = arg;
+	return service_command_kill_orphans(&host->command, deployment);
 }
 
 struct service_host *service_host_new(struct service *service, const struct service_host_tools *tools)
@@ -265,13 +289,17 @@ struct service_host *service_host_new(struct service *service, const struct serv
 		.write_deployment = write_deployment,
 		.emit = emit,
 		.begin_procedure = begin_procedure,
+		.resume_procedure = resume_procedure,
 		.run_procedure = run_procedure,
 		.read_procedure = read_procedure,
 		.cancel_procedure = cancel_procedure,
 		.tell = tell,
+		.foresee_command = foresee_command,
 		.begin_command = begin_command,
 		.run_command = run_command,
-		.cancel_command = cancel_command,
+		.tell_command = tell_command,
+		.end_command = end_command,
+		.kill_orphans = kill_orphans,
 		.arg = host,
 	};
 	host->service = service;

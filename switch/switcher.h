@@ -60,16 +60,25 @@ struct switcher_host {
 	uint64_t (*write_truth)(void *arg);
 	enum keeper_state (*read_truth)(void *arg, uint64_t ticket, char *sentence, size_t size);
 	void (*write_deployment)(void *arg, const struct deployment *deployment);
-	/* What comes between the gates and the record, and who is told of what came about: see switch/procedure. `*refusal` is borrowed. The rows are a new array. */
+	/* What comes between the gates and the record, and who is told of what came about: see switch/procedure. `*refusal` is borrowed, `*changed`: the rows are others than before. The rows are a new array. */
 	void (*begin_procedure)(void *arg, const struct deployment *deployment);
-	enum procedure_state (*run_procedure)(void *arg, const struct procedure_refusal **refusal);
+	bool (*resume_procedure)(void *arg, const struct deployment *deployment);
+	enum procedure_state (*run_procedure)(void *arg, const struct procedure_refusal **refusal, bool *changed);
 	json_t *(*read_procedure)(void *arg);
 	void (*cancel_procedure)(void *arg);
 	void (*tell)(void *arg, enum herald_moment moment, const struct deployment *deployment);
-	/* deployment->exclusive.run, in a group of its own. It is killed when it runs longer, and by cancel_command, from when on nothing is heard of it. `sentence`: how it ended. */
+	/* NULL, or why none can begin: a process of the last one is still there. */
+	const char *(*foresee_command)(void *arg);
+	/* deployment->exclusive.run, in a group of its own. It is ended when it runs longer. */
 	void (*begin_command)(void *arg, const struct deployment *deployment, uint64_t limit_ms);
+	/* It runs as long as any process of its group does. `sentence`: how it ended. */
 	enum switcher_command (*run_command)(void *arg, char *sentence, size_t size);
-	void (*cancel_command)(void *arg);
+	/* SIGTERM, or SIGKILL, to the whole group; run_command says when it has ended. */
+	void (*tell_command)(void *arg, bool kill);
+	/* For the daemon's end: the same one after the other, with so much time between them, and waits until it has ended. */
+	void (*end_command)(void *arg, uint64_t grace_ms);
+	/* After a restart: kills what is left of the command of a deployment of the last run. Whether there was anything. */
+	bool (*kill_orphans)(void *arg, const struct deployment *deployment);
 	/* `more` is the callee's; may be NULL. */
 	void (*emit)(void *arg, const struct deployment *deployment, const char *event, json_t *more, const char *text);
 	void *arg;

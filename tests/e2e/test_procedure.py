@@ -355,6 +355,22 @@ def test_freeze_after_a_reload(shop):
     assert one.run("switch").code == 0
 
 
+def test_a_reload_brings_a_gate_in_front(shop):
+    """Of that which is under way: it is passed all the same, behind it."""
+    one = shop(gates={"approval": "10m"})
+    status, answer = one.api("POST", "/v1/services/shop/switch", {})
+    assert status == 202, answer
+    rig.wait_until("the approval is asked for", lambda: (one.service()["waiting"] or {}).get("gate") == "approval")
+    one.conf["services"]["shop"]["gates"]["smoke"] = [{"path": "/fail"}]
+    one.write_file()
+    one.must("reload")
+    one.must("approve")
+    document = one.deployment(answer["deployment"])
+    assert (document["outcome"], document["cause"]) == ("refused", "smoke"), document
+    assert gate(document, "approval")[0]["passed"] is True
+    assert one.service()["live"] == "blue"
+
+
 def test_smoke(shop):
     one = shop(gates={"smoke": [{"path": "/"}, {"path": "/fail"}]})
     result = one.run("switch")

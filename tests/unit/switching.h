@@ -39,13 +39,17 @@ static inline void make_switcher(void)
 		.write_deployment = write_deployment,
 		.emit = emit,
 		.begin_procedure = begin_procedure,
+		.resume_procedure = resume_procedure,
 		.run_procedure = run_procedure,
 		.read_procedure = read_procedure,
 		.cancel_procedure = cancel_procedure,
 		.tell = tell,
+		.foresee_command = foresee_command,
 		.begin_command = begin_command,
 		.run_command = run_command,
-		.cancel_command = cancel_command,
+		.tell_command = tell_command,
+		.end_command = end_command,
+		.kill_orphans = kill_orphans,
 	};
 	static const struct actuator actuator = {
 		.apply = apply,

@@ -405,6 +405,123 @@ static void test_reload_of_hooks(void **state)
 	expect_rows(world, (const char *[]){"hook passed: ", "hook failed: ", NULL});
 }
 
+static void expect_refused_by_rehearsal(struct world *world)
+{
+	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
+	expect_refusal(world, "rehearsal", 3, "v2 was not rehearsed");
+	assert_null(strstr(world->events, "gate_started hook"));
+}
+
+/* Gates in front of the one that is under way: they come behind it, and before everything that comes then. */
+static void test_reload_brings_gates_in_front(void **state)
+{
+	struct world *world = *state;
+	struct conf_smoke smoke = one_request();
+	struct switcher_refusal refusal;
+	struct conf_service other;
+	add_backend(world, "backend:1", OK_ANSWER);
+	set_hooks(world, &hook_0, 1);
+	ask_for_approval(world);
+	other = world->conf;
+	other.gates.freezes = tonight;
+	other.gates.freeze_count = 1;
+	other.gates.smokes = &smoke;
+	other.gates.smoke_count = 1;
+	procedure_set_conf(world->procedure, &other);
+	assert_true(answer(world, true, NULL, NULL, &refusal));
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	assert_string_equal(
+		world->events, "approval_asked approval\napproved approval\ngate_started smoke\ngate_passed smoke\ngate_started hook\ngate_passed hook\n");
+	expect_rows(world, (const char *[]){"freeze passed: ", "smoke passed: ", "approval passed: ", "hook passed: ", NULL});
+}
+
+static void test_reload_brings_a_rehearsal(void **state)
+{
+	struct world *world = *state;
+	struct switcher_refusal refusal;
+	struct conf_service other;
+	set_hooks(world, &hook_0, 1);
+	ask_for_approval(world);
+	other = world->conf;
+	other.gates.rehearsal_ms = 1000;
+	procedure_set_conf(world->procedure, &other);
+	assert_true(answer(world, true, NULL, NULL, &refusal));
+	expect_refused_by_rehearsal(world);
+}
+
+/* Between two hooks, and what was passed is not asked for again. */
+static void test_reload_brings_an_approval(void **state)
+{
+	struct world *world = *state;
+	struct conf_hook hooks[] = {hook_0, hook_0};
+	struct switcher_refusal refusal;
+	struct conf_service other;
+	set_hooks(world, hooks, 2);
+	begin(world);
+	assert_int_equal(run(world), PROCEDURE_PENDING);
+	other = world->conf;
+	other.gates.approval_ms = 600000;
+	procedure_set_conf(world->procedure, &other);
+	wait_for_approval(world);
+	expect_rows(world, (const char *[]){"approval waits: ", "hook passed: ", NULL});
+	assert_true(answer(world, true, NULL, NULL, &refusal));
+	other.gates.approval_ms = 900000;
+	procedure_set_conf(world->procedure, &other);
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	expect_rows(world, (const char *[]){"approval passed: ", "hook passed: ", "hook passed: ", NULL});
+}
+
+/* Other requests than those that were passed. */
+static void test_reload_of_smoke_requests(void **state)
+{
+	struct world *world = *state;
+	struct conf_smoke smoke = one_request(), two[] = {one_request(), one_request()};
+	struct switcher_refusal refusal;
+	struct conf_service other;
+	set_everything(world, &smoke, &hook_0);
+	begin(world);
+	wait_for_approval(world);
+	other = world->conf;
+	other.gates.smokes = two;
+	other.gates.smoke_count = 2;
+	procedure_set_conf(world->procedure, &other);
+	assert_true(answer(world, true, NULL, NULL, &refusal));
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	expect_rows(world, (const char *[]){"freeze passed: ", "rehearsal passed: ", "smoke passed: 2 requests", "approval passed: ", "hook passed: ", NULL});
+	json_t *rows = procedure_to_json(world->procedure);
+	assert_int_equal(json_array_size(json_object_get(json_array_get(rows, 2), "results")), 2);
+	json_decref(rows);
+}
+
+/* Everything has passed, and the switch still waits for something else. */
+static void test_reload_behind_the_end(void **state)
+{
+	struct world *world = *state;
+	struct conf_service same, other;
+	set_hooks(world, &hook_0, 1);
+	begin(world);
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	same = other = world->conf;
+	procedure_set_conf(world->procedure, &same);
+	assert_false(procedure_resume(world->procedure, world->deployment));
+	assert_int_equal(run(world), PROCEDURE_PASSED);
+	other.hooks[CONF_BEFORE_SWITCH] = (struct conf_hooks){.list = &hook_1, .count = 1};
+	procedure_set_conf(world->procedure, &other);
+	assert_true(procedure_resume(world->procedure, world->deployment));
+	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
+	expect_rows(world, (const char *[]){"hook passed: ", "hook failed: ", NULL});
+}
+
+static void test_changes_are_told_once(void **state)
+{
+	struct world *world = *state;
+	ask_for_approval(world);
+	assert_true(procedure_take_change(world->procedure));
+	assert_int_equal(run(world), PROCEDURE_PENDING);
+	assert_false(procedure_take_change(world->procedure));
+	procedure_cancel(world->procedure);
+}
+
 /* ---- cancelled ---- */
 
 static void expect_nothing_runs(struct world *world)
@@ -554,6 +671,12 @@ int main(void)
 		ROUND(test_foresee),
 		ROUND(test_reload),
 		ROUND(test_reload_of_hooks),
+		ROUND(test_reload_brings_gates_in_front),
+		ROUND(test_reload_brings_a_rehearsal),
+		ROUND(test_reload_brings_an_approval),
+		ROUND(test_reload_of_smoke_requests),
+		ROUND(test_reload_behind_the_end),
+		ROUND(test_changes_are_told_once),
 		ROUND(test_cancel_smoke),
 		ROUND(test_cancel_approval),
 		ROUND(test_cancel_hook),
