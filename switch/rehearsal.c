@@ -42,6 +42,7 @@ struct rehearsal {
 	struct mirror_counts copied;
 	struct copier_counts sent;
 	enum comparison_verdict verdict;
+	unsigned awaiting; /* copies that ended with it, answered by the live color alone */
 	char text[640];
 };
 
@@ -108,11 +109,13 @@ static void let_go(struct rehearsal *rehearsal)
 
 static void judge(struct rehearsal *rehearsal)
 {
-	char said[400];
+	char said[400], awaiting[100] = "";
 	rehearsal->verdict = comparison_judge(rehearsal->comparison, &rehearsal->limits, said, sizeof(said));
 	if (rehearsal->end[0] && rehearsal->verdict == COMPARISON_PASSED)
 		rehearsal->verdict = COMPARISON_INCONCLUSIVE;
-	snprintf(rehearsal->text, sizeof(rehearsal->text), "%s%s%s", rehearsal->end, rehearsal->end[0] ? "; " : "", said);
+	if (rehearsal->awaiting > 0)
+		snprintf(awaiting, sizeof(awaiting), "; %u more had an answer of the live color, and none of the idle one yet", rehearsal->awaiting);
+	snprintf(rehearsal->text, sizeof(rehearsal->text), "%s%s%s%s", rehearsal->end, rehearsal->end[0] ? "; " : "", said, awaiting);
 }
 
 static const char *version_of(const struct rehearsal *rehearsal)
@@ -144,6 +147,7 @@ static void emit_end(const struct rehearsal *rehearsal)
 static void end(struct rehearsal *rehearsal)
 {
 	read_counts(rehearsal);
+	rehearsal->awaiting = copier_awaiting_idle(rehearsal->copier);
 	let_go(rehearsal);
 	rehearsal->ended_at = clock_wall_ms();
 	judge(rehearsal);
