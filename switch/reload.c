@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "switch/admin.h"
+#include "switch/alike.h"
 #include "switch/daemon.h"
 #include "switch/differ.h"
 #include "switch/wire.h"
@@ -63,17 +64,33 @@ static bool keeps_fixed(const struct control *control, const struct plan *plan, 
 	return true;
 }
 
+static bool same_colors(const struct conf_service *a, const struct conf_service *b)
+{
+	return differ_same_color(&a->colors[COLOR_BLUE], &b->colors[COLOR_BLUE]) && differ_same_color(&a->colors[COLOR_GREEN], &b->colors[COLOR_GREEN]);
+}
+
+/* Both colors have users: with another `sticky` they would be divided anew. */
+static bool is_divided(const struct deployment *deployment)
+{
+	return deployment->step == STEP_SHIFT || deployment->step == STEP_COMPLETE;
+}
+
 static bool leaves_deployment(const struct service *service, const struct plan *plan, struct reload_refusal *refusal)
 {
 	const struct deployment *deployment = switcher_current(service->switcher);
 	const struct conf_service *conf = conf_find_service(plan->conf, service->name);
 	if (!deployment)
 		return true;
-	if (conf && differ_same_color(&conf->colors[COLOR_BLUE], &service->conf->colors[COLOR_BLUE]) &&
-		differ_same_color(&conf->colors[COLOR_GREEN], &service->conf->colors[COLOR_GREEN]))
+	if (!conf || !same_colors(conf, service->conf))
+		refuse(refusal, "deployment_running", NULL,
+			"the file changes or removes a color of service %s while deployment %s is under way; nothing has changed", service->name,
+			deployment->id);
+	else if (is_divided(deployment) && !alike_sticky(&conf->sticky, &service->conf->sticky))
+		refuse(refusal, "deployment_running", NULL,
+			"the file changes sticky of service %s while deployment %s shifts its users in steps, who would change color; nothing has changed",
+			service->name, deployment->id);
+	else
 		return true;
-	refuse(refusal, "deployment_running", NULL, "the file changes or removes a color of service %s while deployment %s is under way; nothing has changed",
-		service->name, deployment->id);
 	snprintf(refusal->deployment, sizeof(refusal->deployment), "%s", deployment->id);
 	return false;
 }
