@@ -11,10 +11,13 @@
 #include "cli/document.h"
 #include "cli/report.h"
 #include "cli/screen.h"
+#include "conf/conf.h"
+
+#define LEAST_SHARE 0.000099999 /* 0.01 %, and what a division makes of it */
 
 static const struct option rows[] = {
-	{"share", 0, OPTION_TEXT, "SHARE", "of the requests that can be copied, such as 10% (default: rehearsal.share of the configuration)"},
-	{"for", 0, OPTION_DURATION, "TIME", "how long (default: rehearsal.for of the configuration)"},
+	{"share", 0, OPTION_TEXT, "SHARE", "of the requests that can be copied, 0.01% to 100% (default: rehearsal.share of the configuration)"},
+	{"for", 0, OPTION_DURATION, "TIME", "how long, 1s to 24h (default: rehearsal.for of the configuration)"},
 	{"no-wait", 0, OPTION_FLAG, NULL, "return at once; `teal rehearse --report` tells of it later"},
 	{"stop", 0, OPTION_FLAG, NULL, "end the one that runs, and print what it found"},
 	{"report", 0, OPTION_FLAG, NULL, "begin nothing; print the report of the one that runs, or of the newest one"},
@@ -65,8 +68,11 @@ static bool make_wish(const struct command *command, json_t *body, struct err *e
 {
 	double share = 0;
 	const char *text = options_text(&command->options, "share");
-	if (text && (!text_parse_share(text, &share) || share <= 0))
-		return err_set(err, "--share wants a share above 0 and at most 100%%, such as 10%%, not \"%s\"", text);
+	const struct options_value *time = options_get(&command->options, "for");
+	if (text && (!text_parse_share(text, &share) || share < LEAST_SHARE))
+		return err_set(err, "--share is 0.01%% to 100%%, such as 10%%, not \"%s\"", text);
+	if (time->given && (time->number < CONF_REHEARSAL_LEAST_MS || time->number > CONF_REHEARSAL_MOST_MS))
+		return err_set(err, "--for is 1s to 24h, not \"%s\"", time->text);
 	if (text)
 		json_object_set_new(body, "share", json_real(share));
 	command_put_seconds(command, "for", body, "for_s");

@@ -299,6 +299,12 @@ def test_refusals(shop):
     refused("rehearse", {"to": "blue"}, 409, "color_is_live")
     for wrong in ({"share": 0}, {"share": 1.5}, {"share": "10%"}, {"for_s": -1}, {"to": "red"}, {"what": 1}):
         refused("rehearse", wrong, 400, "bad_request")
+    for wrong, range in (({"for_s": 0}, "1 to 86400 (24h)"), ({"for_s": 86401}, "1 to 86400 (24h)"), ({"share": 0}, "0.0001 (0.01%) to 1"),
+                         ({"share": 0.00001}, "0.0001 (0.01%) to 1")):
+        found, problem = one.api("POST", "/v1/services/shop/rehearse", wrong)
+        assert found == 400 and range in problem["detail"], problem
+    assert one.run("rehearse", "--share", "0.01%", "--for", "24h", "--no-wait").code == 0
+    stop(one)
     rehearse(one, to="green")
     refused("rehearse", {}, 409, "rehearsal_running")
     stop(one)
