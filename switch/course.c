@@ -307,11 +307,10 @@ static bool end_interrupted(struct switcher *switcher)
 	bool recorded = deployment->step >= STEP_RECORD;
 	if (recorded && !exclusive)
 		return false;
+	enum step step = deployment->step;
 	course_enter(switcher, STEP_GATE); /* nothing runs or is held any more */
 	if (recorded && deployment->exclusive.program)
-		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1,
-			"the daemon ended in the middle of an exclusive switch: %s is live as before; %.200s may have run in part or to its end, so look before switching again",
-			color_name(deployment->from), deployment->exclusive.program);
+		exclusive_end_interrupted(switcher, step);
 	else
 		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1, "the daemon ended before anything was switched");
 	return true;

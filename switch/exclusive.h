@@ -2,7 +2,7 @@
  * switch/switcher and switch/course alone.
  *
  * So the two versions never have a request at the same time. Everything up to the flip has one deadline, a little before the limit that was asked for: then, and when anything fails, the requests are let
- * go to the old color. Tunnels of both colors are closed. What goes round the hold by design (copies for a rehearsal, probes) is not waited for. */
+ * go to the old color: never while anything of the command is alive, but for what the system can't kill. Tunnels of both colors are closed. What goes round the hold by design (copies for a rehearsal, probes) is not waited for. */
 #ifndef TEAL_SWITCH_EXCLUSIVE_H
 #define TEAL_SWITCH_EXCLUSIVE_H
 
@@ -18,7 +18,11 @@ void exclusive_run_command(struct switcher *switcher);
 void exclusive_run_commit(struct switcher *switcher);
 /* Behind the flip, once it is in force: lets go what is held. Nothing happens when nothing is. */
 void exclusive_release(struct switcher *switcher);
-/* The deployment ends before the flip: ends the command, which then is told of as a warning, and lets go what is held, to the old color. */
+/* The deployment ends before the flip: lets go what is held, to the old color. A command that still runs is ended before that, which is waited for, and told of as a warning. */
 void exclusive_stop(struct switcher *switcher);
+/* Somebody stops the deployment: when the command runs it is told to end, and the deployment ends as aborted, with this cause (a static string) and detail, when it has. False: none runs. */
+bool exclusive_stop_command(struct switcher *switcher, const char *cause, const char *detail);
+/* After a restart, of a deployment with a command that had come as far as `step`: kills what is left of that, and ends the deployment with what is known. */
+void exclusive_end_interrupted(struct switcher *switcher, enum step step);
 
 #endif

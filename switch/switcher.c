@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "switch/back.h"
 #include "switch/course.h"
+#include "switch/exclusive.h"
 #include "switch/gating.h"
 #include "switch/steps.h"
 #include "switch/verify.h"
@@ -99,8 +100,11 @@ static bool may_begin(struct switcher *switcher, const struct switcher_request *
 		if (!results[i].passed && gates_code(results[i].gate))
 			return refuse(refusal, gates_code(results[i].gate), switcher->current, "%s", results[i].detail);
 	/* Looked at again when it comes to that; but hooks that take minutes are not run in vain. */
-	const char *why = request->exclusive ? switcher->actuator.foresee_hold(switcher->actuator.arg) : NULL;
-	return !why || refuse(refusal, "held", NULL, "%s", why);
+	const char *held = request->exclusive ? switcher->actuator.foresee_hold(switcher->actuator.arg) : NULL;
+	const char *left = request->exclusive ? switcher->host.foresee_command(switcher->host.arg) : NULL;
+	if (held || left)
+		return refuse(refusal, held ? "held" : "command_remains", NULL, "%s", held ? held : left);
+	return true;
 }
 
 static struct deployment *make_deployment(struct switcher *switcher, const struct switcher_request *request)
@@ -201,10 +205,12 @@ bool switcher_foresee(const struct switcher *switcher, enum color live, char *te
 	return judge_foresee(&before, &switcher->policy.limits, live, text, size);
 }
 
-static void stop_before_flip(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason)
+static void stop_before_flip(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason, bool at_once)
 {
-	course_finish(
-		switcher, OUTCOME_ABORTED, cause, 1, "stopped by %s before anything was switched%s%s", actor->name, reason ? ": " : "", reason ? reason : "");
+	char text[512];
+	snprintf(text, sizeof(text), "stopped by %s before anything was switched%s%s", actor->name, reason ? ": " : "", reason ? reason : "");
+	if (at_once || !exclusive_stop_command(switcher, cause, text))
+		course_finish(switcher, OUTCOME_ABORTED, cause, 1, "%s", text);
 }
 
 static bool go_back(
@@ -221,7 +227,7 @@ static bool go_back(
 			switcher->service);
 	copy_id(id, deployment);
 	if (deployment->step < STEP_SHIFT) {
-		stop_before_flip(switcher, cause, actor, reason);
+		stop_before_flip(switcher, cause, actor, reason, false);
 		return true;
 	}
 	if (!switcher->current) {
@@ -372,7 +378,7 @@ void switcher_stop(struct switcher *switcher)
 	static const struct actor daemon_itself = {"teal", -1};
 	verify_stop(switcher, "the daemon was stopped");
 	if (switcher->current && switcher->current->step < STEP_SHIFT)
-		stop_before_flip(switcher, "abort", &daemon_itself, "the daemon is stopping");
+		stop_before_flip(switcher, "abort", &daemon_itself, "the daemon is stopping", true);
 }
 
 void switcher_resume(struct switcher *switcher, struct deployment *deployment)

@@ -199,8 +199,43 @@ def test_a_command_that_hangs(noting, teal):
     assert {(status, color) for status, color, _ in answers} == {(200, "blue")}
     assert green.spans == []
     assert max(seconds for _, _, seconds in answers) > 1  # some were held
-    for name in (pid, f"{pid}.more"):
-        rig.wait_until("the command's end", lambda name=name: not is_running(pathlib.Path(name).read_text().strip()), 20)
+    assert not is_running(read_pid(pid)) and not is_running(read_pid(f"{pid}.more"))
+
+
+def read_pid(path):
+    return rig.wait_until("the command's number", lambda: os.path.exists(path) and pathlib.Path(path).read_text().strip())
+
+
+STUBBORN = ("trap '' TERM", "(trap '' TERM; echo $$ >%s; while :; do sleep 0.1; done) &", "while :; do sleep 0.1; done")
+
+
+def stubborn(teal, name="stubborn"):
+    """A command that does not end when it is told to, with a child that does not, either; and where its process group is written."""
+    pid = teal.folder / (name + ".pid")
+    return [script(teal, name, *(line % pid if "%s" in line else line for line in STUBBORN))], pid
+
+
+def group_lives(group):
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its = stat.read_text().rsplit(")", 1)[1].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if its == group and state not in "ZX":
+            return True
+    return False
+
+
+def test_a_command_that_ignores_sigterm(noting, teal):
+    """When the old color has its traffic again nothing of the command is alive, so that the next one is alone, too."""
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = stubborn(one)
+    for _ in range(2):
+        document = switch(one, hold_max_s=2, run=run)
+        assert not group_lives(read_pid(pid))
+        assert_stayed(one, document, "exclusive_time")
+        assert "it was told to end before the hold's limit" in document["detail"]
+    assert switch(one, hold_max_s=20, run=["/bin/true"])["outcome"] == "promoted"
 
 
 def test_a_command_that_fails(shop):
@@ -228,26 +263,73 @@ def test_aborted(noting, teal):
     blue, green = noting("blue"), noting("green")
     one = teal(rig.colors([blue], [green]))
     crowd = Crowd(one.port)
-    id = start_switch(one, hold_max_s=60, run=["/bin/sleep", "50"])
-    rig.wait_until("the command", lambda: one.service()["deployment"]["exclusive"]["run_at"])
+    run, pid = stubborn(one)
+    id = start_switch(one, hold_max_s=60, run=run)
+    read_pid(pid)
     one.must("abort")
+    assert not group_lives(read_pid(pid))
     document = one.deployment(id)
     assert (document["outcome"], document["cause"], document["exit"]) == ("aborted", "abort", 1)
     answers = crowd.finish()
     assert {(status, color) for status, color, _ in answers} == {(200, "blue")}
 
 
-def test_killed_in_the_middle(noting, teal):
-    blue, green = noting("blue"), noting("green")
-    one = teal(rig.colors([blue], [green]))
-    id = start_switch(one, hold_max_s=60, run=["/bin/sleep", "2"])
-    rig.wait_until("the command", lambda: one.service()["deployment"]["exclusive"]["run_at"])
-    one.kill()
+def test_stopped_in_the_middle(noting, teal):
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = stubborn(one)
+    id = start_switch(one, hold_max_s=60, run=run)
+    read_pid(pid)
+    one.end()
+    assert not group_lives(read_pid(pid))
     one.start()
+    assert one.deployment(id)["outcome"] == "aborted"
+
+
+def test_killed_in_the_middle(noting, teal):
+    """Nobody is there to end the command: the next daemon does."""
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = stubborn(one)
+    id = start_switch(one, hold_max_s=60, run=run)
+    group = read_pid(pid)
+    one.kill()
+    assert group_lives(group)
+    one.start()
+    rig.wait_until("the orphan's end", lambda: not group_lives(group))
     document = one.deployment(id)
     assert_stayed(one, document, "interrupted")
-    assert "may have run" in document["detail"]
-    assert switch(one, hold_max_s=20)["outcome"] == "promoted"
+    assert run[0] + " was begun and was killed in the middle of its work" in document["detail"]
+    assert "had outlived the daemon and was killed" in document["warnings"][0]
+    assert "had outlived the daemon and was killed" in one.read_log()
+    assert switch(one, hold_max_s=20, run=["/bin/true"])["outcome"] == "promoted"
+
+
+def test_killed_behind_the_command(noting, teal):
+    """What the command has left for good, in a session of its own, is nobody's orphan."""
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    pid = one.folder / "stays.pid"
+    run = [script(one, "migrate", f"setsid sh -c 'echo $$ >{pid}; exec sleep 600' >/dev/null 2>&1 &", "sleep 600")]
+    id = start_switch(one, hold_max_s=60, run=run)
+    stays = read_pid(pid)
+    try:
+        one.kill()
+        one.start()
+        assert_stayed(one, one.deployment(id), "interrupted")
+        assert is_running(stays)
+    finally:
+        os.kill(int(stays), 9)
+
+
+def test_killed_before_the_command(noting, teal):
+    blue, green = noting("blue", 5), noting("green")
+    one = teal(rig.colors([blue], [green]))
+    crowd = Crowd(one.port, 1)
+    rig.wait_until("a request in flight", lambda: one.service()["colors"]["blue"]["inflight"] == 1)
+    id = start_switch(one, hold_max_s=60, run=["/bin/true"])
+    rig.wait_until("the hold", lambda: one.service()["deployment"]["exclusive"]["held_at"])
+    one.kill()
+    crowd.finish()
+    one.start()
+    assert "/bin/true was not begun" in one.deployment(id)["detail"]
 
 
 # ---- who may ask for what ----

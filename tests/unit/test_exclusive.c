@@ -2,14 +2,18 @@
 // links: switch
 #include "tests/unit/switching.h"
 
+#include "switch/problem.h"
+
 static char *const migrate[] = {(char *)"/bin/migrate", (char *)"up", NULL};
+
+static uint64_t hold_max_ms;
 
 static bool ask(char *const *run, struct switcher_refusal *refusal)
 {
 	char id[32];
 	struct switcher_request request = request_of(COLOR_GREEN);
 	request.exclusive = true;
-	request.hold_max_ms = 5000;
+	request.hold_max_ms = hold_max_ms;
 	request.run = run;
 	return switcher_start(world.switcher, &request, id, refusal);
 }
@@ -58,7 +62,7 @@ static void test_one_after_the_other(void **state)
 	assert_null(strstr(world.story, "quiet"));
 	world.in_force = true;
 	pass(10);
-	assert_non_null(strstr(world.story, "quiet command_started run:up"));
+	assert_non_null(strstr(world.story, "quiet truth:blue command_started run:up"));
 	assert_int_equal(world.command_ms, 7980);
 	pass(1000);
 	assert_int_equal(world.live, COLOR_BLUE);
@@ -134,11 +138,11 @@ static void test_a_disk_that_hangs_behind_the_command(void **state)
 {
 	(void)state;
 	start_exclusive();
-	pass(4000);
+	pass(3500);
 	world.command = SWITCHER_COMMAND_DONE;
 	world.truth = KEEPER_PENDING;
 	pass(10);
-	pass(700);
+	pass(1200);
 	assert_true(world.held);
 	assert_int_equal(world.live, COLOR_BLUE);
 	pass(40);
@@ -185,12 +189,103 @@ static void test_the_command_hangs(void **state)
 {
 	(void)state;
 	start_exclusive();
-	pass(4749);
-	assert_true(world.held);
+	pass(3562);
+	assert_null(strstr(world.story, "term"));
 	pass(1);
+	assert_non_null(strstr(world.story, "term"));
+	pass(1186);
+	assert_null(strstr(world.story, "kill"));
+	pass(1);
+	assert_non_null(strstr(world.story, "term kill"));
+	assert_null(strstr(world.story, "release"));
+	pass(5);
+	assert_true(world.held); /* it is not dead yet */
+	world.command = SWITCHER_COMMAND_FAILED;
+	pass(5);
 	assert_failed("exclusive_time");
-	assert_non_null(strstr(world.story, "kill release:blue"));
+	assert_non_null(strstr(world.story, "term kill release:blue"));
+	assert_int_equal(count_told("term"), 1);
 	assert_true(says("may be done in part"));
+}
+
+/* The longest time for ending it is 2 s. */
+static void test_a_long_limit(void **state)
+{
+	(void)state;
+	struct switcher_refusal refusal;
+	hold_max_ms = 60000;
+	assert_true(ask(migrate, &refusal));
+	pass(57749);
+	assert_null(strstr(world.story, "term"));
+	pass(1);
+	assert_non_null(strstr(world.story, "term"));
+	pass(1999);
+	assert_null(strstr(world.story, "kill"));
+	pass(1);
+	assert_non_null(strstr(world.story, "kill"));
+}
+
+/* Its status says that it did what it was told, not what it was to do. */
+static void test_ends_well_when_told(void **state)
+{
+	(void)state;
+	start_exclusive();
+	pass(3600);
+	world.command = SWITCHER_COMMAND_DONE;
+	pass(10);
+	assert_failed("exclusive_time");
+	assert_true(says("it was told to end before the hold's limit, so what it does may be done in part"));
+	assert_null(strstr(world.story, "kill"));
+}
+
+static void test_it_can_not_be_killed(void **state)
+{
+	(void)state;
+	start_exclusive();
+	pass(4000);
+	pass(870);
+	assert_true(world.held);
+	assert_int_equal(count_told("kill"), 1);
+	pass(5);
+	assert_failed("exclusive_time");
+	assert_true(says("is still there though it was killed"));
+}
+
+static void test_the_last_one_is_still_there(void **state)
+{
+	(void)state;
+	struct switcher_refusal refusal;
+	world.orphan = true;
+	assert_false(ask(migrate, &refusal));
+	assert_string_equal(refusal.code, "command_remains");
+	assert_int_not_equal(problem_status(refusal.code), 500);
+	world.orphan = false;
+	world.procedure = PROCEDURE_PENDING;
+	assert_true(ask(migrate, &refusal));
+	world.orphan = true; /* meanwhile */
+	world.procedure = PROCEDURE_PASSED;
+	pass(10);
+	assert_ended("refused", "command_remains", 3);
+	assert_null(strstr(world.story, "hold"));
+}
+
+/* Nothing begins that could not be told of after a crash. */
+static void test_its_beginning_is_not_recorded(void **state)
+{
+	(void)state;
+	world.inflight[COLOR_BLUE] = 1;
+	start_exclusive();
+	world.truth = KEEPER_PENDING;
+	world.inflight[COLOR_BLUE] = 0;
+	pass(10);
+	pass(100);
+	assert_null(strstr(world.story, "run:"));
+	assert_true(world.held);
+	world.truth = KEEPER_FAILED;
+	pass(10);
+	assert_failed("exclusive_run");
+	assert_true(says("/bin/migrate was not begun, as that could not be written down: no space left"));
+	assert_null(strstr(world.story, "run:"));
 }
 
 static void test_the_new_color_does_not_bear_it(void **state)
@@ -263,17 +358,22 @@ static void test_a_worker_that_hangs(void **state)
 
 /* ---- aborted, in each wait ---- */
 
-static void abort_it(void)
+static void assert_aborted(void)
 {
-	char id[32];
-	struct switcher_refusal refusal;
-	assert_true(switcher_abort(world.switcher, &ada, NULL, id, &refusal));
 	assert_ended("aborted", "abort", 1);
 	assert_int_equal(world.live, COLOR_BLUE);
 	assert_false(world.held);
 	assert_non_null(strstr(world.story, "release:blue"));
 	assert_null(strstr(world.story, "apply"));
 	assert_string_equal(world.story + strlen(world.story) - strlen("truth:blue"), "truth:blue");
+}
+
+static void abort_it(void)
+{
+	char id[32];
+	struct switcher_refusal refusal;
+	assert_true(switcher_abort(world.switcher, &ada, NULL, id, &refusal));
+	assert_aborted();
 }
 
 static void hang_in_commit(void)
@@ -296,10 +396,25 @@ static void test_abort_while_it_drains(void **state)
 static void test_abort_while_the_command_runs(void **state)
 {
 	(void)state;
+	char id[32];
+	struct switcher_refusal refusal;
 	start_exclusive();
-	abort_it();
+	pass(750);
+	assert_true(switcher_abort(world.switcher, &ada, "no", id, &refusal));
+	assert_string_equal(phase(), "shifting");
+	assert_true(world.held);
+	pass(999);
+	assert_true(switcher_rollback(world.switcher, &ada, NULL, false, id, &refusal)); /* changes nothing any more */
+	assert_null(strstr(world.story, "kill"));
+	pass(1);
+	assert_non_null(strstr(world.story, "run:up term kill"));
+	assert_true(world.held);
+	world.command = SWITCHER_COMMAND_FAILED;
+	pass(5);
+	assert_aborted();
+	assert_true(says("stopped by ada before anything was switched: no"));
 	assert_non_null(strstr(world.story, "kill release:blue"));
-	assert_true(warns("/bin/migrate was ended in the middle of its work"));
+	assert_true(warns("/bin/migrate ended somehow; it was told to end, so what it does may be done in part"));
 	const json_t *exclusive = json_object_get(world.document, "exclusive");
 	assert_non_null(strstr(json_string_value(json_object_get(exclusive, "result")), "may be done in part"));
 	assert_true(json_is_string(json_object_get(exclusive, "ran_at")));
@@ -316,9 +431,11 @@ static void test_the_daemon_stops(void **state)
 {
 	(void)state;
 	start_exclusive();
+	pass(750);
 	switcher_stop(world.switcher);
 	assert_ended("aborted", "abort", 1);
-	assert_non_null(strstr(world.story, "kill release:blue"));
+	assert_non_null(strstr(world.story, "end:1000 release:blue"));
+	assert_true(warns("/bin/migrate was ended in the middle of its work"));
 }
 
 /* ---- after a restart ---- */
@@ -330,8 +447,31 @@ static void test_ended_while_the_command_ran(void **state)
 	restart();
 	assert_ended("failed", "interrupted", 1);
 	assert_int_equal(world.live, COLOR_BLUE);
-	assert_true(says("blue is live as before; /bin/migrate may have run in part or to its end"));
+	assert_true(says("blue is live as before; /bin/migrate was begun and nobody saw how it ended, but it is gone"));
 	assert_null(strstr(world.story, "apply"));
+	assert_null(strstr(world.story, "command_killed"));
+}
+
+static void test_outlived_the_daemon(void **state)
+{
+	(void)state;
+	start_exclusive();
+	world.orphan = true;
+	restart();
+	assert_ended("failed", "interrupted", 1);
+	assert_non_null(strstr(world.story, "orphans_of command_killed"));
+	assert_true(says("/bin/migrate was begun and was killed in the middle of its work"));
+	assert_true(warns("/bin/migrate had outlived the daemon and was killed"));
+}
+
+static void test_ended_before_the_command(void **state)
+{
+	(void)state;
+	world.inflight[COLOR_BLUE] = 1;
+	start_exclusive();
+	restart();
+	assert_ended("failed", "interrupted", 1);
+	assert_true(says("blue is live as before; /bin/migrate was not begun"));
 }
 
 static void test_ended_while_it_was_recorded(void **state)
@@ -356,7 +496,13 @@ static void test_ended_while_the_flip_was_recorded(void **state)
 	assert_ended("promoted", "bake_over", 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+static int begin_world(void **state)
+{
+	hold_max_ms = 5000;
+	return begin(state);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_world, end)
 
 int main(void)
 {
@@ -370,6 +516,11 @@ int main(void)
 		TEST(test_the_old_color_does_not_finish),
 		TEST(test_the_command_fails),
 		TEST(test_the_command_hangs),
+		TEST(test_a_long_limit),
+		TEST(test_ends_well_when_told),
+		TEST(test_it_can_not_be_killed),
+		TEST(test_the_last_one_is_still_there),
+		TEST(test_its_beginning_is_not_recorded),
 		TEST(test_the_new_color_does_not_bear_it),
 		TEST(test_the_daemon_was_kept_from_running),
 		TEST(test_held_by_hand),
@@ -380,6 +531,8 @@ int main(void)
 		TEST(test_abort_while_the_flip_is_recorded),
 		TEST(test_the_daemon_stops),
 		TEST(test_ended_while_the_command_ran),
+		TEST(test_outlived_the_daemon),
+		TEST(test_ended_before_the_command),
 		TEST(test_ended_while_it_was_recorded),
 		TEST(test_ended_while_the_flip_was_recorded),
 	};
