@@ -1,4 +1,4 @@
-/* A key in a file of its own. Control thread, at the start. Says nothing of what the key is for. */
+/* Secrets in files. Any thread. Says nothing of what they are for. */
 #include "base/keyfile.h"
 
 #include <errno.h>
@@ -10,6 +10,18 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+bool keyfile_check(int fd, const char *what, const char *path, struct err *err)
+{
+	struct stat found;
+	if (fstat(fd, &found) != 0)
+		return err_set(err, "%s %s can't be read: %s", what, path, strerrordesc_np(errno));
+	if (!S_ISREG(found.st_mode))
+		return err_set(err, "%s %s is no regular file", what, path);
+	if (found.st_mode & 077)
+		return err_set(err, "%s %s may be used by others than its owner (mode %04o): chmod 600 it", what, path, (unsigned)found.st_mode & 07777u);
+	return true;
+}
 
 static void make_random(uint8_t *key, size_t size)
 {
@@ -26,8 +38,8 @@ static void make_random(uint8_t *key, size_t size)
 	}
 }
 
-/* False with errno 0: the file is there, and has another size. */
-static bool read_key(int directory_fd, const char *name, uint8_t *key, size_t size)
+/* False with errno 0: the file is there, and is no key: it has another size, or *exposed_mode is not 0. */
+static bool read_key(int directory_fd, const char *name, uint8_t *key, size_t size, unsigned *exposed_mode)
 {
 	struct stat seen;
 	int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -35,7 +47,8 @@ static bool read_key(int directory_fd, const char *name, uint8_t *key, size_t si
 		return false;
 	errno = 0;
 	bool fits = fstat(fd, &seen) == 0 && S_ISREG(seen.st_mode) && seen.st_size == (off_t)size;
-	bool whole = fits && read(fd, key, size) == (ssize_t)size;
+	*exposed_mode = fits && seen.st_mode & 077 ? (unsigned)seen.st_mode & 07777u : 0;
+	bool whole = fits && *exposed_mode == 0 && read(fd, key, size) == (ssize_t)size;
 	int error = errno;
 	close(fd);
 	errno = error;
@@ -58,10 +71,11 @@ static bool write_key(int directory_fd, const char *name, const uint8_t *key, si
 	return written && renameat(directory_fd, coming, directory_fd, name) == 0 && fsync(directory_fd) == 0;
 }
 
-bool keyfile_take(const char *directory, const char *name, uint8_t *key, size_t size, struct err *err)
+enum keyfile_state keyfile_take(const char *directory, const char *name, uint8_t *key, size_t size, struct err *err)
 {
+	unsigned exposed_mode = 0;
 	int directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool found = directory_fd >= 0 && read_key(directory_fd, name, key, size), kept = found;
+	bool found = directory_fd >= 0 && read_key(directory_fd, name, key, size, &exposed_mode), kept = found;
 	bool may_write = directory_fd >= 0 && !found && (errno == ENOENT || errno == 0);
 	if (!found)
 		make_random(key, size);
@@ -69,7 +83,9 @@ bool keyfile_take(const char *directory, const char *name, uint8_t *key, size_t 
 		kept = write_key(directory_fd, name, key, size);
 	if (!kept)
 		err_set(err, "can't %s %s/%s: %s", may_write ? "write" : "read", directory, name, strerrordesc_np(errno));
+	else if (exposed_mode)
+		err_set(err, "others than its owner could use %s/%s (mode %04o), so there is a new key in its place", directory, name, exposed_mode);
 	if (directory_fd >= 0)
 		close(directory_fd);
-	return kept;
+	return !kept ? KEYFILE_UNKEPT : exposed_mode ? KEYFILE_EXPOSED : KEYFILE_KEPT;
 }

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/keyfile.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "switch/admin_parts.h"
@@ -201,11 +201,18 @@ const struct addr *admin_listen_address(const struct admin *admin)
 
 /* ---- the token ---- */
 
-static void warn_if_readable(const char *path, FILE *file)
+/* NULL: it can't be read, or others may read it, too. */
+static FILE *open_token(const char *path, struct err *err)
 {
-	struct stat found;
-	if (fstat(fileno(file), &found) == 0 && (found.st_mode & 077) != 0)
-		log_warning("admin.token_file: %s can be read by others than its owner (mode %03o)", path, (unsigned)(found.st_mode & 0777));
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0) {
+		err_set(err, "admin.token_file: %s can't be read: %s", path, strerror(errno));
+		return NULL;
+	}
+	FILE *file = keyfile_check(fd, "admin.token_file:", path, err) ? fdopen(fd, "r") : NULL;
+	if (!file)
+		close(fd);
+	return file;
 }
 
 bool admin_read_token(const struct conf *conf, char token[ADMIN_TOKEN_SIZE], struct err *err)
@@ -214,10 +221,9 @@ bool admin_read_token(const struct conf *conf, char token[ADMIN_TOKEN_SIZE], str
 	token[0] = '\0';
 	if (!path)
 		return true;
-	FILE *file = fopen(path, "re");
+	FILE *file = open_token(path, err);
 	if (!file)
-		return err_set(err, "admin.token_file: %s can't be read: %s", path, strerror(errno));
-	warn_if_readable(path, file);
+		return false;
 	if (!fgets(token, ADMIN_TOKEN_SIZE, file))
 		token[0] = '\0';
 	fclose(file);

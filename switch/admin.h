@@ -22,7 +22,7 @@ void admin_close(struct admin *admin);
 /* After admin_close and after the journal's last callback. NULL is allowed. */
 void admin_free(struct admin *admin);
 
-/* The first line of admin.token_file; "" without that key. */
+/* The first line of admin.token_file, which nobody but its owner may use; "" without that key. */
 bool admin_read_token(const struct conf *conf, char token[ADMIN_TOKEN_SIZE], struct err *err);
 void admin_set_token(struct admin *admin, const char *token);
 

@@ -96,6 +96,26 @@ def test_changes_over_tcp(guarded, fields, status):
     assert guarded.newest() is None
 
 
+def test_a_token_that_others_may_read(guarded, tmp_path):
+    def refused(mode):
+        (tmp_path / "token").chmod(mode)
+        sentence = f"admin.token_file: {tmp_path / 'token'} may be used by others than its owner (mode {mode:04o}): chmod 600 it"
+        result = guarded.run("reload")
+        assert result.code != 0 and sentence in result.err, result
+        return sentence
+
+    for mode in (0o644, 0o640, 0o602):
+        sentence = refused(mode)
+    assert " 200 " in send(guarded, f"GET /v1/status HTTP/1.1\r\nHost: localhost:{guarded.admin_port}\r\nConnection: close\r\n\r\n".encode(), tcp=True)
+    guarded.end()
+    with pytest.raises(rig.Fault) as fault:
+        guarded.start()
+    assert sentence in str(fault.value) and TOKEN not in guarded.read_log()
+    (tmp_path / "token").chmod(0o400)
+    guarded.start()
+    guarded.must("reload")
+
+
 def test_host_of_somebody_else(guarded):
     data = f"GET /v1/status HTTP/1.1\r\nHost: shop.example.com:{guarded.admin_port}\r\n\r\n".encode()
     assert " 403 " in send(guarded, data, tcp=True)
