@@ -60,6 +60,7 @@ const struct verb verb_rollback = {
 	.options = rows,
 	.asks_daemon = true,
 	.help = "Undoes the running or the newest promoted deployment, once. No gates are asked. Returns as soon as every worker sends to the\n"
-		"earlier color; requests under way end where they are. Exit code 3 when there is nothing to go back to.",
+		"earlier color; requests under way end where they are. Exit code 3 when there is nothing to go back to, or that color has\n"
+		"no backend up or was changed since (--force goes back all the same); 6 when it is live again, but not every worker has said so yet.",
 	.run = run,
 };

@@ -15,8 +15,12 @@ const struct verb verb_switch = {
 	.options = order_switch_options,
 	.asks_daemon = true,
 	.help = "COLOR is the idle one when it is left out. Gates first, then the flip, the drain of the old color, the bake, and the verdict.\n"
-		"Ctrl-C detaches; the switch goes on. Exit code 0 promoted, 1 aborted or failed, 3 refused, 4 rolled back.\n"
-		"With --json: one event a line, the deployment last.\n\n"
+		"Ctrl-C detaches; the switch goes on. With --json: one event a line, the deployment last.\n"
+		"Exit code 0 promoted (with --no-wait: switched), 1 aborted or failed, 3 refused: by a gate, a lock, --expect-live or another deployment,\n"
+		"4 switched and rolled back, 6 refused as nobody approved it in time.\n\n"
+		"--force goes on although the color is not healthy or was rolled back, the state can't be written, a freeze holds or a rehearsal is missing.\n"
+		"Smoke requests and hooks run all the same, and what does not pass is noted as forced; nobody is asked for an approval. A lock,\n"
+		"--expect-live and another deployment are not overridden.\n"
 		"--steps 5,25,100 shifts the requests step by step; `teal promote` goes on, `teal abort` goes back from any step.\n"
 		"--exclusive holds new requests, lets the old color finish, runs COMMAND, flips and lets them go to the new color; if anything fails, or at\n"
 		"--hold-max, they go to the old one. COMMAND is split at blanks, with quotes and backslashes as in a shell, but nothing is expanded and no shell\n"
