@@ -51,7 +51,11 @@ static const char *name_stage(const json_t *exclusive)
 		return NULL;
 	if (!document_has(exclusive, "drained_at"))
 		return "the old color finishes";
-	return document_has(exclusive, "run_at") && !document_has(exclusive, "ran_at") ? "the command runs" : "the flip is written down";
+	if (document_has(exclusive, "run_at") && !document_has(exclusive, "ran_at"))
+		return "the command runs";
+	if (document_has(exclusive, "run_at") && !document_has(exclusive, "probed_at"))
+		return "the new color is probed";
+	return "the flip is written down";
 }
 
 /* The gate that it is at; NULL when there is none. */
@@ -197,17 +201,31 @@ static void print_last_words(const json_t *gates)
 	}
 }
 
+static void print_output(const json_t *hook)
+{
+	const char *words = document_text(hook, "output"), *moment = document_text(hook, "moment");
+	if (!words)
+		return;
+	screen_line("\nOutput of %s%s%s:", document_text_or(hook, "hook", "?"), moment ? ", told of " : "", moment ? moment : "");
+	print_words(words);
+}
+
 void receipt_print_outputs(const json_t *gates)
 {
 	size_t i;
 	const json_t *gate;
-	json_array_foreach(gates, i, gate)
+	json_array_foreach(gates, i, gate) print_output(gate);
+}
+
+void receipt_print_failed(const json_t *events)
+{
+	size_t i;
+	const json_t *event;
+	json_array_foreach(events, i, event)
 	{
-		const char *words = document_text(gate, "output");
-		if (!words)
-			continue;
-		screen_line("\nOutput of %s:", document_text_or(gate, "hook", "?"));
-		print_words(words);
+		const char *name = document_text_or(event, "event", "");
+		if (strcmp(name, "hook_failed") == 0 || strcmp(name, "notify_failed") == 0)
+			print_output(event);
 	}
 }
 

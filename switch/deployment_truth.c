@@ -14,6 +14,7 @@ static const char *const step_names[] = {
 	[STEP_RECORD] = "record",
 	[STEP_HOLD] = "hold",
 	[STEP_COMMAND] = "command",
+	[STEP_CHECK] = "check",
 	[STEP_COMMIT] = "commit",
 	[STEP_SHIFT] = "shift",
 	[STEP_COMPLETE] = "complete",
@@ -234,6 +235,7 @@ static void read_exclusive(const json_t *document, struct deployment_exclusive *
 	exclusive->drained_at = wire_read_time(document, "drained_at");
 	exclusive->run_at = wire_read_time(document, "run_at");
 	exclusive->ran_at = wire_read_time(document, "ran_at");
+	exclusive->probed_at = wire_read_time(document, "probed_at");
 	exclusive->released_at = wire_read_time(document, "released_at");
 }
 

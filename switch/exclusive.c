@@ -139,6 +139,7 @@ static void begin_command(struct switcher *switcher, uint64_t now)
 	deployment->exclusive.run_at = course_wall_ms(switcher);
 	course_emit(switcher, "command_started", json_pack("{s:o}", "program", wire_text(deployment->exclusive.program)), "%s: running %s", switcher->service,
 		deployment->exclusive.program);
+	switcher->host.choose_backends(switcher->host.arg, deployment->to);
 	/* It is ended here, by ends_ms: its own limit is for a daemon that forgot it. */
 	switcher->host.begin_command(switcher->host.arg, deployment, switcher->hold.limit_ms + LATER_MS - now);
 }
@@ -212,7 +213,8 @@ static void end_well(struct switcher *switcher, const char *sentence)
 	note_end(switcher, sentence);
 	course_emit(switcher, "command_ended", json_pack("{s:o}", "program", wire_text(switcher->current->exclusive.program)), "%s: %s", switcher->service,
 		sentence);
-	commit(switcher);
+	course_enter(switcher, STEP_CHECK);
+	switcher->host.write_truth(switcher->host.arg); /* how it ended is known after a crash, too */
 }
 
 void exclusive_run_command(struct switcher *switcher)
@@ -259,18 +261,45 @@ bool exclusive_stop_command(struct switcher *switcher, const char *cause, const 
 	return true;
 }
 
-/* ---- commit ---- */
+/* ---- check ---- */
 
-/* A release that the command's doing has killed is no better than the old one. */
-static void commit(struct switcher *switcher)
+static bool is_dead(const struct switcher *switcher)
 {
 	struct switcher_probes probes;
+	switcher->host.read_probes(switcher->host.arg, switcher->current->to, &probes);
+	return probes.health == COLOR_HEALTH_UNHEALTHY;
+}
+
+/* A release that the command's doing has broken is no better than the old one. One that needs a moment for it has what is left of the limit. */
+void exclusive_run_check(struct switcher *switcher)
+{
+	char why[384] = "";
 	struct deployment *deployment = switcher->current;
-	const char *from = color_name(deployment->from), *to = color_name(deployment->to);
-	switcher->host.read_probes(switcher->host.arg, deployment->to, &probes);
-	if (probes.health == COLOR_HEALTH_UNHEALTHY && !deployment->force) {
-		course_finish(switcher, OUTCOME_FAILED, "exclusive_health", 1, "no backend of %s is up%s; %s is live as before", to,
-			deployment->exclusive.run ? " after the command" : "", from);
+	bool passed = deployment->force || switcher->host.run_check(switcher->host.arg, why, sizeof(why));
+	if (passed && is_dead(switcher) && !deployment->force) {
+		passed = false;
+		snprintf(why, sizeof(why), "no backend of %s is up", color_name(deployment->to));
+	}
+	if (!passed && course_now_ms(switcher) < switcher->hold.ends_ms)
+		return;
+	if (!passed) {
+		course_finish(switcher, OUTCOME_FAILED, "exclusive_health", 1, "%s was not well again behind the command: %s; %s is live as before",
+			color_name(deployment->to), why, color_name(deployment->from));
+		return;
+	}
+	switcher->host.stop_check(switcher->host.arg);
+	deployment->exclusive.probed_at = deployment->force ? 0 : course_wall_ms(switcher);
+	commit(switcher);
+}
+
+/* ---- commit ---- */
+
+static void commit(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	if (is_dead(switcher) && !deployment->force) {
+		course_finish(switcher, OUTCOME_FAILED, "exclusive_health", 1, "no backend of %s is up; %s is live as before", color_name(deployment->to),
+			color_name(deployment->from));
 		return;
 	}
 	course_enter(switcher, STEP_COMMIT);
@@ -335,6 +364,8 @@ void exclusive_stop(struct switcher *switcher)
 {
 	if (command_runs(switcher))
 		end_command(switcher);
+	if (switcher->current->step == STEP_CHECK)
+		switcher->host.stop_check(switcher->host.arg);
 	let_go(switcher, switcher->current->from);
 }
 

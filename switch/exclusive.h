@@ -14,6 +14,8 @@ void exclusive_begin(struct switcher *switcher);
 void exclusive_run_hold(struct switcher *switcher);
 /* STEP_COMMAND: until it has ended. */
 void exclusive_run_command(struct switcher *switcher);
+/* STEP_CHECK: until every backend of the new color that was up before the command has passed a probe behind it. */
+void exclusive_run_check(struct switcher *switcher);
 /* STEP_COMMIT: until the flip is recorded. */
 void exclusive_run_commit(struct switcher *switcher);
 /* Behind the flip, once it is in force: lets go what is held. Nothing happens when nothing is. */

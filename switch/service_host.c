@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "switch/procedure.h"
+#include "switch/service_check.h"
 #include "switch/service_command.h"
 #include "switch/service_procedure.h"
 
@@ -16,6 +17,7 @@ struct service_host {
 	struct service_host_tools tools;
 	struct actuator_proxy through;
 	struct service_command command;
+	struct service_check check;
 };
 
 static uint64_t read_mono_us(void *arg)
@@ -258,6 +260,24 @@ static void end_command(void *arg, uint64_t grace_ms)
 	service_command_end(&host->command, grace_ms);
 }
 
+static void choose_backends(void *arg, enum color color)
+{
+	struct service_host *host = arg;
+	service_check_choose(&host->check, color);
+}
+
+static bool run_check(void *arg, char *sentence, size_t size)
+{
+	struct service_host *host = arg;
+	return service_check_run(&host->check, sentence, size);
+}
+
+static void stop_check(void *arg)
+{
+	struct service_host *host = arg;
+	service_check_stop(&host->check);
+}
+
 static bool kill_orphans(void *arg, const struct deployment *deployment)
 {
 	struct service_host *host = arg;
@@ -299,6 +319,9 @@ struct service_host *service_host_new(struct service *service, const struct serv
 		.run_command = run_command,
 		.tell_command = tell_command,
 		.end_command = end_command,
+		.choose_backends = choose_backends,
+		.run_check = run_check,
+		.stop_check = stop_check,
 		.kill_orphans = kill_orphans,
 		.arg = host,
 	};
@@ -306,6 +329,7 @@ struct service_host *service_host_new(struct service *service, const struct serv
 	host->tools = *tools;
 	host->through = (struct actuator_proxy){.service = service, .tables = tools->tables};
 	struct actuator actuator = actuator_proxy_make(&host->through);
+	host->check.service = service;
 	host->command = (struct service_command){.service = service, .hooks = tools->hooks};
 	service->switcher = switcher_new(service->name, &view, &actuator);
 	service->procedure = service_procedure_new(service, tools->hooks, tools->courier);
@@ -315,8 +339,10 @@ struct service_host *service_host_new(struct service *service, const struct serv
 
 void service_host_free(struct service_host *host)
 {
-	if (host)
-		service_command_cancel(&host->command);
+	if (!host)
+		return;
+	service_command_cancel(&host->command);
+	service_check_stop(&host->check);
 	free(host);
 }
 

@@ -77,6 +77,11 @@ struct switcher_host {
 	void (*tell_command)(void *arg, bool kill);
 	/* For the daemon's end: the same one after the other, with so much time between them, and waits until it has ended. */
 	void (*end_command)(void *arg, uint64_t grace_ms);
+	/* Backends of the color that are up now are those that count. Then: true when each of those has passed a probe that began since it was asked for; else `sentence` is of one that has not. What fails is tried
+	 * again, until stop_check. */
+	void (*choose_backends)(void *arg, enum color color);
+	bool (*run_check)(void *arg, char *sentence, size_t size);
+	void (*stop_check)(void *arg);
 	/* After a restart: kills what is left of the command of a deployment of the last run. Whether there was anything. */
 	bool (*kill_orphans)(void *arg, const struct deployment *deployment);
 	/* `more` is the callee's; may be NULL. */

@@ -244,6 +244,52 @@ def test_a_command_that_fails(shop):
     assert "column missing" in document["detail"] and "secret" not in str(document)
 
 
+class Probes:
+    """A Noting's health check as somebody says: its status, and how often it was asked."""
+
+    def __init__(self, one):
+        self.status, self.asked = 200, 0
+        handler = one.server.RequestHandlerClass
+        usual = handler.do_GET
+
+        def do_GET(this):
+            if this.path != "/health":
+                return usual(this)
+            self.asked += 1
+            this.send_response(self.status)
+            this.send_header("Content-Length", "0")
+            this.end_headers()
+
+        handler.do_GET = do_GET
+
+
+def test_a_command_that_breaks_the_new_color(noting, teal):
+    """Regular probes are an hour apart: only a fresh one finds it."""
+    blue, green = noting("blue"), noting("green")
+    probes = Probes(green)
+    one = teal(rig.colors([blue], [green], probe={"path": "/health", "interval": "1h", "timeout": "2s"}))
+    flag = one.folder / "broken"
+    run = [script(one, "migrate", f"touch {flag}", f"while [ -e {flag} ]; do sleep 0.02; done")]
+
+    def run_it(status, **more):
+        id = start_switch(one, run=run, **more)
+        rig.wait_until("the command", flag.exists)
+        probes.status = status
+        flag.unlink()
+        return one.deployment(id)
+
+    asked = probes.asked
+    document = run_it(500, hold_max_s=6)
+    assert_stayed(one, document, "exclusive_health")
+    assert "green was not well again behind the command: " + green.address in document["detail"] and "500" in document["detail"]
+    assert document["exclusive"]["ran_at"] and not document["exclusive"]["probed_at"]
+    assert green.spans == [] and probes.asked > asked + 1  # it had more than one chance
+    asked = probes.asked
+    document = run_it(200, hold_max_s=60)
+    assert document["outcome"] == "promoted" and document["exclusive"]["probed_at"], document
+    assert probes.asked > asked
+
+
 def test_a_command_that_is_not_there(shop):
     assert_stayed(shop, switch(shop, hold_max_s=20, run=["/nonexistent/migrate"]), "exclusive_run")
 

@@ -49,6 +49,9 @@ static inline void make_switcher(void)
 		.run_command = run_command,
 		.tell_command = tell_command,
 		.end_command = end_command,
+		.choose_backends = choose_backends,
+		.run_check = run_check,
+		.stop_check = stop_check,
 		.kill_orphans = kill_orphans,
 	};
 	static const struct actuator actuator = {

@@ -39,6 +39,7 @@ static struct world {
 	enum keeper_state truth;
 	uint64_t truths;
 	uint64_t command_ms;
+	bool broken;      /* the new color, behind the command */
 	bool orphan;      /* something of an earlier command is alive */
 	char told[256];   /* by hooks and their like */
 	char story[4096]; /* what was done, in order */
@@ -384,6 +385,25 @@ static inline void end_command(void *arg, uint64_t grace_ms)
 	(void)arg;
 	snprintf(grace, sizeof(grace), "%u", (unsigned)grace_ms);
 	note("end", grace);
+}
+
+static inline void choose_backends(void *arg, enum color color)
+{
+	(void)arg;
+	note("choose", color_name(color));
+}
+
+static inline bool run_check(void *arg, char *sentence, size_t size)
+{
+	(void)arg;
+	snprintf(sentence, size, "127.0.0.1:2 did not pass a probe: status 500");
+	return !world.broken;
+}
+
+static inline void stop_check(void *arg)
+{
+	(void)arg;
+	note("stop_check", NULL);
 }
 
 static inline bool kill_orphans(void *arg, const struct deployment *deployment)

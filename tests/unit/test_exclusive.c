@@ -62,14 +62,14 @@ static void test_one_after_the_other(void **state)
 	assert_null(strstr(world.story, "quiet"));
 	world.in_force = true;
 	pass(10);
-	assert_non_null(strstr(world.story, "quiet truth:blue command_started run:up"));
+	assert_non_null(strstr(world.story, "quiet truth:blue command_started choose:green run:up"));
 	assert_int_equal(world.command_ms, 7980);
 	pass(1000);
 	assert_int_equal(world.live, COLOR_BLUE);
 	world.command = SWITCHER_COMMAND_DONE;
 	world.in_force = false;
 	pass(10);
-	assert_non_null(strstr(world.story, "command_ended truth:green apply:green close_tunnels:blue:8000 flipped truth:green"));
+	assert_non_null(strstr(world.story, "command_ended truth:blue stop_check truth:green apply:green close_tunnels:blue:8000 flipped truth:green"));
 	assert_true(world.held);
 	assert_null(strstr(world.story, "release"));
 	world.in_force = true;
@@ -295,7 +295,71 @@ static void test_the_new_color_does_not_bear_it(void **state)
 	world.up[COLOR_GREEN] = 0;
 	world.command = SWITCHER_COMMAND_DONE;
 	pass(10);
+	pass(4700);
+	assert_true(world.held); /* it may come back */
+	pass(40);
 	assert_failed("exclusive_health");
+	assert_true(says("no backend of green is up; blue is live as before"));
+}
+
+/* Its health is what probes said before, the last one maybe in the middle of the command. */
+static void test_the_command_breaks_the_new_color(void **state)
+{
+	(void)state;
+	start_exclusive();
+	assert_non_null(strstr(world.story, "choose:green run:up"));
+	world.command = SWITCHER_COMMAND_DONE;
+	world.broken = true;
+	pass(10);
+	pass(4730);
+	assert_true(world.held);
+	assert_int_equal(world.live, COLOR_BLUE);
+	pass(10);
+	assert_failed("exclusive_health");
+	assert_true(says("green was not well again behind the command: 127.0.0.1:2 did not pass a probe: status 500"));
+	assert_non_null(strstr(world.story, "stop_check release:blue"));
+}
+
+static void test_the_new_color_needs_a_moment(void **state)
+{
+	(void)state;
+	start_exclusive();
+	world.command = SWITCHER_COMMAND_DONE;
+	world.broken = true;
+	pass(10);
+	pass(1000);
+	assert_int_equal(world.live, COLOR_BLUE);
+	world.broken = false;
+	pass(10);
+	assert_int_equal(world.live, COLOR_GREEN);
+	assert_false(world.held);
+}
+
+static void test_abort_while_it_is_probed(void **state)
+{
+	(void)state;
+	start_exclusive();
+	world.command = SWITCHER_COMMAND_DONE;
+	world.broken = true;
+	pass(10);
+	char id[32];
+	struct switcher_refusal refusal;
+	assert_true(switcher_abort(world.switcher, &ada, NULL, id, &refusal));
+	assert_ended("aborted", "abort", 1);
+	assert_non_null(strstr(world.story, "stop_check release:blue"));
+	assert_null(strstr(world.story, "end:"));
+}
+
+static void test_ended_while_it_was_probed(void **state)
+{
+	(void)state;
+	start_exclusive();
+	world.command = SWITCHER_COMMAND_DONE;
+	world.broken = true;
+	pass(10);
+	restart();
+	assert_ended("failed", "interrupted", 1);
+	assert_true(says("blue is live as before; /bin/migrate ended somehow, so look before switching again"));
 }
 
 static void test_the_daemon_was_kept_from_running(void **state)
@@ -522,6 +586,10 @@ int main(void)
 		TEST(test_the_last_one_is_still_there),
 		TEST(test_its_beginning_is_not_recorded),
 		TEST(test_the_new_color_does_not_bear_it),
+		TEST(test_the_command_breaks_the_new_color),
+		TEST(test_the_new_color_needs_a_moment),
+		TEST(test_abort_while_it_is_probed),
+		TEST(test_ended_while_it_was_probed),
 		TEST(test_the_daemon_was_kept_from_running),
 		TEST(test_held_by_hand),
 		TEST(test_bad_before_it_is_in_force),
