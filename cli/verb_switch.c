@@ -24,6 +24,8 @@ const struct verb verb_switch = {
 		"--steps 5,25,100 shifts the requests step by step; `teal promote` goes on, `teal abort` goes back from any step.\n"
 		"--exclusive holds new requests, lets the old color finish, runs COMMAND, flips and lets them go to the new color; if anything fails, or at\n"
 		"--hold-max, they go to the old one. COMMAND is split at blanks, with quotes and backslashes as in a shell, but nothing is expanded and no shell\n"
-		"is there: --run \"/usr/local/bin/migrate --to 12\", or --run \"/bin/sh -c '...'\". It is run by the daemon, with the variables that hooks get.",
+		"is there: --run \"/usr/local/bin/migrate --to 12\", or --run \"/bin/sh -c '...'\". It is run by the daemon, with the variables that hooks get.\n"
+		"It is told to end (SIGTERM) when three quarters of its time are over, or 2 s before its end where that is later, and killed at its end.\n"
+		"Behind it each backend of COLOR that was up has to pass a fresh probe, or the requests go to the old color, too.",
 	.run = run,
 };
