@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/document.h"
 
 #define ANSWER_LIMIT ((size_t)64 << 20)
 #define EVENT_LIMIT ((size_t)1 << 20)
@@ -24,10 +25,12 @@ struct caller {
 	char *base;   /* the URL before the path, no trailing slash */
 	struct curl_slist *headers;
 	CURL *easy; /* for calls: kept, so that the connection is */
+	bool keeps_texts;
 };
 
 /* A stream under way. */
 struct listening {
+	const struct caller *caller;
 	const struct caller_stream *stream;
 	struct text line, data; /* the line being read; the data lines of the event being read */
 	bool ended;
@@ -65,6 +68,20 @@ static void add_token(struct caller *caller, const char *token)
 	text_addf(&value, "Bearer %s", token);
 	add_header(caller, "Authorization", value.bytes);
 	text_fini(&value);
+}
+
+void caller_keep_texts(struct caller *caller)
+{
+	caller->keeps_texts = true;
+}
+
+/* NULL when it is none. */
+static json_t *read_document(const struct caller *caller, const struct text *text)
+{
+	json_t *document = text->length > 0 ? json_loadb(text->bytes, text->length, 0, NULL) : NULL;
+	if (document && !caller->keeps_texts)
+		document_escape(document);
+	return document;
 }
 
 void caller_use_key(struct caller *caller, const char *key)
@@ -232,7 +249,7 @@ static enum exit_code read_answer(const struct caller *caller, const struct text
 	long status = 0;
 	curl_easy_getinfo(caller->easy, CURLINFO_RESPONSE_CODE, &status);
 	answer->status = (int)status;
-	answer->document = body->length > 0 ? json_loadb(body->bytes, body->length, 0, NULL) : NULL;
+	answer->document = read_document(caller, body);
 	enum exit_code code = EXIT_DONE;
 	if (status < 200 || status >= 300) {
 		code = code_for_status(answer->status, answer->document);
@@ -278,7 +295,7 @@ static void empty(struct text *text)
 
 static void end_event(struct listening *listening)
 {
-	json_t *event = listening->data.length > 0 ? json_loadb(listening->data.bytes, listening->data.length, 0, NULL) : NULL;
+	json_t *event = read_document(listening->caller, &listening->data);
 	empty(&listening->data);
 	if (event && !listening->stream->on_event(listening->stream->arg, event))
 		listening->ended = true;
@@ -348,7 +365,7 @@ static enum exit_code judge_stream(const struct caller *caller, CURL *easy, CURL
 
 enum exit_code caller_listen(struct caller *caller, const char *path, const struct caller_stream *stream, struct err *err)
 {
-	struct listening listening = {.stream = stream};
+	struct listening listening = {.caller = caller, .stream = stream};
 	struct text url;
 	text_init(&listening.line, EVENT_LIMIT);
 	text_init(&listening.data, EVENT_LIMIT);

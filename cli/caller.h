@@ -28,6 +28,8 @@ struct caller;
 struct caller *caller_new(const char *place, const char *token, struct err *err);
 void caller_free(struct caller *caller);
 
+/* Documents come with their texts as they are; else they are escaped for a terminal, see document_escape. */
+void caller_keep_texts(struct caller *caller);
 /* Sends `Idempotency-Key: KEY` with every call from now on. */
 void caller_use_key(struct caller *caller, const char *key);
 /* Adds a piece of a path or query, percent-encoded. */

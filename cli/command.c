@@ -112,6 +112,8 @@ static enum exit_code connect_to(struct command *command, const char *place, con
 	char *token = choose_token(place, conf);
 	command->client = caller_new(place, token, &err);
 	free(token);
+	if (command->client && command->json)
+		caller_keep_texts(command->client);
 	return command->client ? EXIT_DONE : command_misused(command, &err);
 }
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
+
 const char *document_text(const json_t *document, const char *key)
 {
 	return json_string_value(json_object_get(document, key));
@@ -38,6 +40,50 @@ bool document_has(const json_t *document, const char *key)
 {
 	const json_t *member = json_object_get(document, key);
 	return member && !json_is_null(member);
+}
+
+static void add_escaped(struct text *out, unsigned char byte)
+{
+	static const char named[] = "\n\r\t", names[] = "nrt";
+	const char *at = byte ? strchr(named, byte) : NULL;
+	if (at)
+		text_addf(out, "\\%c", names[at - named]);
+	else if (byte < 0x20 || byte == 0x7f)
+		text_addf(out, "\\x%02x", byte);
+	else
+		text_add(out, (const char *)&byte, 1);
+}
+
+static bool has_control(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static void escape_text(json_t *string)
+{
+	struct text out;
+	const char *text = json_string_value(string);
+	size_t length = json_string_length(string);
+	if (!text || !has_control(text, length))
+		return;
+	text_init(&out, SIZE_MAX);
+	for (size_t i = 0; i < length; i++)
+		add_escaped(&out, (unsigned char)text[i]);
+	json_string_set(string, out.bytes);
+	text_fini(&out);
+}
+
+void document_escape(json_t *document)
+{
+	size_t i;
+	const char *name;
+	json_t *member;
+	escape_text(document);
+	json_array_foreach(document, i, member) document_escape(member);
+	json_object_foreach(document, name, member) if (strcmp(name, "output") != 0) document_escape(member);
 }
 
 uint64_t document_parse_time(const char *text)

@@ -133,6 +133,17 @@ static void print_deployment(const json_t *service, uint64_t now_ms)
 	screen_line("%s", "");
 }
 
+/* In steps a color without a backend that is up gets nothing of its share while the other one has one. */
+static bool gets_nothing(const json_t *service, enum color color)
+{
+	const json_t *colors = json_object_get(service, "colors");
+	double share = document_number(json_object_get(service, "split"), color_name(color), 0);
+	const char *health = document_text_or(json_object_get(colors, color_name(color)), "health", "");
+	const char *other = document_text_or(json_object_get(colors, color_name(color_other(color))), "health", "");
+	bool takes_over = strcmp(other, "healthy") == 0 || strcmp(other, "degraded") == 0;
+	return share > 0 && share < 100 && strcmp(health, "unhealthy") == 0 && takes_over;
+}
+
 static void add_color(struct grid *grid, const json_t *service, enum color color)
 {
 	const char *name = color_name(color);
@@ -147,7 +158,7 @@ static void add_color(struct grid *grid, const json_t *service, enum color color
 	grid_add(grid, live ? PAINT_BOLD : PAINT_NONE, "%s", name);
 	grid_add(grid, PAINT_BOLD, "%s", live ? "live" : "");
 	grid_add(grid, PAINT_NONE, "%s", document_text_or(document, "version", "-"));
-	grid_add(grid, PAINT_NONE, "%g%%", document_number(json_object_get(service, "split"), name, 0));
+	grid_add(grid, PAINT_NONE, "%g%%%s", document_number(json_object_get(service, "split"), name, 0), gets_nothing(service, color) ? " (0% now)" : "");
 	grid_add(grid, health_paint(health), "%s", health);
 	grid_add(grid, PAINT_NONE, "%.1f", document_number(document, "requests_per_s", 0));
 	grid_add(grid, PAINT_NONE, "%s", p50);

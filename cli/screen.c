@@ -58,6 +58,14 @@ static char *format_tame(const char *format, va_list arguments)
 	return text;
 }
 
+static char *format_line(const char *format, va_list arguments)
+{
+	char *line = format_tame(format, arguments);
+	for (char *at = line; (at = strchr(at, '\n'));)
+		*at = ' ';
+	return line;
+}
+
 static void put(FILE *stream, enum paint paint, const char *format, va_list arguments)
 {
 	static const char *const escapes[PAINT_COUNT] = {"", "\033[1m", "\033[2m", "\033[31m", "\033[32m", "\033[33m", "\033[34m"};
@@ -108,7 +116,7 @@ void screen_live(const char *format, ...)
 		return;
 	va_list arguments;
 	va_start(arguments, format);
-	char *line = format_tame(format, arguments);
+	char *line = format_line(format, arguments);
 	va_end(arguments);
 	int width = (int)screen_width() - 1;
 	printf("\r%s%.*s%s\033[K", screen.colors ? "\033[2m" : "", width, line, screen.colors ? "\033[0m" : "");
@@ -139,10 +147,10 @@ void screen_complain(const char *format, ...)
 	va_start(arguments, format);
 	screen_live_end();
 	fflush(stdout);
-	fputs("teal: ", stderr);
-	put(stderr, PAINT_NONE, format, arguments);
-	fputc('\n', stderr);
+	char *line = format_line(format, arguments);
 	va_end(arguments);
+	fprintf(stderr, "teal: %s\n", line);
+	free(line);
 }
 
 void screen_clear(void)

@@ -190,7 +190,9 @@ def test_sick_color_gets_nobody(shop):
     one.green.fall_sick()
     rig.wait_until("green down", lambda: health() == "unhealthy")
     rig.wait_until("nobody on green", lambda: share_of(ask_all(one, cookies)) == 0, 30)
+    assert re.search(r"^ +green .* 50% \(0% now\) +unhealthy", one.must("status").out, re.M) and "(0% now)" not in one.must("status", "--json").out
     assert all(found == ("blue", None) for found in ask_all(one, cookies))
     one.green.fall_sick(False)
     rig.wait_until("green up", lambda: health() == "healthy")
+    assert "(0% now)" not in one.must("status").out
     rig.wait_until("its users are back", lambda: ask_all(one, cookies) == [(color, None) for color, _ in before], 30)
