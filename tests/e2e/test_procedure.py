@@ -423,6 +423,15 @@ def test_a_moment_fails(shop):
     rig.wait_until("the event in the journal", lambda: "hook of switched" in one.must("explain", id).out)
 
 
+def test_explain_shows_what_failed_hooks_said(shop):
+    """Also of those that are only told, and that are over when the switch has ended."""
+    one = shop(hooks={"switched": [sh("echo first line; echo the channel is gone; exit 1")], "promoted": [sh("echo all is well")]})
+    assert one.run("switch").code == 0
+    rig.wait_until("the event", lambda: "hook_failed: shop: hook of switched: " in one.read_log(), 90)
+    rig.wait_until("the output", lambda: "told of switched:\n  | first line\n  | the channel is gone\n" in one.must("explain").out)
+    assert "all is well" not in one.must("explain").out
+
+
 def test_notify(shop, receiver, secret):
     plain, slack = receiver(faults=1), receiver()
     one = shop(notify=[{"url": plain.url + "/plain", "secret_file": secret}, {"url": slack.url + "/slack", "format": "slack"}])
