@@ -231,7 +231,7 @@ def test_a_command_that_ignores_sigterm(noting, teal):
     one = teal(rig.colors([noting("blue")], [noting("green")]))
     run, pid = stubborn(one)
     for _ in range(2):
-        document = switch(one, hold_max_s=2, run=run)
+        document = switch(one, hold_max_s=3, run=run)
         assert not group_lives(read_pid(pid))
         assert_stayed(one, document, "exclusive_time")
         assert "it was told to end before the hold's limit" in document["detail"]
