@@ -20,7 +20,7 @@ struct release;
 struct service;
 struct switcher_refusal;
 
-#define REHEARSAL_RATE 10u /* copies a second at most: each is a burst of some 0.2 ms of work, which 1 % of the live requests and more would meet at 50 */
+#define REHEARSAL_RATE 10u /* copies a second at most: each is a burst of some 0.25 ms of work, which 1 % of the live requests and more would meet at 50 */
 
 struct rehearsal_wish {
 	bool names_color;

@@ -300,7 +300,7 @@ def test_a_release_fails(actors, aside):
 
 
 def test_nothing_to_rehearse(shop):
-    result = shop.run("rehearse", "--for", "200ms")
+    result = shop.run("rehearse", "--for", "1s")
     assert result.code == 1 and "inconclusive: only 0 answers were compared" in result.out, result
 
 
