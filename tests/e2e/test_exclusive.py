@@ -338,9 +338,13 @@ def test_killed_in_the_middle(noting, teal):
     id = start_switch(one, hold_max_s=60, run=run)
     group = read_pid(pid)
     one.kill()
-    assert group_lives(group)
-    one.start()
-    rig.wait_until("the orphan's end", lambda: not group_lives(group))
+    try:
+        assert group_lives(group)
+        one.start()
+        rig.wait_until("the orphan's end", lambda: not group_lives(group))
+    finally:
+        if group_lives(group):
+            os.killpg(int(group), 9)
     document = one.deployment(id)
     assert_stayed(one, document, "interrupted")
     assert run[0] + " was begun and was killed in the middle of its work" in document["detail"]
