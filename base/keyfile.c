@@ -18,8 +18,10 @@ bool keyfile_check(int fd, const char *what, const char *path, struct err *err)
 		return err_set(err, "%s %s can't be read: %s", what, path, strerrordesc_np(errno));
 	if (!S_ISREG(found.st_mode))
 		return err_set(err, "%s %s is no regular file", what, path);
-	if (found.st_mode & 077)
-		return err_set(err, "%s %s may be used by others than its owner (mode %04o): chmod 600 it", what, path, (unsigned)found.st_mode & 07777u);
+	bool roots = found.st_uid == 0 && geteuid() != 0;
+	if (found.st_mode & (roots ? 037 : 077))
+		return err_set(err, "%s %s may be used by others than its owner (mode %04o): chmod %s it", what, path, (unsigned)found.st_mode & 07777u,
+			roots ? "640" : "600");
 	return true;
 }
 

@@ -8,7 +8,8 @@
 
 #include "base/err.h"
 
-/* An open file that is to hold a secret is a regular one on which only its owner has rights (mode & 077 is 0). False: the sentence, which begins with `what` and `path`, says what to do. */
+/* An open file that is to hold a secret is a regular one on which only its owner has rights (mode & 077 is 0); one of root's that is given to another user's process may be readable by a group, as it comes from
+ * packages and from orchestrators (mode & 037 is 0). False: the sentence, which begins with `what` and `path`, says what to do. */
 bool keyfile_check(int fd, const char *what, const char *path, struct err *err);
 
 enum keyfile_state {

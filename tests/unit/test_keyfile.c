@@ -132,6 +132,35 @@ static void a_secret_is_its_owners(void **state)
 	expect_checked(*state, "folder", "the key /a/path is no regular file");
 }
 
+/* Only where the tests run as root: no other user can have such a file made. The rights of the process are looked at when the file is open. */
+static void a_secret_of_roots_may_be_a_groups(void **state)
+{
+	static const struct row {
+		unsigned mode;
+		const char *sentence;
+	} rows[] = {
+		{0640, ""},
+		{0440, ""},
+		{0660, "the key /a/path may be used by others than its owner (mode 0660): chmod 640 it"},
+		{0644, "the key /a/path may be used by others than its owner (mode 0644): chmod 640 it"},
+	};
+	if (geteuid() != 0)
+		skip();
+	scratch_rewrite(*state, "secret", "x");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct err err = {.text = ""};
+		assert_int_equal(chmod(scratch_name(*state, "secret"), rows[i].mode), 0);
+		int fd = open(scratch_name(*state, "secret"), O_RDONLY | O_CLOEXEC);
+		assert_true(fd >= 0);
+		assert_int_equal(seteuid(65534), 0);
+		bool good = keyfile_check(fd, "the key", "/a/path", &err);
+		assert_int_equal(seteuid(0), 0);
+		close(fd);
+		assert_string_equal(err.text, rows[i].sentence);
+		assert_true(good == !rows[i].sentence[0]);
+	}
+}
+
 static void no_descriptor_is_left(void **state)
 {
 	uint8_t key[SIZE];
@@ -153,6 +182,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_that_others_could_use_is_replaced, scratch_set_up, scratch_tear_down),
 		cmocka_unit_test_setup_teardown(rights_of_the_owner_alone_are_well, scratch_set_up, scratch_tear_down),
 		cmocka_unit_test_setup_teardown(a_secret_is_its_owners, scratch_set_up, scratch_tear_down),
+		cmocka_unit_test_setup_teardown(a_secret_of_roots_may_be_a_groups, scratch_set_up, scratch_tear_down),
 		cmocka_unit_test_setup_teardown(no_descriptor_is_left, scratch_set_up, scratch_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
