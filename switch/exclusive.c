@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "switch/flip.h"
+#include "switch/quiet.h"
 #include "switch/wire.h"
 
 #define MARGIN_MS 250u   /* before the limit, at most a quarter of it: for the release to get to every worker */
@@ -59,25 +60,6 @@ void exclusive_begin(struct switcher *switcher)
 	switcher->host.write_truth(switcher->host.arg);
 }
 
-/* What is under way on both. What the shield or a rehearsal gave the new color is old, too. */
-static uint64_t count_busy(const struct switcher *switcher)
-{
-	const struct actuator *actuator = &switcher->actuator;
-	return actuator->read_busy(actuator->arg, COLOR_BLUE) + actuator->read_busy(actuator->arg, COLOR_GREEN);
-}
-
-static bool is_idle(const struct switcher *switcher, enum color color)
-{
-	return switcher->actuator.read_inflight(switcher->actuator.arg, color) == 0;
-}
-
-/* In this order: what a worker gave a color before it knew of the hold is counted by then; and what goes from one color to the other in the middle of the counting is found there, as a second attempt. */
-static bool is_quiet(const struct switcher *switcher)
-{
-	bool in_force = switcher->actuator.in_force(switcher->actuator.arg, switcher->ticket);
-	return in_force && is_idle(switcher, COLOR_BLUE) && is_idle(switcher, COLOR_GREEN) && count_busy(switcher) == 0;
-}
-
 /* Requests are let finish; a tunnel that does not go by itself is cut, and so is one that came of a request in the meantime. */
 static void cut_tunnels(struct switcher *switcher, uint64_t now)
 {
@@ -90,11 +72,10 @@ static void cut_tunnels(struct switcher *switcher, uint64_t now)
 
 static void give_up_drain(struct switcher *switcher)
 {
-	struct deployment *deployment = switcher->current;
-	const char *from = color_name(deployment->from);
-	course_finish(switcher, OUTCOME_FAILED, "exclusive_drain", 1,
-		"%" PRIu64 " requests were still under way after %" PRIu64 " ms of hold; %s is live as before, and nothing was run", deployment->inflight,
-		held_ms(switcher), from);
+	char busy[160];
+	quiet_describe_busy(switcher, busy, sizeof(busy));
+	course_finish(switcher, OUTCOME_FAILED, "exclusive_drain", 1, "%s after %" PRIu64 " ms of hold; %s is live as before, and nothing was run", busy,
+		held_ms(switcher), color_name(switcher->current->from));
 }
 
 static void commit(struct switcher *switcher);
@@ -110,16 +91,15 @@ void exclusive_run_hold(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
 	uint64_t now = course_now_ms(switcher);
-	bool quiet = is_quiet(switcher);
-	deployment->inflight = count_busy(switcher);
+	bool quiet = quiet_is_reached(switcher);
+	deployment->inflight = quiet_count_busy(switcher);
 	if (now >= switcher->hold.ends_ms) {
 		give_up_drain(switcher);
 	} else if (!quiet) {
 		cut_tunnels(switcher, now);
 	} else {
 		deployment->exclusive.drained_at = course_wall_ms(switcher);
-		course_emit(switcher, "quiet", NULL, "%s: no request is under way any more, %" PRIu64 " ms after the hold began", switcher->service,
-			held_ms(switcher));
+		quiet_tell(switcher, held_ms(switcher));
 		if (deployment->exclusive.run)
 			prepare_command(switcher);
 		else

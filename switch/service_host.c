@@ -88,6 +88,19 @@ static void read_counts(void *arg, enum color color, struct switcher_counts *cou
 	*counts = (struct switcher_counts){.ended = sum.ended, .errors = sum.errors, .failed = sum.failed, .replayed = sum.replayed, .shielded = sum.shielded};
 }
 
+/* Nobody waited longer for an answer than timeouts.response. A second more is looked at, as the first one is not over. */
+static uint64_t count_given_up(void *arg, enum color color, uint64_t *within_ms)
+{
+	const struct service_host *host = arg;
+	const struct service *service = host->service;
+	struct measures *measures = service->colors[color].measures;
+	uint64_t now = clock_mono_ms() / 1000, response_ms = service->owner->response_ms, most_ms = MEASURES_SECONDS * 1000u;
+	*within_ms = response_ms < most_ms ? response_ms : most_ms;
+	unsigned seconds = (unsigned)((*within_ms + 999) / 1000) + 1;
+	measures_add(measures, now, service->totals, color, 0);
+	return measures_sum(measures, now, seconds, TOTALS_KINDS) + measures_sum(measures, now, seconds, TOTALS_KINDS + FAIL_KIND_timeout - FAIL_KIND_abort);
+}
+
 static void read_before(void *arg, enum color color, struct judge_baseline *before)
 {
 	const struct service_host *host = arg;
@@ -294,6 +307,7 @@ struct service_host *service_host_new(struct service *service, const struct serv
 		.read_probes = read_probes,
 		.forget_probes = forget_probes,
 		.read_counts = read_counts,
+		.count_given_up = count_given_up,
 		.read_before = read_before,
 		.read_window = read_window,
 		.mark_senses = mark_senses,

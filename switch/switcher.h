@@ -40,6 +40,8 @@ struct switcher_host {
 	void (*read_probes)(void *arg, enum color color, struct switcher_probes *probes);
 	void (*forget_probes)(void *arg);
 	void (*read_counts)(void *arg, enum color color, struct switcher_counts *counts);
+	/* Requests of the color that teal or their clients have given up lately: how long ago at most is *within_ms. */
+	uint64_t (*count_given_up)(void *arg, enum color color, uint64_t *within_ms);
 	/* What the color was like until now: all of it but bake_ms. */
 	void (*read_before)(void *arg, enum color color, struct judge_baseline *before);
 	/* Its newest latencies of 10 s that began at `since_us` (monotonic) or later; number 0: none. */

@@ -305,6 +305,26 @@ def test_a_request_that_takes_longer(noting, teal):
     assert {(status, color) for status, color, _ in answers} == {(200, "blue")}
 
 
+def test_given_up_but_not_ended(noting, teal):
+    """The proxy has nothing under way any more, but the backend is still at work: the deployment says that it may be."""
+    blue, green = noting("blue", 2), noting("green")
+    one = teal(rig.colors([blue], [green]))
+    client = socket.create_connection(("127.0.0.1", one.port))
+    client.sendall(b"POST /pay HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+    inflight = lambda: one.service()["colors"]["blue"]["inflight"]
+    rig.wait_until("a request in flight", lambda: inflight() == 1)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    client.close()
+    rig.wait_until("that it is given up", lambda: inflight() == 0)
+    said = "1 request of blue was given up in the last 1m, by a timeout or by the client: blue may still be at work on it"
+    id = start_switch(one, hold_max_s=20, run=["/bin/true"])
+    document = one.deployment(id)
+    assert document["outcome"] == "promoted" and said in document["warnings"], document
+    quiet = [event for event in one.api("GET", f"/v1/deployments/{id}?events=1")[1]["events"] if event["event"] == "quiet"]
+    assert quiet[0]["given_up"] == 1 and said in quiet[0]["text"], quiet
+    assert not any("given up" in warning for warning in switch(one, hold_max_s=20)["warnings"])  # green has given up nothing
+
+
 def test_aborted(noting, teal):
     blue, green = noting("blue"), noting("green")
     one = teal(rig.colors([blue], [green]))

@@ -24,6 +24,7 @@ static inline void make_switcher(void)
 		.read_probes = read_probes,
 		.forget_probes = forget_probes,
 		.read_counts = read_counts,
+		.count_given_up = count_given_up,
 		.read_before = read_before,
 		.read_window = read_window,
 		.mark_senses = mark_senses,

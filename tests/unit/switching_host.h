@@ -25,6 +25,7 @@ static struct world {
 	unsigned armed;
 	uint64_t log_matches;
 	bool log_is_lost;
+	uint64_t given_up[COLOR_COUNT];
 	uint64_t inflight[COLOR_COUNT], assist[COLOR_COUNT], cut[COLOR_COUNT];
 	bool crosses;   /* once a color's busy ones were read, the other one's request is sent there */
 	unsigned share; /* of the color that is not live */
@@ -99,6 +100,13 @@ static inline void read_counts(void *arg, enum color color, struct switcher_coun
 {
 	(void)arg;
 	*counts = world.counts[color];
+}
+
+static inline uint64_t count_given_up(void *arg, enum color color, uint64_t *within_ms)
+{
+	(void)arg;
+	*within_ms = 90000;
+	return world.given_up[color];
 }
 
 static inline void read_before(void *arg, enum color color, struct judge_baseline *before)

@@ -92,6 +92,18 @@ static void test_without_a_command(void **state)
 	assert_non_null(strstr(world.story, "release:green"));
 }
 
+/* Whether a backend goes on with what nobody waits for can't be seen from here. */
+static void test_given_up_is_not_over(void **state)
+{
+	(void)state;
+	world.given_up[COLOR_BLUE] = 3;
+	world.given_up[COLOR_GREEN] = 7; /* not the one that the command must not meet */
+	start_exclusive();
+	assert_string_equal(json_string_value(json_array_get(switcher_current(world.switcher)->warnings, 0)),
+		"3 requests of blue were given up in the last 1m30s, by a timeout or by the client: blue may still be at work on them");
+	assert_non_null(strstr(world.story, "run:up"));
+}
+
 static void test_second_attempts_are_waited_for(void **state)
 {
 	(void)state;
@@ -170,7 +182,26 @@ static void test_the_old_color_does_not_finish(void **state)
 	assert_non_null(strstr(world.story, "release:blue"));
 	assert_null(strstr(world.story, "run:"));
 	assert_null(strstr(world.story, "cut_requests"));
-	assert_true(says("1 requests were still under way after 4750 ms"));
+	assert_true(says("1 request of blue was still under way after 4750 ms"));
+}
+
+static void test_neither_color_finishes(void **state)
+{
+	(void)state;
+	world.inflight[COLOR_BLUE] = 2;
+	world.assist[COLOR_GREEN] = 1;
+	start_exclusive();
+	pass(4750);
+	assert_true(says("2 requests of blue and 1 of green were still under way after 4750 ms"));
+}
+
+static void test_a_worker_that_does_not_know_of_the_hold(void **state)
+{
+	(void)state;
+	world.in_force = false;
+	start_exclusive();
+	pass(4750);
+	assert_true(says("not every worker had said that it holds requests after 4750 ms"));
 }
 
 static void test_the_command_fails(void **state)
@@ -573,11 +604,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_one_after_the_other),
 		TEST(test_without_a_command),
+		TEST(test_given_up_is_not_over),
 		TEST(test_second_attempts_are_waited_for),
 		TEST(test_a_second_attempt_in_the_middle),
 		TEST(test_a_preview_does_not_keep_it_waiting),
 		TEST(test_a_disk_that_hangs_behind_the_command),
 		TEST(test_the_old_color_does_not_finish),
+		TEST(test_neither_color_finishes),
+		TEST(test_a_worker_that_does_not_know_of_the_hold),
 		TEST(test_the_command_fails),
 		TEST(test_the_command_hangs),
 		TEST(test_a_long_limit),
