@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "cli/control.h"
 
 const char *document_text(const json_t *document, const char *key)
 {
@@ -42,22 +43,26 @@ bool document_has(const json_t *document, const char *key)
 	return member && !json_is_null(member);
 }
 
-static void add_escaped(struct text *out, unsigned char byte)
+/* A control character of so many bytes of UTF-8. */
+static void add_escaped(struct text *out, const char *bytes, size_t length)
 {
 	static const char named[] = "\n\r\t", names[] = "nrt";
-	const char *at = byte ? strchr(named, byte) : NULL;
+	const unsigned char *b = (const unsigned char *)bytes;
+	const char *at = length == 1 && *bytes ? strchr(named, *bytes) : NULL;
 	if (at)
 		text_addf(out, "\\%c", names[at - named]);
-	else if (byte < 0x20 || byte == 0x7f)
-		text_addf(out, "\\x%02x", byte);
+	else if (length == 1)
+		text_addf(out, "\\x%02x", b[0]);
+	else if (length == 2)
+		text_addf(out, "\\u%04x", (b[0] & 0x1fu) << 6 | (b[1] & 0x3fu));
 	else
-		text_add(out, (const char *)&byte, 1);
+		text_addf(out, "\\u%04x", (b[0] & 0x0fu) << 12 | (b[1] & 0x3fu) << 6 | (b[2] & 0x3fu));
 }
 
 static bool has_control(const char *text, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+		if (control_measure(text + i, length - i) > 0)
 			return true;
 	return false;
 }
@@ -70,8 +75,13 @@ static void escape_text(json_t *string)
 	if (!text || !has_control(text, length))
 		return;
 	text_init(&out, SIZE_MAX);
-	for (size_t i = 0; i < length; i++)
-		add_escaped(&out, (unsigned char)text[i]);
+	for (size_t i = 0, control; i < length; i += control ? control : 1) {
+		control = control_measure(text + i, length - i);
+		if (control > 0)
+			add_escaped(&out, text + i, control);
+		else
+			text_add(&out, text + i, 1);
+	}
 	json_string_set(string, out.bytes);
 	text_fini(&out);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "cli/control.h"
 
 static struct {
 	bool terminal, colors, live;
@@ -39,13 +40,11 @@ unsigned screen_width(void)
 /* Text that came from elsewhere (a version, an answer to a probe) must not drive the terminal. */
 static void tame(char *text)
 {
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		bool control = (*c < 0x20 && *c != '\n') || *c == 0x7f;
-		bool upper_control = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
-		if (control || upper_control)
-			*c = '?';
-		if (upper_control)
-			c[1] = '?';
+	size_t left = strlen(text);
+	for (size_t control; left > 0; text += control ? control : 1, left -= control ? control : 1) {
+		control = control_measure(text, left);
+		if (*text != '\n')
+			memset(text, '?', control);
 	}
 }
 

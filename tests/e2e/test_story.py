@@ -90,7 +90,8 @@ def test_metrics_in_both_forms(small, teal):
 
 def test_texts_stay_on_their_line(shop):
     """Whatever a text has in it, it ends no line that teal prints for a person; in JSON it is as it was."""
-    reason, shown = "weekly\nrollback: ready\t\x1b[31m", r"weekly\nrollback: ready\t\x1b[31m"
+    reason = "weekly\nrollback: ready\t\x1b[31m\x9b32m \u202eydaer\u2066\u2028\ufeff."
+    shown = r"weekly\nrollback: ready\t\x1b[31m\u009b32m \u202eydaer\u2066\u2028\ufeff."
     shop.must("lock", "--reason", reason)
     assert f": {shown}\n" in shop.must("status").out
     refused = shop.run("switch")
