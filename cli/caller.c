@@ -212,6 +212,7 @@ static void prepare(const struct caller *caller, CURL *easy, const char *path, s
 	text_init(url, SIZE_MAX);
 	text_addf(url, "%s%s", caller->base, path);
 	curl_easy_setopt(easy, CURLOPT_URL, url->bytes);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* a service that is called ".." is an unknown one, not a step up */
 	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, caller->socket);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, caller->headers);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");

@@ -30,7 +30,7 @@ void caller_free(struct caller *caller);
 
 /* Documents come with their texts as they are; else they are escaped for a terminal, see document_escape. */
 void caller_keep_texts(struct caller *caller);
-/* Sends `Idempotency-Key: KEY` with every call from now on. */
+/* Sends `Idempotency-Key: KEY` with every call from now on. Visible ASCII: see OPTION_KEY. */
 void caller_use_key(struct caller *caller, const char *key);
 /* Adds a piece of a path or query, percent-encoded. */
 struct text;

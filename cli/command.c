@@ -13,8 +13,8 @@
 #include "conf/conf.h"
 
 const struct option command_daemon_options[] = {
-	{"admin", 0, OPTION_TEXT, "SOCKET|URL", "the daemon to ask (default $TEAL_ADMIN, then the configuration's admin.socket)"},
-	{"config", 'c', OPTION_TEXT, "FILE", "the configuration that names the socket (default $TEAL_CONFIG, ./teal.yaml, /etc/teal/teal.yaml)"},
+	{"admin", 0, OPTION_PATH, "SOCKET|URL", "the daemon to ask (default $TEAL_ADMIN, then the configuration's admin.socket)"},
+	{"config", 'c', OPTION_PATH, "FILE", "the configuration that names the socket (default $TEAL_CONFIG, ./teal.yaml, /etc/teal/teal.yaml)"},
 	{"json", 0, OPTION_FLAG, NULL, "print JSON"},
 	{0},
 };

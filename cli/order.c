@@ -15,7 +15,7 @@ const struct option order_switch_options[] = {
 	{"confirm-within", 0, OPTION_DURATION, "TIME", "roll back unless `teal confirm` comes within this time"},
 	{"wait", 0, OPTION_DURATION, "TIME", "how long to wait for the color to be healthy (default 60s)"},
 	{"no-wait", 0, OPTION_FLAG, NULL, "return as soon as every worker sends to the new color, in steps its first share; the daemon carries on"},
-	{"idempotency-key", 0, OPTION_TEXT, "KEY", "done once, however often it is asked for with this key"},
+	{"idempotency-key", 0, OPTION_KEY, "KEY", "done once, however often it is asked for with this key"},
 	MANNER_ROWS,
 	{"standalone", 0, OPTION_LATER, NULL, NULL},
 	{0},

@@ -5,7 +5,7 @@
 #include "conf/conf.h"
 
 static const struct option rows[] = {
-	{"config", 'c', OPTION_TEXT, "FILE", "the file to check (default $TEAL_CONFIG, ./teal.yaml, /etc/teal/teal.yaml)"},
+	{"config", 'c', OPTION_PATH, "FILE", "the file to check (default $TEAL_CONFIG, ./teal.yaml, /etc/teal/teal.yaml)"},
 	{"json", 0, OPTION_FLAG, NULL, "print JSON: file, ok, faults"},
 	{0},
 };

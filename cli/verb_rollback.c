@@ -8,7 +8,7 @@
 static const struct option rows[] = {
 	{"reason", 0, OPTION_TEXT, "TEXT", "why; kept in the journal"},
 	{"force", 0, OPTION_FLAG, NULL, "go back although that color has no backend up or was changed since"},
-	{"idempotency-key", 0, OPTION_TEXT, "KEY", "done once, however often it is asked for with this key"},
+	{"idempotency-key", 0, OPTION_KEY, "KEY", "done once, however often it is asked for with this key"},
 	{0},
 };
 

@@ -256,6 +256,8 @@ def test_serve_refuses_a_second_daemon(shop, tmp_path):
         (["serve", "--blue", "127.0.0.1:1"], "--listen is missing"),
         (["reload", "shop"], "takes no words"),
         (["status", "--admin", "ftp://x"], "is no address of a daemon"),
+        (["switch", "--idempotency-key", "k\r\nX-More: 1"], "--idempotency-key wants 1 to 128 visible ASCII characters"),
+        (["rollback", "--idempotency-key", "two words"], "--idempotency-key wants 1 to 128 visible ASCII characters"),
     ]
     + [([verb], "is not supported by this version") for verb in ("upgrade", "dns")],
 )
@@ -264,6 +266,21 @@ def test_wrong_usage(words, sentence):
     assert got.code == 2
     assert got.err.startswith("teal: ") and sentence in got.err
     assert got.out == ""
+
+
+@pytest.mark.parametrize("words", ["switch --version", "switch --reason", "deploy --backend", "deploy --backend x:1 --version", "rollback --reason", "abort --reason", "lock --reason", "hold --reason",
+                                   "approve --reason", "reject --reason", "preview --base", "rehearse --share", "switch --steps", "switch --expect-live", "status", "explain", "history"])
+def test_texts_are_utf8(words):
+    got = teal(*words.split(), b"caf\xe9")
+    assert (got.code, got.out) == (2, "") and " is not UTF-8 (see `teal " in got.err, got.err
+
+
+def test_names_in_a_path(shop):
+    """Whatever a service is called here, it is one piece of the path that is asked for."""
+    for name in ("..", ".", "a/b", "../../v1/status", "shop/lock", "sh%6fp", "shop?x=1", "shop#", "a b", "a\r\nX: y", "\u00fc"):
+        got = shop.run("lock", name)
+        assert got.code == 2 and "no service is called" in got.err, (name, got.err)
+    assert "locked" not in shop.run("status").out
 
 
 @pytest.mark.parametrize("verb", "serve check status plan switch deploy rollback confirm abort promote probe history explain lock unlock hold resume approve reject preview rehearse reload stop demo version".split())
