@@ -28,7 +28,8 @@ struct follow {
 	uint64_t next_look_ms, next_report_ms;
 	bool caught_up; /* the events from before this stream were read */
 	bool ended;
-	bool told; /* an event of the end was shown; where the history can't be written there may be none */
+	bool told;                /* an event of the end was shown; where the history can't be written there may be none */
+	enum exit_code told_code; /* what that said */
 };
 
 static char detached[512];
@@ -139,8 +140,10 @@ static void take_event(struct follow *follow, const json_t *event)
 {
 	if (is_new(follow, event))
 		show_event(follow, event);
-	follow->told = follow->told || ends_deployment(document_text_or(event, "event", ""));
-	follow->ended = follow->ended || follow->told;
+	if (!ends_deployment(document_text_or(event, "event", "")))
+		return;
+	follow->told = follow->ended = true;
+	follow->told_code = exit_of(event);
 }
 
 static void report(struct follow *follow, const char *text)
@@ -278,6 +281,15 @@ static void tell_end(const json_t *deployment, bool told)
 	receipt_print(deployment, told);
 }
 
+/* A daemon that ends right behind the deployment has said how that ended; only the receipt is missing. */
+static enum exit_code end_without_document(const struct follow *follow, enum exit_code code, const struct err *err)
+{
+	if (!follow->told)
+		return command_fail(code, err);
+	screen_complain("there is no receipt: %s", err->text);
+	return follow->told_code;
+}
+
 enum exit_code follow_to_end(struct command *command, const char *service, const char *id)
 {
 	struct follow follow = {.command = command, .id = id};
@@ -290,7 +302,7 @@ enum exit_code follow_to_end(struct command *command, const char *service, const
 	}
 	code = get_end(&follow, &answer);
 	if (code != EXIT_DONE) {
-		command_fail(code, &answer.err);
+		code = end_without_document(&follow, code, &answer.err);
 	} else {
 		code = exit_of(answer.document);
 		if (command->json)

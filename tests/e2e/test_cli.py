@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import socketserver
 import subprocess
 import tempfile
 import threading
@@ -462,6 +463,50 @@ def test_a_switch_is_followed_over_a_crash_of_the_daemon(shop):
         assert following.returncode == 0, out + err
         assert "promoted" in out
         assert again.run("status", "--json").json()["services"]["shop"]["live"] == "green"
+
+
+class Ending(http.server.BaseHTTPRequestHandler):
+    """A daemon that tells of a deployment's end, and is gone before it is asked for more."""
+    def do_POST(self):
+        self.answer(202, {"deployment": "20260131-120000-4f2a9c"})
+
+    def do_GET(self):
+        if self.path.startswith("/v1/events"):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.server.looked.wait(30)
+            event = {"id": 7, "at": "2026-01-31T12:00:01.000Z", "event": self.server.event, "text": "shop: as it was", "exit": self.server.exit}
+            self.wfile.write(b"data: %s\n\n" % json.dumps(event).encode())
+        elif not self.server.looked.is_set():
+            self.answer(200, {"id": "20260131-120000-4f2a9c", "outcome": "running", "phase": "shifting", "events": []})
+            self.server.looked.set()
+
+    def answer(self, status, document):
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("event, code", [("aborted", 1), ("rolled_back", 4), ("promoted", 0), ("refused", 3)])
+def test_a_daemon_that_ends_behind_the_deployment(tmp_path, event, code):
+    """What it said last counts, not that it is gone."""
+    place = str(tmp_path / "admin.sock")
+    with socketserver.ThreadingUnixStreamServer(place, Ending) as server:
+        server.daemon_threads, server.looked, server.event, server.exit = True, threading.Event(), event, code
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            got = teal("switch", "shop", TEAL_ADMIN=place)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert got.code == code and "as it was" in got.out and "there is no receipt: " in got.err, (got.code, got.out, got.err)
 
 
 def test_admin_by_url(tmp_path):
