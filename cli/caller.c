@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/control.h"
 #include "cli/document.h"
 
 #define ANSWER_LIMIT ((size_t)64 << 20)
@@ -110,6 +111,10 @@ struct caller *caller_new(const char *place, const char *token, struct err *err)
 		err_set(err, "the socket's path is too long (at most %zu bytes): %s", SOCKET_PATH_MAX - 1, place);
 		return NULL;
 	}
+	if (token && !control_is_visible(token, CALLER_TOKEN_MAX)) {
+		err_set(err, "the token, from $TEAL_TOKEN or admin.token_file, is not 1 to %u visible ASCII characters without spaces", CALLER_TOKEN_MAX);
+		return NULL;
+	}
 	curl_global_init(CURL_GLOBAL_NOTHING);
 	struct caller *caller = memory_new(sizeof(*caller));
 	set_place(caller, place);
@@ -167,8 +172,8 @@ static void explain_connect(const struct caller *caller, int error, struct err *
 		describe_rights(caller->socket, rights, sizeof(rights));
 		err_set(err, "no rights on the socket %s: %s", caller->socket, rights);
 	} else {
-		err_set(err, "can't reach the daemon at %s: %s; is `teal serve` running, with admin.listen set to this address?", caller->place,
-			error ? strerror(error) : "no connection");
+		err_set(err, "can't reach the daemon at %s: %s; is `teal serve` running, with admin.%s set to this %s?", caller->place,
+			error ? strerror(error) : "no connection", caller->socket ? "socket" : "listen", caller->socket ? "path" : "address");
 	}
 }
 

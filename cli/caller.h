@@ -23,8 +23,9 @@ enum exit_code {
 
 struct caller;
 
+#define CALLER_TOKEN_MAX 4096u
 /* `place` is a socket path, `unix:/path`, an http(s) URL or HOST:PORT; `token` may be NULL. Connects to nothing yet. NULL and a sentence
- * when the place can't be understood. */
+ * when the place can't be understood, or the token can't stand in a field. */
 struct caller *caller_new(const char *place, const char *token, struct err *err);
 void caller_free(struct caller *caller);
 

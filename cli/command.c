@@ -83,7 +83,7 @@ static enum exit_code load_conf(const struct command *command, struct conf **con
 /* The first line of the token file. Without the rights to read it, reading the daemon may still be free. */
 static char *read_token(const char *path)
 {
-	char line[512];
+	char line[CALLER_TOKEN_MAX + 3]; /* one character more than may be there, and the line's end */
 	FILE *file = fopen(path, "re");
 	if (!file) {
 		screen_complain("can't read the token file %s: %s; going on without a token", path, strerror(errno));

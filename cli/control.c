@@ -1,7 +1,6 @@
 /* Which characters steer a terminal. What becomes of them is for others to say. */
 #include "cli/control.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 static bool is_within(unsigned char byte, unsigned char first, unsigned char last)
@@ -31,4 +30,13 @@ size_t control_measure(const char *bytes, size_t left)
 	if (left >= 2 && is_of_two(at))
 		return 2;
 	return left >= 3 && is_of_three(at) ? 3 : 0;
+}
+
+bool control_is_visible(const char *text, size_t most)
+{
+	size_t length = strlen(text);
+	for (size_t i = 0; i < length; i++)
+		if (text[i] <= 0x20 || text[i] >= 0x7f)
+			return false;
+	return length > 0 && length <= most;
 }

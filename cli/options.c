@@ -9,6 +9,7 @@
 #include "base/color.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/control.h"
 
 #define KEY_MAX 128
 
@@ -107,11 +108,7 @@ static bool is_utf8(const char *text)
 /* As the daemon wants it. */
 static bool take_key(const struct options_value *value, const char *text, struct err *err)
 {
-	size_t length = strlen(text);
-	bool visible = true;
-	for (size_t i = 0; i < length; i++)
-		visible = visible && text[i] > 0x20 && text[i] < 0x7f;
-	if (length == 0 || length > KEY_MAX || !visible)
+	if (!control_is_visible(text, KEY_MAX))
 		return err_set(err, "--%s wants 1 to %d visible ASCII characters without spaces", value->option->name, KEY_MAX);
 	return true;
 }

@@ -90,6 +90,35 @@ static json_t *ask(struct command *command, const char *method, const char *serv
 	return NULL;
 }
 
+static enum exit_code explain_lost(const struct command *command, enum exit_code code, struct caller_answer *answer)
+{
+	if (strcmp(document_text_or(answer->document, "code", ""), "unknown_service") == 0) {
+		err_set(&answer->err, "the rehearsal ended: the service was removed");
+		code = EXIT_FAILED;
+	}
+	if (command->json && answer->document)
+		command_print_line(answer->document);
+	return command_fail(code, &answer->err);
+}
+
+/* The same for the one that was begun: a reload may have taken its service away since. */
+static json_t *ask_again(struct command *command, const char *service, enum exit_code *code)
+{
+	struct text path;
+	struct caller_answer answer;
+	text_init(&path, SIZE_MAX);
+	text_addf(&path, "/v1/services/");
+	caller_add_escaped(&path, service);
+	text_addf(&path, "/rehearsal");
+	*code = caller_call(command->client, "GET", path.bytes, NULL, COMMAND_TIMEOUT_MS, &answer);
+	text_fini(&path);
+	if (*code == EXIT_DONE)
+		return answer.document;
+	*code = explain_lost(command, *code, &answer);
+	caller_answer_fini(&answer);
+	return NULL;
+}
+
 static enum exit_code follow(struct command *command, const char *service, json_t *report)
 {
 	enum exit_code code = EXIT_DONE;
@@ -99,7 +128,7 @@ static enum exit_code follow(struct command *command, const char *service, json_
 			report_print_progress(report);
 		nanosleep(&(struct timespec){.tv_nsec = 250000000}, NULL);
 		json_decref(report);
-		report = ask(command, "GET", service, "rehearsal", NULL, &code);
+		report = ask_again(command, service, &code);
 	}
 	screen_live_end();
 	if (report)

@@ -318,11 +318,13 @@ def test_no_daemon(tmp_path):
         stale.bind(str(missing))
     got = teal("switch", "--admin", str(missing))
     assert got.code == 5 and "nobody listens" in got.err
+    got = teal("status", "--admin", str(missing / "below"))
+    assert got.code == 5 and "admin.socket set to this path?" in got.err and "admin.listen" not in got.err
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
         got = teal("status", "--admin", url)
-    assert got.code == 5 and url in got.err
+    assert got.code == 5 and url in got.err and "admin.listen set to this address?" in got.err
 
 
 @pytest.fixture
@@ -522,6 +524,9 @@ def test_admin_by_url(tmp_path):
             refused = teal("switch", "--admin", url)
             assert refused.code == 1 and "token" in refused.err
             assert teal("switch", "--admin", url, TEAL_TOKEN="wrong").code == 1
+            for bad in ("two words", "line\r\nX-More: 1", "t\u00f6ken", "x" * 4097):
+                refused = teal("switch", "--admin", url, TEAL_TOKEN=bad)
+                assert refused.code == 2 and "is not 1 to 4096 visible ASCII characters" in refused.err and bad not in refused.err
             assert teal("switch", "--admin", url, TEAL_TOKEN="open-sesame-of-the-cave").code == 0
             assert teal("rollback", "--admin", url, "-c", str(file)).code == 0
 

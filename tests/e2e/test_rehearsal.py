@@ -1,5 +1,6 @@
 """Rehearsals: live requests copied to the idle color, and what the report says of the release there."""
 import http.client
+import subprocess
 import threading
 import time
 
@@ -315,6 +316,18 @@ def test_refusals(shop):
 
 
 # ---- as a gate ----
+
+
+def test_a_service_that_is_removed(shop):
+    """Who follows a rehearsal has not asked for anything wrong."""
+    one = shop()
+    following = subprocess.Popen([one.binary, "rehearse", "--for", "1h"], env=rig.environment(TEAL_ADMIN=one.socket), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    rig.wait_until("the rehearsal", lambda: report_of(one)["state"] == "running")
+    one.conf["services"] = {"other": one.conf["services"]["shop"]}
+    one.write_file()
+    one.must("reload")
+    out, err = following.communicate(timeout=60)
+    assert (following.returncode, err) == (1, "teal: the rehearsal ended: the service was removed\n"), (out, err)
 
 
 def gate_of(one):
