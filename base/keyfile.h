@@ -13,12 +13,12 @@
 bool keyfile_check(int fd, const char *what, const char *path, struct err *err);
 
 enum keyfile_state {
-	KEYFILE_KEPT,    /* as it was found, or new */
-	KEYFILE_EXPOSED, /* others had rights on the one that was there, so there is a new one in its place */
-	KEYFILE_UNKEPT,  /* it can't be read or written; the key is random all the same, and good for this run */
+	KEYFILE_KEPT,     /* as it was found, or new where there was none */
+	KEYFILE_REPLACED, /* what was there was of another kind or size, or others had rights on it, so there is a new one in its place */
+	KEYFILE_UNKEPT,   /* it can't be read or written; the key is random all the same, and good for this run */
 };
-/* Reads `size` random bytes from `directory`/`name`, where one process at a time does this; makes the file (0600, whole or not at all) when there is none, it has another size, or others may
- * know or have written what is in it. But for KEYFILE_KEPT, the sentence says what was found. At the start alone. */
+/* Reads `size` random bytes from `directory`/`name`, where one process at a time does this; makes the file (0600, whole or not at all) when there is none, it is no regular file, it has another
+ * size, or others may know or have written what is in it. But for KEYFILE_KEPT, the sentence says what was found. At the start alone. */
 enum keyfile_state keyfile_take(const char *directory, const char *name, uint8_t *key, size_t size, struct err *err);
 
 #endif

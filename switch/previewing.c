@@ -17,7 +17,7 @@ void previewing_take_key(const char *state, uint8_t key[TOKEN_KEY_SIZE])
 	switch (keyfile_take(state, "preview.key", key, TOKEN_KEY_SIZE, &err)) {
 	case KEYFILE_KEPT:
 		break;
-	case KEYFILE_EXPOSED:
+	case KEYFILE_REPLACED:
 		log_warning("%s; links to previews from before are no good any more", err.text);
 		break;
 	case KEYFILE_UNKEPT:

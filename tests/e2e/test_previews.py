@@ -127,6 +127,7 @@ def test_a_key_that_is_damaged_is_made_anew(shop):
     (one.folder / "state" / "preview.key").write_bytes(b"short")
     one.start()
     assert len(key_of(one)) == 32
+    assert "preview.key was 5 bytes long" in one.read_log() and "no good any more" in one.read_log()
     assert color_of(one, {"Cookie": f"look={token}"}) == "blue"
     assert color_of(one, {"Cookie": f"look={token_of(one, 'green')}"}) == "green"
 

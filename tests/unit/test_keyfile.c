@@ -36,21 +36,32 @@ static void each_is_another(void **state)
 }
 
 /* What a full disk or somebody else may have left. */
+static void expect_replaced(struct scratch *scratch, const char *sentence)
+{
+	uint8_t first[SIZE], second[SIZE];
+	struct stat found;
+	struct err err;
+	assert_int_equal(keyfile_take(scratch->path, "a.key", first, SIZE, &err), KEYFILE_REPLACED);
+	assert_non_null(strstr(err.text, sentence));
+	take(scratch, second);
+	assert_memory_equal(first, second, SIZE);
+	assert_int_equal(stat(scratch_name(scratch, "a.key"), &found), 0);
+	assert_int_equal(found.st_mode & 07777, 0600);
+	scratch_remove(scratch, "a.key");
+}
+
 static void what_is_no_key_is_replaced(void **state)
 {
 	static const char *const texts[] = {"", "short", "much longer than a key of thirty-two bytes"};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		uint8_t first[SIZE], second[SIZE];
-		struct stat found;
+		char sentence[64];
+		snprintf(sentence, sizeof(sentence), "/a.key was %zu bytes long, which no key is, ", strlen(texts[i]));
 		scratch_rewrite(*state, "a.key", texts[i]);
 		scratch_rewrite(*state, "a.key.new", "left behind");
-		take(*state, first);
-		take(*state, second);
-		assert_memory_equal(first, second, SIZE);
-		assert_int_equal(stat(scratch_name(*state, "a.key"), &found), 0);
-		assert_int_equal(found.st_mode & 07777, 0600);
-		scratch_remove(*state, "a.key");
+		expect_replaced(*state, sentence);
 	}
+	assert_int_equal(mkfifo(scratch_name(*state, "a.key"), 0600), 0);
+	expect_replaced(*state, "/a.key was no regular file, ");
 }
 
 /* A key is there all the same, and no other each time for want of trying. */
@@ -77,7 +88,7 @@ static void one_that_others_could_use_is_replaced(void **state)
 		struct stat found;
 		take(*state, first);
 		assert_int_equal(chmod(scratch_name(*state, "a.key"), modes[i]), 0);
-		assert_int_equal(keyfile_take(((struct scratch *)*state)->path, "a.key", second, SIZE, &err), KEYFILE_EXPOSED);
+		assert_int_equal(keyfile_take(((struct scratch *)*state)->path, "a.key", second, SIZE, &err), KEYFILE_REPLACED);
 		snprintf(mode, sizeof(mode), "/a.key (mode %04o), ", modes[i]);
 		assert_non_null(strstr(err.text, mode));
 		assert_memory_not_equal(first, second, SIZE);
