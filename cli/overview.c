@@ -266,9 +266,19 @@ static void print_limits(const json_t *limits)
 		screen_line("limits hit: %s", line);
 }
 
+/* The fault is of the state, and of the history only where the state is well. */
+static void print_journal(const json_t *journal)
+{
+	const char *fault = document_text(journal, "fault");
+	if (document_has(journal, "durable") && !document_flag(journal, "durable"))
+		screen_line("the newest state is not on disk yet%s%s; the daemon tries again", fault ? ": " : "", fault ? fault : "");
+	else if (fault)
+		screen_line("the history can't be written: %s", fault);
+}
+
 static void print_daemon(const json_t *status)
 {
-	const json_t *connections = json_object_get(status, "connections"), *journal = json_object_get(status, "journal");
+	const json_t *connections = json_object_get(status, "connections");
 	char up[DOCUMENT_FORM_SIZE], open[DOCUMENT_FORM_SIZE];
 	uint64_t now = document_time(status, "now"), started = document_time(status, "started_at");
 	document_format_span(now > started ? now - started : 0, up);
@@ -278,10 +288,7 @@ static void print_daemon(const json_t *status)
 		document_count(connections, "tunnels"));
 	if (document_flag(status, "draining"))
 		screen_line("the daemon is draining and will end");
-	if (document_has(journal, "durable") && !document_flag(journal, "durable"))
-		screen_line("the newest state is not on disk yet; the daemon tries again");
-	if (document_has(journal, "fault"))
-		screen_line("the history can't be written: %s", document_text_or(journal, "fault", ""));
+	print_journal(json_object_get(status, "journal"));
 	print_limits(json_object_get(status, "limit_hits"));
 }
 

@@ -42,7 +42,7 @@ static const struct key keys[] = {
 		.text = "An address on which the admin API listens as well. On a loopback address reading is free and every change "
 			"wants the token; on any other address reading wants it too."},
 	{"admin.token_file", KEY_FILE, offsetof(struct conf, admin.token_file),
-		.text = "The file whose first line is the token of `admin.listen`; only its owner may have rights on it (0600 or 0400), or root and a group that reads it (0640). Without it no change is possible there. "
+		.text = "The file whose first line is the token of `admin.listen`; only its owner may have rights on it (0600 or 0400), or, where it is root's and the daemon runs as another user, root and a group that reads it (0640). A token is 16 to 4096 visible ASCII characters. Without it no change is possible there. "
 			"Required when `admin.listen` is not a loopback address."},
 	{"state", KEY_FILE, offsetof(struct conf, state), .shown = "`/var/lib/teal`; for others than root `$XDG_STATE_HOME/teal`",
 		.text = "The directory that remembers the live color, the deployment under way and the history. One daemon to a directory."},

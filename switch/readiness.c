@@ -15,7 +15,7 @@ const char *readiness_name(enum readiness readiness)
 
 static void name_target(const struct readiness_input *input, char out[TARGET_SIZE])
 {
-	if (input->version)
+	if (input->version && *input->version)
 		snprintf(out, TARGET_SIZE, "%s (%.64s)", color_name(input->target), input->version);
 	else
 		snprintf(out, TARGET_SIZE, "%s", color_name(input->target));
