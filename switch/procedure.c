@@ -27,6 +27,7 @@ void procedure_free(struct procedure *procedure)
 		return;
 	procedure_parts_reset(procedure);
 	json_decref(procedure->hook_rows);
+	json_decref(procedure->hooks_done);
 	freeze_free(procedure->freeze);
 	free(procedure);
 }
@@ -39,7 +40,8 @@ static void note_differences(struct procedure *procedure, const struct conf_serv
 	if (!alike_smokes(&before->gates, &now->gates))
 		rows[PROCEDURE_SMOKE].again = true;
 	if (!alike_gate_hooks(before, now))
-		procedure_parts_change_hooks(procedure);
+		procedure_parts_change_hooks(procedure, &now->hooks[CONF_BEFORE_SWITCH]);
+	procedure_parts_change_approval(procedure, now->gates.approval_ms);
 }
 
 void procedure_set_conf(struct procedure *procedure, const struct conf_service *conf)

@@ -40,7 +40,7 @@ struct procedure_tools {
 	size_t (*list_backends)(void *arg, enum color color, struct smoke_backend *into, size_t max);
 	/* rehearsal_passed: of a rehearsal of this release that ended at most `within_ms` before `wall_ms`. The sentence is set either way. */
 	bool (*check_rehearsal)(void *arg, const struct release *release, uint64_t wall_ms, uint64_t within_ms, char *sentence, size_t size);
-	/* An event of the deployment that was begun with: gate_started, gate_passed, gate_forced, approval_asked, approved, rejected. `more` is the callee's. */
+	/* An event of the deployment that was begun with: gate_started, gate_passed, gate_forced, approval_asked, approval_dropped, approved, rejected. `more` is the callee's. */
 	void (*emit)(void *arg, const char *event, json_t *more, const char *text);
 	/* Something came that procedure_run can go on with. Called from the loop; it must not call back into the procedure, but see to a round behind this turn. */
 	void (*on_news)(void *arg);
@@ -65,8 +65,9 @@ struct procedure_now {
 struct procedure *procedure_new(const struct procedure_tools *tools, const struct conf_service *conf);
 /* Ends what runs before the flip; what was told goes on with the courier. NULL is allowed. */
 void procedure_free(struct procedure *procedure);
-/* After a reload. A gate (of hooks: one hook) that is under way goes on as it began. Then come, in the order above, all that the new file has and that were not passed:
- * also those in front of it. Rehearsal, smoke and hooks that are not the same any more are passed anew; an approval that was given stands. */
+/* After a reload. A gate (of hooks: one hook) that is under way goes on as it began; but an approval that is waited for ends where the new file has none, as if it had not been asked for, and has the shorter
+ * one of the two times else. Then come, in the order above, all that the new file has and that were not passed: also those in front of it. Rehearsal and smoke that are not the same any more are passed anew; of
+ * the hooks those are run that were not, each as often as the new list has it; an approval that was given stands. */
 void procedure_set_conf(struct procedure *procedure, const struct conf_service *conf);
 
 /* ---- before the flip ---- */

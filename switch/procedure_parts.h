@@ -44,6 +44,8 @@ struct procedure {
 	size_t hook_at;              /* which one, from 0 on */
 	bool hook_over, hook_passed; /* the last one ended; not looked at yet */
 	bool hooks_changed;          /* by a reload since the present one began */
+	json_t *hook_begun;          /* which one that was, or NULL */
+	json_t *hooks_done;          /* those before it: see switch/hook_tally */
 	char *hook_sentence;
 	uint64_t hook_ms;
 	json_t *hook_rows;
@@ -69,8 +71,10 @@ extern const struct procedure_kind procedure_kinds[PROCEDURE_PART_COUNT];
 void procedure_emit(struct procedure *procedure, enum procedure_part part, const char *event, json_t *more, const char *text);
 /* Ends what runs. */
 void procedure_parts_stop(struct procedure *procedure);
-/* The hooks are others from now on: all of them come, behind that which runs. Before the new file is in force. */
-void procedure_parts_change_hooks(struct procedure *procedure);
+/* The hooks are these from now on: those come that were not run yet, behind that which runs. */
+void procedure_parts_change_hooks(struct procedure *procedure, const struct conf_hooks *hooks);
+/* An approval that is waited for has so long from now on, if that is less, or is not asked for any more (0). */
+void procedure_parts_change_approval(struct procedure *procedure, uint64_t approval_ms);
 /* Forgets what came of the last run. */
 void procedure_parts_reset(struct procedure *procedure);
 
