@@ -371,6 +371,20 @@ def test_a_reload_brings_a_gate_in_front(shop):
     assert one.service()["live"] == "blue"
 
 
+def test_a_reload_takes_the_approval_away(shop):
+    """That is waited for: it goes on as if nobody had been asked."""
+    one = shop(gates={"approval": "10m"})
+    status, answer = one.api("POST", "/v1/services/shop/switch", {})
+    assert status == 202, answer
+    rig.wait_until("the approval is asked for", lambda: (one.service()["waiting"] or {}).get("gate") == "approval")
+    del one.conf["services"]["shop"]["gates"]
+    one.write_file()
+    one.must("reload")
+    document = one.deployment(answer["deployment"])
+    assert document["outcome"] == "promoted" and gate(document, "approval") == [], document
+    assert "approval_dropped: shop: approval: nobody is asked any more" in one.read_log()
+
+
 def test_smoke(shop):
     one = shop(gates={"smoke": [{"path": "/"}, {"path": "/fail"}]})
     result = one.run("switch")
