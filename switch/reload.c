@@ -107,7 +107,7 @@ static bool open_files(const struct control *control, struct plan *plan, struct 
 {
 	struct err err;
 	plan->other_access = !differ_same_access(control->conf, plan->conf);
-	if (!admin_read_token(plan->conf, plan->token, &err))
+	if (admin_read_token(plan->conf, plan->token, &err) != ADMIN_TOKEN_TAKEN)
 		return refuse(refusal, "invalid_configuration", json_pack("[o]", wire_text(err.text)), "%s; nothing has changed", err.text);
 	if (plan->other_access && !control_open_access(plan->conf, &plan->access, &plan->writer, &err))
 		return refuse(refusal, "invalid_configuration", json_pack("[o]", wire_text(err.text)), "%s; nothing has changed", err.text);

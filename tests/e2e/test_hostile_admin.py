@@ -107,13 +107,23 @@ def test_a_token_that_others_may_read(guarded, tmp_path):
     for mode in (0o644, 0o640, 0o602):
         sentence = refused(mode)
     assert " 200 " in send(guarded, f"GET /v1/status HTTP/1.1\r\nHost: localhost:{guarded.admin_port}\r\nConnection: close\r\n\r\n".encode(), tcp=True)
+    checked = guarded.run("check", "-c", str(guarded.file))
+    assert checked.code == 2 and sentence in checked.out, checked
     guarded.end()
-    with pytest.raises(rig.Fault) as fault:
-        guarded.start()
-    assert sentence in str(fault.value) and TOKEN not in guarded.read_log()
-    (tmp_path / "token").chmod(0o400)
     guarded.start()
+    guarded.admin_port = int(guarded.status()["admin_listen"].rsplit(":", 1)[1])
+    assert sentence in guarded.read_log() and TOKEN not in guarded.read_log()
+    assert guarded.get()[0] == 200
+
+    def switch_over_tcp():
+        fields = (f"Authorization: Bearer {TOKEN}", "Content-Type: application/json", "Connection: close")
+        return send(guarded, post(SWITCH, b"{}", *fields).replace(b"Host: localhost", f"Host: localhost:{guarded.admin_port}".encode()), tcp=True)
+
+    assert " 403 " in switch_over_tcp() and guarded.newest() is None
+    (tmp_path / "token").chmod(0o400)
     guarded.must("reload")
+    assert guarded.run("check", "-c", str(guarded.file)).code == 0
+    assert " 202 " in switch_over_tcp()
 
 
 def test_host_of_somebody_else(guarded):
