@@ -45,15 +45,19 @@ static void tell_step(const json_t *steps, uint64_t now_ms, char out[RECEIPT_STA
 		manual || !ends ? "" : left, manual || !ends ? "" : " left");
 }
 
-static const char *name_stage(const json_t *exclusive)
+/* Probed is only what a command was run beside, and nothing with --force. */
+static const char *name_stage(const json_t *exclusive, bool forced)
 {
+	bool runs = document_has(exclusive, "program");
 	if (document_has(exclusive, "released_at") || !document_has(exclusive, "held_at"))
 		return NULL;
 	if (!document_has(exclusive, "drained_at"))
 		return "the old color finishes";
-	if (document_has(exclusive, "run_at") && !document_has(exclusive, "ran_at"))
+	if (runs && !document_has(exclusive, "run_at"))
+		return "the command's beginning is written down";
+	if (runs && !document_has(exclusive, "ran_at"))
 		return "the command runs";
-	if (document_has(exclusive, "run_at") && !document_has(exclusive, "probed_at"))
+	if (runs && !forced && !document_has(exclusive, "probed_at"))
 		return "the new color is probed";
 	return "the flip is written down";
 }
@@ -68,7 +72,7 @@ static const char *find_gate(const json_t *gates)
 void receipt_tell_stage(const json_t *deployment, uint64_t now_ms, char out[RECEIPT_STAGE_SIZE])
 {
 	const json_t *steps = json_object_get(deployment, "steps"), *exclusive = json_object_get(deployment, "exclusive");
-	const char *stage = name_stage(exclusive), *gate = find_gate(json_object_get(deployment, "gates"));
+	const char *stage = name_stage(exclusive, document_flag(deployment, "force")), *gate = find_gate(json_object_get(deployment, "gates"));
 	bool gating = strcmp(document_text_or(deployment, "phase", ""), "gating") == 0;
 	bool shifting = strcmp(document_text_or(deployment, "phase", ""), "shifting") == 0;
 	out[0] = '\0';

@@ -13,8 +13,6 @@
 #include "cli/screen.h"
 #include "conf/conf.h"
 
-#define LEAST_SHARE 0.000099999 /* 0.01 %, and what a division makes of it */
-
 static const struct option rows[] = {
 	{"share", 0, OPTION_TEXT, "SHARE", "of the requests that can be copied, 0.01% to 100% (default: rehearsal.share of the configuration)"},
 	{"for", 0, OPTION_DURATION, "TIME", "how long, 1s to 24h (default: rehearsal.for of the configuration)"},
@@ -69,7 +67,7 @@ static bool make_wish(const struct command *command, json_t *body, struct err *e
 	double share = 0;
 	const char *text = options_text(&command->options, "share");
 	const struct options_value *time = options_get(&command->options, "for");
-	if (text && (!text_parse_share(text, &share) || share < LEAST_SHARE))
+	if (text && (!text_parse_share(text, &share) || share < CONF_REHEARSAL_LEAST_SHARE))
 		return err_set(err, "--share is 0.01%% to 100%%, such as 10%%, not \"%s\"", text);
 	if (time->given && (time->number < CONF_REHEARSAL_LEAST_MS || time->number > CONF_REHEARSAL_MOST_MS))
 		return err_set(err, "--for is 1s to 24h, not \"%s\"", time->text);

@@ -167,11 +167,10 @@ static bool is_time(const json_t *value)
 	return json_is_number(value) && ms >= CONF_REHEARSAL_LEAST_MS && ms <= CONF_REHEARSAL_MOST_MS;
 }
 
-/* At least what the file takes, a hundredth of a percent; who divides by 100 to get there may be a rounding below. */
 static bool is_share(const json_t *value)
 {
 	double share = json_number_value(value);
-	return json_is_number(value) && share > 0.000099999 && share <= 1;
+	return json_is_number(value) && share >= CONF_REHEARSAL_LEAST_SHARE && share <= 1;
 }
 
 static bool is_pause(const json_t *value)
