@@ -305,11 +305,12 @@ static bool end_interrupted(struct switcher *switcher)
 	const struct deployment *deployment = switcher->current;
 	bool exclusive = deployment->exclusive.wanted && deployment->step < STEP_COMMIT;
 	bool recorded = deployment->step >= STEP_RECORD;
+	bool may_have_run = deployment->exclusive.program && (recorded || deployment->force);
 	if (recorded && !exclusive)
 		return false;
 	enum step step = deployment->step;
 	course_enter(switcher, STEP_GATE); /* nothing runs or is held any more */
-	if (recorded && deployment->exclusive.program)
+	if (may_have_run)
 		exclusive_end_interrupted(switcher, step);
 	else
 		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1, "the daemon ended before anything was switched");

@@ -30,8 +30,9 @@ struct switcher {
 	bool judged_last, waiting, unconfirmed_told;
 	bool procedure_runs;
 	bool procedure_passed; /* or there is none: the record comes when the gates are passed */
-	uint64_t pause_ms;     /* in steps: the end of the pause, monotonic */
-	bool to_last;          /* in steps: the next one is the last one */
+	bool procedure_resumed;
+	uint64_t pause_ms; /* in steps: the end of the pause, monotonic */
+	bool to_last;      /* in steps: the next one is the last one */
 	struct {
 		/* exclusive, monotonic: when the command is told to end; when it is killed, and everything else must be done; when what can't be killed is not waited for any more; when what is held must
 		 * have been let go; when tunnels are cut (once more) */

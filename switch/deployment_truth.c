@@ -14,7 +14,7 @@ static const char *const step_names[] = {
 	[STEP_RECORD] = "record",
 	[STEP_HOLD] = "hold",
 	[STEP_COMMAND] = "command",
-	[STEP_CHECK] = "check",
+	[STEP_CHECK] = "command", /* an older daemon does not know it; that the command has ended tells the two apart */
 	[STEP_COMMIT] = "commit",
 	[STEP_SHIFT] = "shift",
 	[STEP_COMPLETE] = "complete",
@@ -261,6 +261,8 @@ struct deployment *deployment_read_truth(const json_t *document)
 	read_times(document, deployment);
 	read_course(document, deployment);
 	read_exclusive(json_object_get(document, "exclusive"), &deployment->exclusive);
+	if (deployment->step == STEP_COMMAND && deployment->exclusive.ran_at)
+		deployment->step = STEP_CHECK;
 	judge_restore(&deployment->judge, json_object_get(document, "judge"));
 	return deployment;
 }

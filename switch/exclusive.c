@@ -35,15 +35,23 @@ static void close_tunnels(struct switcher *switcher)
 		actuator->close_tunnels(actuator->arg, (enum color)color, switcher->ticket, 0);
 }
 
+const char *exclusive_foresee(struct switcher *switcher, const char **code)
+{
+	const struct actuator *actuator = &switcher->actuator;
+	const char *held = actuator->foresee_hold(actuator->arg), *left = held ? NULL : switcher->host.foresee_command(switcher->host.arg);
+	*code = held ? "held" : "command_remains";
+	return held ? held : left;
+}
+
 void exclusive_begin(struct switcher *switcher)
 {
 	const struct actuator *actuator = &switcher->actuator;
 	struct deployment *deployment = switcher->current;
 	uint64_t now = course_now_ms(switcher), limit_ms = deployment->exclusive.hold_max_ms;
 	uint64_t margin_ms = within_quarter(MARGIN_MS, limit_ms);
-	const char *held = actuator->foresee_hold(actuator->arg), *left = switcher->host.foresee_command(switcher->host.arg);
-	if (held || left) {
-		course_finish(switcher, OUTCOME_REFUSED, held ? "held" : "command_remains", 3, "%s", held ? held : left);
+	const char *code, *why = exclusive_foresee(switcher, &code);
+	if (why) {
+		course_finish(switcher, OUTCOME_REFUSED, code, 3, "%s", why);
 		return;
 	}
 	switcher->hold.ends_ms = now + limit_ms - margin_ms;
@@ -241,6 +249,14 @@ bool exclusive_stop_command(struct switcher *switcher, const char *cause, const 
 	return true;
 }
 
+void exclusive_note_stop(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	if ((deployment->step == STEP_CHECK || deployment->step == STEP_COMMIT) && deployment->exclusive.ran_at)
+		deployment_warn(deployment, "%.200s had ended well before that, so what it does is done, though %s stays live", deployment->exclusive.program,
+			color_name(deployment->from));
+}
+
 /* ---- check ---- */
 
 static bool is_dead(const struct switcher *switcher)
@@ -355,7 +371,7 @@ static const char *tell_orphan(struct switcher *switcher)
 {
 	const struct deployment *deployment = switcher->current;
 	const char *program = deployment->exclusive.program;
-	if (!switcher->host.kill_orphans(switcher->host.arg, deployment))
+	if (!switcher->host.had_orphans(switcher->host.arg, deployment))
 		return NULL;
 	course_emit(switcher, "command_killed", json_pack("{s:o}", "program", wire_text(program)),
 		"%s: %.200s of an exclusive switch had outlived the daemon and was killed", switcher->service, program);
@@ -363,19 +379,32 @@ static const char *tell_orphan(struct switcher *switcher)
 	return "was killed in the middle of its work, so what it does may be done in part";
 }
 
+/* With --force it is begun though that could not be written down. */
+static bool is_not_begun(const struct deployment *deployment, enum step step)
+{
+	return step < STEP_COMMAND && (!deployment->force || deployment->durable == 1);
+}
+
+static void finish_interrupted(struct switcher *switcher, const char *what)
+{
+	course_finish(switcher, OUTCOME_FAILED, "interrupted", 1, "the daemon ended in the middle of an exclusive switch: %s is live as before; %s",
+		color_name(switcher->current->from), what);
+}
+
 void exclusive_end_interrupted(struct switcher *switcher, enum step step)
 {
+	char what[sizeof(switcher->current->detail)];
 	const struct deployment *deployment = switcher->current;
-	const char *from = color_name(deployment->from), *program = deployment->exclusive.program, *how = tell_orphan(switcher);
+	const char *program = deployment->exclusive.program, *how = tell_orphan(switcher);
 	if (deployment->exclusive.ran_at)
-		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1,
-			"the daemon ended in the middle of an exclusive switch: %s is live as before; %.300s, so look before switching again", from,
-			deployment->exclusive.result);
+		snprintf(what, sizeof(what), "%.300s, so look before switching again", deployment->exclusive.result);
 	else if (how || step >= STEP_COMMAND)
-		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1,
-			"the daemon ended in the middle of an exclusive switch: %s is live as before; %.200s was begun and %s; look before switching again",
-			from, program, how ? how : "nobody saw how it ended, but it is gone");
+		snprintf(what, sizeof(what), "%.200s was begun and %s; look before switching again", program,
+			how ? how : "nobody saw how it ended, but it is gone");
+	else if (is_not_begun(deployment, step))
+		snprintf(what, sizeof(what), "%.200s was not begun", program);
 	else
-		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1,
-			"the daemon ended in the middle of an exclusive switch: %s is live as before; %.200s was not begun", from, program);
+		snprintf(what, sizeof(what), "nobody knows whether %.200s was begun, as it might be without a record (--force); look before switching again",
+			program);
+	finish_interrupted(switcher, what);
 }

@@ -2,12 +2,15 @@
  * switch/switcher and switch/course alone.
  *
  * So the two versions never have a request at the same time. Everything up to the flip has one deadline, a little before the limit that was asked for: then, and when anything fails, the requests are let
- * go to the old color: never while anything of the command is alive, but for what the system can't kill. Tunnels of both colors are closed. What goes round the hold by design (copies for a rehearsal, probes) is not waited for. */
+ * go to the old color: never while anything of the command is alive, but for what the system can't kill. Tunnels of both colors are closed. Copies for a rehearsal are waited for, and there are no more; probes, which go round the hold by
+ * design, are not. */
 #ifndef TEAL_SWITCH_EXCLUSIVE_H
 #define TEAL_SWITCH_EXCLUSIVE_H
 
 #include "switch/course.h"
 
+/* NULL, or why none can begin now: a sentence, and a stable code of the API. May wait a moment. */
+const char *exclusive_foresee(struct switcher *switcher, const char **code);
 /* Holds, once the switch is recorded. */
 void exclusive_begin(struct switcher *switcher);
 /* STEP_HOLD: until the old color is done. */
@@ -24,7 +27,9 @@ void exclusive_release(struct switcher *switcher);
 void exclusive_stop(struct switcher *switcher);
 /* Somebody stops the deployment: when the command runs it is told to end, and the deployment ends as aborted, with this cause (a static string) and detail, when it has. False: none runs. */
 bool exclusive_stop_command(struct switcher *switcher, const char *cause, const char *detail);
-/* After a restart, of a deployment with a command that had come as far as `step`: kills what is left of that, and ends the deployment with what is known. */
+/* The deployment is stopped: when its command has ended well already, that is told as a warning. */
+void exclusive_note_stop(struct switcher *switcher);
+/* After a restart, of a deployment with a command that had come as far as `step`: ends it with what is known. What was left of the command was killed before. */
 void exclusive_end_interrupted(struct switcher *switcher, enum step step);
 
 #endif

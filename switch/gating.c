@@ -32,6 +32,7 @@ static void wait_for_gates(struct switcher *switcher)
 void gating_begin(struct switcher *switcher)
 {
 	switcher->procedure_passed = switcher->current->automatic;
+	switcher->procedure_resumed = false;
 	wait_for_gates(switcher);
 }
 
@@ -83,13 +84,13 @@ static void begin_procedure(struct switcher *switcher)
 	switcher->procedure_runs = true;
 }
 
-/* A reload may have brought gates while health was waited for. */
+/* A reload may have brought gates while health was waited for, or a freeze have begun. */
 static bool resume_procedure(struct switcher *switcher)
 {
 	if (switcher->current->automatic || !switcher->host.resume_procedure(switcher->host.arg, switcher->current))
 		return false;
 	course_enter(switcher, STEP_PROCEDURE);
-	switcher->procedure_runs = true;
+	switcher->procedure_runs = switcher->procedure_resumed = true;
 	switcher->procedure_passed = false;
 	return true;
 }
@@ -133,7 +134,17 @@ static void note_procedure(struct switcher *switcher)
 	json_decref(rows);
 }
 
-/* It may have taken minutes: the pure gates are looked at once more. */
+/* It may have taken minutes: the pure gates are looked at once more, for as long as at the beginning. The end of that wait does not move when gates come in its middle. */
+static void go_back_to_gates(struct switcher *switcher)
+{
+	if (!switcher->procedure_resumed) {
+		wait_for_gates(switcher);
+		return;
+	}
+	switcher->waiting = false;
+	course_enter(switcher, STEP_GATE);
+}
+
 void gating_run_procedure(struct switcher *switcher)
 {
 	const struct procedure_refusal *refusal = NULL;
@@ -146,7 +157,7 @@ void gating_run_procedure(struct switcher *switcher)
 		course_finish(switcher, OUTCOME_REFUSED, refusal->gate, refusal->exit_code, "%s", refusal->detail);
 	} else if (state == PROCEDURE_PASSED) {
 		switcher->procedure_passed = true;
-		wait_for_gates(switcher);
+		go_back_to_gates(switcher);
 	}
 }
 

@@ -77,10 +77,20 @@ static enum procedure_part find_due(const struct procedure *procedure)
 	return (enum procedure_part)part;
 }
 
-bool procedure_resume(struct procedure *procedure, const struct deployment *deployment)
+/* One may have begun, or come with a new file, since it passed. Who overrode it then need not be told of it again. */
+static bool is_frozen(const struct procedure *procedure, const struct procedure_now *now)
+{
+	char ignored[512];
+	uint64_t ends_ms;
+	if (procedure->rows[PROCEDURE_STILL_NO_FREEZE].forced || !procedure_kinds[PROCEDURE_STILL_NO_FREEZE].is_wanted(procedure))
+		return false;
+	return freeze_holds(procedure->freeze, now->wall_ms, ignored, sizeof(ignored), &ends_ms);
+}
+
+bool procedure_resume(struct procedure *procedure, const struct deployment *deployment, const struct procedure_now *now)
 {
 	assert(procedure->state == PROCEDURE_PASSED);
-	if (find_due(procedure) == PROCEDURE_PART_COUNT)
+	if (find_due(procedure) == PROCEDURE_PART_COUNT && !is_frozen(procedure, now))
 		return false;
 	procedure->rows[PROCEDURE_STILL_NO_FREEZE] = (struct procedure_row){0};
 	procedure->deployment = deployment;

@@ -77,8 +77,8 @@ void procedure_set_conf(struct procedure *procedure, const struct conf_service *
 void procedure_begin(struct procedure *procedure, const struct deployment *deployment);
 /* Goes on as far as it can, and says where it is. Once it is not PENDING it stays what it is until the next begin or resume. Only after a begin. */
 enum procedure_state procedure_run(struct procedure *procedure, const struct procedure_now *now);
-/* Only after it PASSED, for the same deployment: false when that is still so. A reload may have brought gates since; then it is PENDING again with these. */
-bool procedure_resume(struct procedure *procedure, const struct deployment *deployment);
+/* Only after it PASSED, for the same deployment: false when that is still so. A reload may have brought gates since, or a freeze have begun; then it is PENDING again with these. */
+bool procedure_resume(struct procedure *procedure, const struct deployment *deployment, const struct procedure_now *now);
 /* Whether procedure_to_json has other rows than when this was asked last. */
 bool procedure_take_change(struct procedure *procedure);
 /* Only while procedure_run says PROCEDURE_REFUSED. Borrowed. */

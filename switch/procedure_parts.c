@@ -258,7 +258,7 @@ static void list_hooks(const struct conf_hooks *hooks, char *out, size_t size)
 static void describe_hooks(const struct procedure *procedure, enum color to, char *out, size_t size)
 {
 	(void)to;
-	if (procedure->hooks_changed)
+	if (procedure->hook && procedure->hooks_changed)
 		snprintf(out, size, "%.256s is under way", hook_name(procedure->hook));
 	else if (procedure->hook)
 		snprintf(out, size, "%.256s is under way (%zu of %zu)", hook_name(procedure->hook), procedure->hook_at + 1, hooks_of(procedure)->count);

@@ -1,4 +1,4 @@
-/* A look through /proc. Control thread. */
+/* A look through /proc. Any thread. */
 #include "switch/remains.h"
 
 #include <ctype.h>
@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/memory.h"
 
 #define ENVIRONMENT_SIZE 65536u /* what was given to it stands in front */
 
@@ -96,29 +98,65 @@ bool remains_has_group(pid_t group)
 	return found;
 }
 
-static bool is_known(pid_t group, const pid_t *groups, size_t count)
+/* ---- finding ---- */
+
+static bool is_known(const struct remains_search *search, pid_t group)
 {
-	for (size_t i = 0; i < count; i++)
-		if (groups[i] == group)
+	for (size_t i = 0; i < search->count; i++)
+		if (search->groups[i] == group)
 			return true;
 	return false;
 }
 
-size_t remains_find(const char *deployment, pid_t *groups, size_t max)
+static bool has_mark(const struct remains_search *search, const char *pid, char *environment)
 {
-	static char environment[ENVIRONMENT_SIZE]; /* large; one thread */
+	ssize_t length = read_whole(pid, "environ", environment, ENVIRONMENT_SIZE);
+	return length > 0 && remains_is_marked(environment, (size_t)length, search->deployment);
+}
+
+/* A session that the command itself has begun, for what shall stay: that is led by a process of it. */
+static bool is_in_own_session(const struct remains_search *search, const struct remains_process *process, char *environment)
+{
+	char leader[24];
+	snprintf(leader, sizeof(leader), "%ld", (long)process->session);
+	return !search->session && has_mark(search, leader, environment);
+}
+
+static bool may_be_left(const struct remains_search *search, const struct remains_process *process)
+{
+	bool here = search->session == 0 || process->session == search->session;
+	return here && process->group != process->session && process->group != getpgrp() && !is_known(search, process->group);
+}
+
+/* True: some that seem to wait for a disk were left out. */
+static bool look(struct remains_search *search, DIR *all, bool patient, char *environment)
+{
 	struct remains_process process;
-	size_t count = 0;
 	const char *pid;
-	DIR *all = opendir("/proc");
-	while (all && count < max && (pid = next_process(all, &process))) {
-		if (process.group == process.session || process.group == getpgrp() || is_known(process.group, groups, count))
+	bool more = false;
+	while (search->count < REMAINS_GROUPS && (pid = next_process(all, &process))) {
+		if (!may_be_left(search, &process))
 			continue;
-		ssize_t length = read_whole(pid, "environ", environment, sizeof(environment));
-		if (length > 0 && remains_is_marked(environment, (size_t)length, deployment))
-			groups[count++] = process.group;
+		if (process.state == 'D' && !patient) {
+			more = true;
+		} else if (has_mark(search, pid, environment) && !is_in_own_session(search, &process, environment)) {
+			search->groups[search->count] = process.group;
+			search->count++;
+		}
 	}
-	if (all)
-		closedir(all);
-	return count;
+	return more;
+}
+
+void remains_find(struct remains_search *search)
+{
+	DIR *all = opendir("/proc");
+	if (!all)
+		return;
+	char *environment = memory_array(ENVIRONMENT_SIZE, 1);
+	if (look(search, all, false, environment)) {
+		rewinddir(all);
+		look(search, all, true, environment);
+	}
+	closedir(all);
+	free(environment);
 }

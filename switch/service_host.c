@@ -211,7 +211,8 @@ static void begin_procedure(void *arg, const struct deployment *deployment)
 static bool resume_procedure(void *arg, const struct deployment *deployment)
 {
 	const struct service_host *host = arg;
-	return procedure_resume(host->service->procedure, deployment);
+	struct procedure_now now = read_now();
+	return procedure_resume(host->service->procedure, deployment, &now);
 }
 
 static enum procedure_state run_procedure(void *arg, const struct procedure_refusal **refusal, bool *changed)
@@ -291,10 +292,10 @@ static void stop_check(void *arg)
 	service_check_stop(&host->check);
 }
 
-static bool kill_orphans(void *arg, const struct deployment *deployment)
+static bool had_orphans(void *arg, const struct deployment *deployment)
 {
-	struct service_host *host = arg;
-	return service_command_kill_orphans(&host->command, deployment);
+	const struct service_host *host = arg;
+	return service_command_was_cleared(&host->command, deployment->id);
 }
 
 struct service_host *service_host_new(struct service *service, const struct service_host_tools *tools)
@@ -336,7 +337,7 @@ struct service_host *service_host_new(struct service *service, const struct serv
 		.choose_backends = choose_backends,
 		.run_check = run_check,
 		.stop_check = stop_check,
-		.kill_orphans = kill_orphans,
+		.had_orphans = had_orphans,
 		.arg = host,
 	};
 	host->service = service;
@@ -349,6 +350,12 @@ struct service_host *service_host_new(struct service *service, const struct serv
 	service->procedure = service_procedure_new(service, tools->hooks, tools->courier);
 	service_host_set_policy(service);
 	return host;
+}
+
+bool service_host_clear_command(struct service_host *host, const char *deployment)
+{
+	service_command_clear(&host->command, deployment);
+	return service_command_was_cleared(&host->command, deployment);
 }
 
 void service_host_free(struct service_host *host)

@@ -100,11 +100,8 @@ static bool may_begin(struct switcher *switcher, const struct switcher_request *
 		if (!results[i].passed && gates_code(results[i].gate))
 			return refuse(refusal, gates_code(results[i].gate), switcher->current, "%s", results[i].detail);
 	/* Looked at again when it comes to that; but hooks that take minutes are not run in vain. */
-	const char *held = request->exclusive ? switcher->actuator.foresee_hold(switcher->actuator.arg) : NULL;
-	const char *left = request->exclusive ? switcher->host.foresee_command(switcher->host.arg) : NULL;
-	if (held || left)
-		return refuse(refusal, held ? "held" : "command_remains", NULL, "%s", held ? held : left);
-	return true;
+	const char *code = NULL, *why = request->exclusive ? exclusive_foresee(switcher, &code) : NULL;
+	return !why || refuse(refusal, code, NULL, "%s", why);
 }
 
 static struct deployment *make_deployment(struct switcher *switcher, const struct switcher_request *request)
@@ -209,8 +206,10 @@ static void stop_before_flip(struct switcher *switcher, const char *cause, const
 {
 	char text[512];
 	snprintf(text, sizeof(text), "stopped by %s before anything was switched%s%s", actor->name, reason ? ": " : "", reason ? reason : "");
-	if (at_once || !exclusive_stop_command(switcher, cause, text))
-		course_finish(switcher, OUTCOME_ABORTED, cause, 1, "%s", text);
+	if (!at_once && exclusive_stop_command(switcher, cause, text))
+		return;
+	exclusive_note_stop(switcher);
+	course_finish(switcher, OUTCOME_ABORTED, cause, 1, "%s", text);
 }
 
 static bool go_back(

@@ -71,11 +71,11 @@ struct switcher_host {
 	void (*tell)(void *arg, enum herald_moment moment, const struct deployment *deployment);
 	/* NULL, or why none can begin: a process of the last one is still there. */
 	const char *(*foresee_command)(void *arg);
-	/* deployment->exclusive.run, in a group of its own. It is ended when it runs longer. */
+	/* deployment->exclusive.run, in a group of its own, from which parts of it may go to others. It is ended when it runs longer. */
 	void (*begin_command)(void *arg, const struct deployment *deployment, uint64_t limit_ms);
-	/* It runs as long as any process of its group does. `sentence`: how it ended. */
+	/* It runs as long as any process of its groups does. `sentence`: how it ended. */
 	enum switcher_command (*run_command)(void *arg, char *sentence, size_t size);
-	/* SIGTERM, or SIGKILL, to the whole group; run_command says when it has ended. */
+	/* SIGTERM, or SIGKILL, to all of its groups; run_command says when it has ended. */
 	void (*tell_command)(void *arg, bool kill);
 	/* For the daemon's end: the same one after the other, with so much time between them, and waits until it has ended. */
 	void (*end_command)(void *arg, uint64_t grace_ms);
@@ -84,8 +84,8 @@ struct switcher_host {
 	void (*choose_backends)(void *arg, enum color color);
 	bool (*run_check)(void *arg, char *sentence, size_t size);
 	void (*stop_check)(void *arg);
-	/* After a restart: kills what is left of the command of a deployment of the last run. Whether there was anything. */
-	bool (*kill_orphans)(void *arg, const struct deployment *deployment);
+	/* After a restart: whether anything was left of the command of a deployment of the last run. It was killed before anybody was served. */
+	bool (*had_orphans)(void *arg, const struct deployment *deployment);
 	/* `more` is the callee's; may be NULL. */
 	void (*emit)(void *arg, const struct deployment *deployment, const char *event, json_t *more, const char *text);
 	void *arg;

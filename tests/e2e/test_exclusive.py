@@ -1,9 +1,12 @@
 """Exclusive switches from outside: what the backends themselves saw, what clients waited for, and what becomes of a command that fails, hangs or outlives the daemon."""
+import contextlib
 import http.client
 import http.server
 import os
 import pathlib
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -400,6 +403,136 @@ def test_killed_before_the_command(noting, teal):
     crowd.finish()
     one.start()
     assert "/bin/true was not begun" in one.deployment(id)["detail"]
+
+
+# ---- a command that is more than its process group ----
+
+
+def in_a_group_of_its_own(teal, *lines):
+    """A command of these lines, with a program INNER that does not end; and where the number of INNER is written."""
+    pid = teal.folder / "escaped.pid"
+    inner = script(teal, "inner", f"echo $$ >{pid}.new; mv {pid}.new {pid}", "while :; do sleep 0.1; done")
+    return [script(teal, "migrate", *(line.replace("INNER", inner) for line in lines))], pid
+
+
+@contextlib.contextmanager
+def killed_at_last(path):
+    """Whatever becomes of the test."""
+    try:
+        yield
+    finally:
+        pid = path.read_text().strip() if path.exists() else ""
+        if pid and is_running(pid):
+            os.killpg(os.getpgid(int(pid)), 9)
+
+
+@pytest.mark.parametrize("how", ["limit", "abort", "stop"])
+def test_nothing_of_it_goes_on_in_another_group(noting, teal, how):
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = in_a_group_of_its_own(one, "timeout 600 INNER")
+    with killed_at_last(pid):
+        id = start_switch(one, hold_max_s=3 if how == "limit" else 60, run=run)
+        process = read_pid(pid)
+        if how == "stop":
+            one.end()
+        else:
+            how == "abort" and one.must("abort")
+            document = one.deployment(id)
+            assert document["outcome"] == ("failed" if how == "limit" else "aborted"), document
+        assert not is_running(process)
+
+
+def test_a_part_that_does_not_end_when_it_is_told(noting, teal):
+    """Nor does what made its group."""
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = in_a_group_of_its_own(one, "exec bash -c 'set -m; trap \"\" TERM; INNER & wait; wait; sleep 600'")
+    with killed_at_last(pid):
+        document = switch(one, hold_max_s=3, run=run)
+        assert not is_running(read_pid(pid))
+        assert_stayed(one, document, "exclusive_time")
+
+
+def test_a_part_in_the_background_is_waited_for(noting, teal):
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = in_a_group_of_its_own(one, "timeout 600 INNER >/dev/null 2>&1 &", f"while [ ! -e {one.folder}/escaped.pid ]; do sleep 0.01; done")
+    with killed_at_last(pid):
+        document = switch(one, hold_max_s=4, run=run)
+        assert not is_running(read_pid(pid))
+        assert_stayed(one, document, "exclusive_time")
+    begun, done = one.folder / "begun", one.folder / "done"
+    slow = script(one, "slow", f"touch {begun}", "sleep 1", f"touch {done}")
+    document = switch(one, hold_max_s=30, run=[script(one, "quick", f"timeout 600 {slow} >/dev/null 2>&1 &", f"while [ ! -e {begun} ]; do sleep 0.01; done")])
+    assert document["outcome"] == "promoted" and done.exists(), document
+
+
+def test_what_it_left_in_a_session_of_its_own_stays(noting, teal):
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = in_a_group_of_its_own(one, "setsid sh -c 'timeout 600 INNER; true' >/dev/null 2>&1 &", "sleep 600")
+    with killed_at_last(pid):
+        id = start_switch(one, hold_max_s=60, run=run)
+        process = read_pid(pid)
+        one.kill()
+        one.start()
+        assert_stayed(one, one.deployment(id), "interrupted")
+        assert is_running(process)
+
+
+def test_killed_without_a_record(noting, teal):
+    """With --force it goes on though the state can't be written; so the next daemon can't know how far it came."""
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = stubborn(one)
+    obstacle = one.folder / "state" / "teal.state.new"
+    one.conf["services"]["shop"].setdefault("gates", {})["hooks"] = [{"run": [script(one, "hook", f"sleep 0.5; mkdir {obstacle}")]}]
+    one.write_file()
+    one.must("reload")
+    id = start_switch(one, hold_max_s=60, run=run, force=True)
+    group = read_pid(pid)
+    one.kill()
+    obstacle.rmdir()
+    try:
+        one.start()
+        assert not group_lives(group)
+    finally:
+        if group_lives(group):
+            os.killpg(int(group), 9)
+    document = one.deployment(id)
+    assert_stayed(one, document, "interrupted")
+    assert run[0] + " was begun and was killed" in document["detail"]
+
+
+def test_one_of_an_earlier_run_is_in_the_way(shop):
+    """By what it was born with."""
+    marks = {"TEAL_EVENT": "exclusive", "TEAL_DEPLOYMENT": switch(shop, hold_max_s=20, run=["/bin/true"])["id"]}
+    shop.end()
+    shop.start()
+    other = subprocess.Popen(["/bin/sleep", "600"], env=marks, process_group=0)
+    try:
+        status, problem = shop.api("POST", "/v1/services/shop/switch", {"exclusive": True, "bake_s": 0})
+        assert (status, problem["code"]) == (409, "command_remains"), problem
+    finally:
+        other.kill()
+        other.wait()
+    assert switch(shop, hold_max_s=20)["outcome"] == "promoted"
+
+
+def test_a_rehearsal_gives_way(noting, teal):
+    """Its copies are requests, too: the new color's take long, and are waited for."""
+    blue, green = noting("blue", 0.002), noting("green", 1.0)
+    one = teal(rig.colors([blue], [green]))
+    crowd = Crowd(one.port, 3)
+    status, report = one.api("POST", "/v1/services/shop/rehearse", {"share": 1, "for_s": 3600})
+    assert status == 202, report
+    rig.wait_until("copies", lambda: one.api("GET", "/v1/services/shop/rehearsal")[1]["compared"] > 2, 60)
+    times = one.folder / "times"
+    now = f"{sys.executable} -c 'import time; print(time.monotonic_ns())' >>{times}"
+    document = switch(one, hold_max_s=30, run=[script(one, "migrate", now, "sleep 1", now)])
+    crowd.finish()
+    time.sleep(1.5)  # what was given up without being waited for would end by then
+    began, ended = map(int, times.read_text().split())
+    assert [span for span in blue.spans + green.spans if span[0] < ended and span[1] > began] == []
+    assert document["outcome"] == "promoted", document
+    report = one.api("GET", "/v1/services/shop/rehearsal")[1]
+    assert report["state"] == "ended" and "it ended early: a deployment began" in report["text"]
 
 
 # ---- who may ask for what ----

@@ -53,7 +53,7 @@ static inline void make_switcher(void)
 		.choose_backends = choose_backends,
 		.run_check = run_check,
 		.stop_check = stop_check,
-		.kill_orphans = kill_orphans,
+		.had_orphans = had_orphans,
 	};
 	static const struct actuator actuator = {
 		.apply = apply,
@@ -151,11 +151,9 @@ static inline unsigned count_told(const char *event)
 	return told;
 }
 
-/* The daemon ends and begins anew with what the truth said last. */
-static inline void restart(void)
+/* The daemon ends and begins anew with a truth, which is consumed. */
+static inline void restart_with(json_t *document, enum color live)
 {
-	json_t *document = deployment_to_truth(switcher_current(world.switcher));
-	enum color live = switcher_truth_live(world.switcher, world.live);
 	struct deployment *deployment = deployment_read_truth(document);
 	json_decref(document);
 	switcher_free(world.switcher);
@@ -167,6 +165,12 @@ static inline void restart(void)
 	world.ticket = 0;
 	assert_non_null(deployment);
 	switcher_resume(world.switcher, deployment);
+}
+
+/* With what the truth said last. */
+static inline void restart(void)
+{
+	restart_with(deployment_to_truth(switcher_current(world.switcher)), switcher_truth_live(world.switcher, world.live));
 }
 
 #endif

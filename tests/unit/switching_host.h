@@ -414,7 +414,7 @@ static inline void stop_check(void *arg)
 	note("stop_check", NULL);
 }
 
-static inline bool kill_orphans(void *arg, const struct deployment *deployment)
+static inline bool had_orphans(void *arg, const struct deployment *deployment)
 {
 	(void)arg;
 	note("orphans_of", deployment->id[0] ? NULL : "nobody");

@@ -379,8 +379,10 @@ static void test_abort_while_it_is_probed(void **state)
 	assert_ended("aborted", "abort", 1);
 	assert_non_null(strstr(world.story, "stop_check release:blue"));
 	assert_null(strstr(world.story, "end:"));
+	assert_true(warns("/bin/migrate had ended well before that, so what it does is done, though blue stays live"));
 }
 
+/* An older daemon knows no such step. */
 static void test_ended_while_it_was_probed(void **state)
 {
 	(void)state;
@@ -388,7 +390,12 @@ static void test_ended_while_it_was_probed(void **state)
 	world.command = SWITCHER_COMMAND_DONE;
 	world.broken = true;
 	pass(10);
-	restart();
+	json_t *truth = deployment_to_truth(switcher_current(world.switcher));
+	assert_string_equal(json_string_value(json_object_get(truth, "step")), "command");
+	struct deployment *read = deployment_read_truth(truth);
+	assert_int_equal(read->step, STEP_CHECK);
+	deployment_free(read);
+	restart_with(truth, COLOR_BLUE);
 	assert_ended("failed", "interrupted", 1);
 	assert_true(says("blue is live as before; /bin/migrate ended somehow, so look before switching again"));
 }
@@ -520,6 +527,7 @@ static void test_abort_while_the_flip_is_recorded(void **state)
 	(void)state;
 	hang_in_commit();
 	abort_it();
+	assert_true(warns("/bin/migrate had ended well before that"));
 }
 
 static void test_the_daemon_stops(void **state)
@@ -567,6 +575,43 @@ static void test_ended_before_the_command(void **state)
 	restart();
 	assert_ended("failed", "interrupted", 1);
 	assert_true(says("blue is live as before; /bin/migrate was not begun"));
+}
+
+/* With --force it is begun all the same when nothing can be written, so the truth is of long before. */
+static void restart_with_an_old_truth(bool orphan)
+{
+	char id[32];
+	struct switcher_refusal refusal = {0};
+	struct switcher_request request = request_of(COLOR_GREEN);
+	request.exclusive = request.force = true;
+	request.hold_max_ms = hold_max_ms;
+	request.run = migrate;
+	world.procedure = PROCEDURE_PENDING;
+	assert_true(switcher_start(world.switcher, &request, id, &refusal));
+	json_t *truth = deployment_to_truth(switcher_current(world.switcher));
+	world.procedure = PROCEDURE_PASSED;
+	world.truth = KEEPER_FAILED;
+	pass(10);
+	pass(10);
+	assert_non_null(strstr(world.story, "run:up"));
+	world.orphan = orphan;
+	restart_with(truth, COLOR_BLUE);
+	assert_ended("failed", "interrupted", 1);
+}
+
+static void test_ended_without_a_record(void **state)
+{
+	(void)state;
+	restart_with_an_old_truth(true);
+	assert_non_null(strstr(world.story, "command_killed"));
+	assert_true(says("/bin/migrate was begun and was killed in the middle of its work"));
+}
+
+static void test_ended_without_a_record_or_a_trace(void **state)
+{
+	(void)state;
+	restart_with_an_old_truth(false);
+	assert_true(says("blue is live as before; nobody knows whether /bin/migrate was begun"));
 }
 
 static void test_ended_while_it_was_recorded(void **state)
@@ -635,6 +680,8 @@ int main(void)
 		TEST(test_ended_while_the_command_ran),
 		TEST(test_outlived_the_daemon),
 		TEST(test_ended_before_the_command),
+		TEST(test_ended_without_a_record),
+		TEST(test_ended_without_a_record_or_a_trace),
 		TEST(test_ended_while_it_was_recorded),
 		TEST(test_ended_while_the_flip_was_recorded),
 	};

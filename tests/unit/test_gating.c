@@ -120,6 +120,29 @@ static void test_gates_that_come_meanwhile(void **state)
 	assert_int_equal(count_told("procedure"), 1); /* it went on where it was */
 }
 
+/* Whoever asked for the switch waits no longer because gates came. */
+static void test_the_wait_does_not_begin_anew(void **state)
+{
+	(void)state;
+	start_pending();
+	world.up[COLOR_GREEN] = 0;
+	world.procedure = PROCEDURE_PASSED;
+	pass(10);
+	pass(40000);
+	world.gates_came = true;
+	world.procedure = PROCEDURE_PENDING;
+	world.up[COLOR_GREEN] = 1;
+	pass(10);
+	assert_int_equal(count_told("resume"), 1);
+	world.up[COLOR_GREEN] = 0;
+	world.procedure = PROCEDURE_PASSED;
+	pass(10);
+	pass(19900);
+	assert_string_equal(phase(), "gating");
+	pass(100);
+	assert_ended("refused", "healthy", 3);
+}
+
 static void test_rows_are_read_when_they_change(void **state)
 {
 	(void)state;
@@ -189,6 +212,7 @@ int main(void)
 		TEST(test_a_lock_that_comes_meanwhile),
 		TEST(test_health_that_is_lost_meanwhile),
 		TEST(test_gates_that_come_meanwhile),
+		TEST(test_the_wait_does_not_begin_anew),
 		TEST(test_rows_are_read_when_they_change),
 		TEST(test_aborted),
 		TEST(test_the_daemon_stops),

@@ -614,11 +614,76 @@ static void test_reload_behind_the_end(void **state)
 	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
 	same = other = world->conf;
 	procedure_set_conf(world->procedure, &same);
-	assert_false(procedure_resume(world->procedure, world->deployment));
+	assert_false(procedure_resume(world->procedure, world->deployment, &world->now));
 	assert_int_equal(run(world), PROCEDURE_PASSED);
 	other.hooks[CONF_BEFORE_SWITCH] = (struct conf_hooks){.list = &hook_1, .count = 1};
 	procedure_set_conf(world->procedure, &other);
-	assert_true(procedure_resume(world->procedure, world->deployment));
+	assert_true(procedure_resume(world->procedure, world->deployment, &world->now));
+	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
+	expect_rows(world, (const char *[]){"hook passed: ", "hook failed: ", NULL});
+}
+
+/* Health is waited for meanwhile. */
+static void pass_with_a_freeze_of_tonight(struct world *world)
+{
+	world->conf.gates.freezes = tonight;
+	world->conf.gates.freeze_count = 1;
+	begin(world);
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	assert_false(procedure_resume(world->procedure, world->deployment, &world->now));
+}
+
+static void test_a_new_freeze_behind_the_end(void **state)
+{
+	struct world *world = *state;
+	struct conf_service other;
+	pass_with_a_freeze_of_tonight(world);
+	other = world->conf;
+	other.gates.freezes = today;
+	procedure_set_conf(world->procedure, &other);
+	assert_true(procedure_resume(world->procedure, world->deployment, &world->now));
+	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
+	expect_refusal(world, "freeze", 3, "no switch begins until Tue 2026-01-06 17:00 UTC");
+}
+
+static void test_a_freeze_begins_behind_the_end(void **state)
+{
+	struct world *world = *state;
+	pass_with_a_freeze_of_tonight(world);
+	world->now.wall_ms += 9 * 3600000ull;
+	assert_true(procedure_resume(world->procedure, world->deployment, &world->now));
+	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
+	expect_rows(world, (const char *[]){"freeze passed: ", "freeze failed: no switch begins", NULL});
+}
+
+/* Overridden once, it is not in the way again. */
+static void test_a_forced_freeze_behind_the_end(void **state)
+{
+	struct world *world = *state;
+	world->deployment->force = true;
+	pass_with_a_freeze_of_tonight(world);
+	world->now.wall_ms += 9 * 3600000ull;
+	assert_true(procedure_resume(world->procedure, world->deployment, &world->now));
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	assert_false(procedure_resume(world->procedure, world->deployment, &world->now));
+}
+
+/* The hook has ended, nobody has looked yet, and the file has others by now. */
+static void test_looked_at_between_a_hook_and_the_next_round(void **state)
+{
+	struct world *world = *state;
+	struct conf_service other;
+	set_hooks(world, &hook_0, 1);
+	begin(world);
+	assert_int_equal(run(world), PROCEDURE_PENDING);
+	while (world->news == 0)
+		event_base_loop(world->loop, EVLOOP_ONCE);
+	other = world->conf;
+	other.hooks[CONF_BEFORE_SWITCH] = (struct conf_hooks){.list = &hook_1, .count = 1};
+	procedure_set_conf(world->procedure, &other);
+	json_t *waiting = procedure_waiting_to_json(world->procedure);
+	assert_string_equal(json_string_value(json_object_get(waiting, "detail")), "1 hook: /bin/sh");
+	json_decref(waiting);
 	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
 	expect_rows(world, (const char *[]){"hook passed: ", "hook failed: ", NULL});
 }
@@ -792,6 +857,10 @@ int main(void)
 		ROUND(test_reload_brings_an_approval),
 		ROUND(test_reload_of_smoke_requests),
 		ROUND(test_reload_behind_the_end),
+		ROUND(test_a_new_freeze_behind_the_end),
+		ROUND(test_a_freeze_begins_behind_the_end),
+		ROUND(test_a_forced_freeze_behind_the_end),
+		ROUND(test_looked_at_between_a_hook_and_the_next_round),
 		ROUND(test_changes_are_told_once),
 		ROUND(test_cancel_smoke),
 		ROUND(test_cancel_approval),

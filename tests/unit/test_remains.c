@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -67,11 +68,11 @@ static void test_marks(void **state)
 
 /* ---- real ones ---- */
 
-/* Sleeps with the mark, in a group or a session of its own; it is there when this returns. */
-static pid_t start(bool session)
+/* Runs a script with the mark, in a group or a session of its own; the script writes a number to 3 once it is there. */
+static pid_t start(bool session, const char *script, pid_t *told)
 {
 	int ends[2];
-	char byte;
+	char text[32] = "";
 	assert_int_equal(pipe(ends), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -80,13 +81,14 @@ static pid_t start(bool session)
 		else
 			setpgid(0, 0);
 		dup2(ends[1], 3);
-		execle("/bin/sh", "sh", "-c", "echo >&3; exec 3>&-; exec sleep 1000", (char *)NULL,
-			(char *[]){(char *)"TEAL_EVENT=exclusive", (char *)"TEAL_DEPLOYMENT=20260131-120000-0test0", NULL});
+		execle("/bin/sh", "sh", "-c", script, (char *)NULL,
+			(char *[]){(char *)"PATH=/usr/bin:/bin", (char *)"TEAL_EVENT=exclusive", (char *)"TEAL_DEPLOYMENT=20260131-120000-0test0", NULL});
 		_exit(1);
 	}
 	close(ends[1]);
-	assert_int_equal(read(ends[0], &byte, 1), 1);
+	assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
 	close(ends[0]);
+	*told = (pid_t)strtol(text, NULL, 10);
 	return pid;
 }
 
@@ -100,19 +102,52 @@ static void end(pid_t pid)
 	assert_false(remains_has_group(pid));
 }
 
+static struct remains_search find(const char *deployment, pid_t session)
+{
+	struct remains_search search = {.session = session};
+	snprintf(search.deployment, sizeof(search.deployment), "%s", deployment);
+	remains_find(&search);
+	return search;
+}
+
+static const char id[] = "20260131-120000-0test0";
+
 static void test_processes(void **state)
 {
 	(void)state;
-	pid_t groups[4], pid = start(false), other = start(true);
+	static const char sleeps[] = "echo $$ >&3; exec 3>&-; exec sleep 1000";
+	pid_t told, pid = start(false, sleeps, &told), other = start(true, sleeps, &told);
 	assert_true(remains_has_group(pid));
-	assert_int_equal(remains_find("20260131-120000-0test0", groups, 4), 1);
-	assert_int_equal(groups[0], pid);
-	assert_int_equal(remains_find("20260131-120000-0test0", groups, 0), 0);
-	assert_int_equal(remains_find("20260131-120000-0test1", groups, 4), 0);
+	struct remains_search search = find(id, 0);
+	assert_int_equal(search.count, 1);
+	assert_int_equal(search.groups[0], pid);
+	assert_int_equal(find(id, getsid(0)).count, 1);
+	assert_int_equal(find(id, other).count, 0);
+	assert_int_equal(find("20260131-120000-0test1", 0).count, 0);
 	end(pid);
 	end(other);
-	assert_int_equal(remains_find("20260131-120000-0test0", groups, 4), 0);
+	assert_int_equal(find(id, 0).count, 0);
 	assert_false(remains_has_group(0));
+}
+
+/* `timeout` makes a group: that of the command is its own, that in a session which it has begun stays. */
+static void test_jobs(void **state)
+{
+	(void)state;
+	static const char jobs[] = "timeout 1000 /bin/sh -c 'echo $$ >&3; exec 3>&-; exec sleep 1000' & exec 3>&-; wait";
+	pid_t told, session_told, pid = start(false, jobs, &told), leader = start(true, jobs, &session_told);
+	pid_t job = getpgid(told), session_job = getpgid(session_told);
+	assert_int_not_equal(job, pid);
+	assert_int_not_equal(session_job, leader);
+	struct remains_search search = find(id, 0);
+	assert_int_equal(search.count, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_true(search.groups[i] == pid || search.groups[i] == job);
+	assert_int_equal(find(id, getsid(0)).count, 2);
+	kill(-job, SIGKILL);
+	kill(-session_job, SIGKILL);
+	end(pid);
+	end(leader);
 }
 
 int main(void)
@@ -121,6 +156,7 @@ int main(void)
 		cmocka_unit_test(test_stat),
 		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_processes),
+		cmocka_unit_test(test_jobs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
