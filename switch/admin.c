@@ -226,13 +226,30 @@ static bool check_file(int fd, const char *path, struct err *err)
 	return keyfile_check(fd, "admin.token_file:", path, err);
 }
 
-static bool read_line(int fd, const char *path, char line[ADMIN_TOKEN_SIZE], struct err *err)
+/* What clients can send in a field. */
+static bool is_token(const char *line)
 {
-	ssize_t length = read(fd, line, ADMIN_TOKEN_SIZE - 1);
-	line[length > 0 ? length : 0] = '\0';
+	size_t length = strlen(line);
+	for (size_t i = 0; i < length; i++)
+		if (line[i] <= 0x20 || line[i] >= 0x7f)
+			return false;
+	return length >= ADMIN_TOKEN_LEAST && length < ADMIN_TOKEN_SIZE;
+}
+
+/* One character more than a token may have is looked at. */
+static bool read_line(int fd, const char *path, char token[ADMIN_TOKEN_SIZE], struct err *err)
+{
+	char line[ADMIN_TOKEN_SIZE + 1];
+	ssize_t length = read(fd, line, ADMIN_TOKEN_SIZE);
+	size_t held = length > 0 ? (size_t)length : 0;
+	line[held] = '\0';
+	bool whole = memchr(line, '\0', held) == NULL;
 	line[strcspn(line, "\r\n")] = '\0';
-	return strlen(line) >= ADMIN_TOKEN_LEAST ||
-	       err_set(err, "admin.token_file: the first line of %s must be a token of at least %u characters", path, ADMIN_TOKEN_LEAST);
+	if (!whole || !is_token(line))
+		return err_set(err, "admin.token_file: the first line of %s must be a token of %u to %u visible ASCII characters without spaces", path,
+			ADMIN_TOKEN_LEAST, ADMIN_TOKEN_SIZE - 1u);
+	memcpy(token, line, strlen(line) + 1);
+	return true;
 }
 
 static enum admin_token take_token(int fd, const char *path, char token[ADMIN_TOKEN_SIZE], struct err *err)

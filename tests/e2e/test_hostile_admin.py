@@ -126,6 +126,21 @@ def test_a_token_that_others_may_read(guarded, tmp_path):
     assert " 202 " in switch_over_tcp()
 
 
+@pytest.mark.parametrize("token, good", [("0123456789abcdef", True), ("x" * 4096, True), ("x" * 4097, False), ("0123456789abcde", False), ("0123456789 abcdef", False),
+                                         ("0123456789abcdef\x07", False), ("0123456789abcdef\0secret", False), ("t\u00f6ken of 0123456", False), ("", False)])
+def test_what_a_token_is(guarded, tmp_path, token, good):
+    """Whatever else there is, a client could not send it, or would send a part of it."""
+    (tmp_path / "token").write_text(token + "\nmore\n")
+    result = guarded.run("reload")
+    assert (result.code == 0) == good, result
+    if good:
+        fields = (f"Authorization: Bearer {token}", "Content-Type: application/json", "Connection: close")
+        data = post(SWITCH, b"{}", *fields).replace(b"Host: localhost", f"Host: localhost:{guarded.admin_port}".encode())
+        assert " 202 " in send(guarded, data, tcp=True)
+    else:
+        assert "must be a token of 16 to 4096 visible ASCII characters without spaces" in result.err and (not token or token not in result.err)
+
+
 def test_host_of_somebody_else(guarded):
     data = f"GET /v1/status HTTP/1.1\r\nHost: shop.example.com:{guarded.admin_port}\r\n\r\n".encode()
     assert " 403 " in send(guarded, data, tcp=True)
