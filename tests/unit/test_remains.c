@@ -102,12 +102,16 @@ static void end(pid_t pid)
 	assert_false(remains_has_group(pid));
 }
 
-static struct remains_search find(const char *deployment, pid_t session)
+static pid_t groups[REMAINS_GROUPS];
+
+/* How many; they are in `groups`. */
+static size_t find(const char *deployment, pid_t session)
 {
 	struct remains_search search = {.session = session};
 	snprintf(search.deployment, sizeof(search.deployment), "%s", deployment);
 	remains_find(&search);
-	return search;
+	memcpy(groups, search.groups, sizeof(groups));
+	return search.count;
 }
 
 static const char id[] = "20260131-120000-0test0";
@@ -118,15 +122,14 @@ static void test_processes(void **state)
 	static const char sleeps[] = "echo $$ >&3; exec 3>&-; exec sleep 1000";
 	pid_t told, pid = start(false, sleeps, &told), other = start(true, sleeps, &told);
 	assert_true(remains_has_group(pid));
-	struct remains_search search = find(id, 0);
-	assert_int_equal(search.count, 1);
-	assert_int_equal(search.groups[0], pid);
-	assert_int_equal(find(id, getsid(0)).count, 1);
-	assert_int_equal(find(id, other).count, 0);
-	assert_int_equal(find("20260131-120000-0test1", 0).count, 0);
+	assert_int_equal(find(id, 0), 1);
+	assert_int_equal(groups[0], pid);
+	assert_int_equal(find(id, getsid(0)), 1);
+	assert_int_equal(find(id, other), 0);
+	assert_int_equal(find("20260131-120000-0test1", 0), 0);
 	end(pid);
 	end(other);
-	assert_int_equal(find(id, 0).count, 0);
+	assert_int_equal(find(id, 0), 0);
 	assert_false(remains_has_group(0));
 }
 
@@ -139,11 +142,10 @@ static void test_jobs(void **state)
 	pid_t job = getpgid(told), session_job = getpgid(session_told);
 	assert_int_not_equal(job, pid);
 	assert_int_not_equal(session_job, leader);
-	struct remains_search search = find(id, 0);
-	assert_int_equal(search.count, 2);
+	assert_int_equal(find(id, 0), 2);
 	for (size_t i = 0; i < 2; i++)
-		assert_true(search.groups[i] == pid || search.groups[i] == job);
-	assert_int_equal(find(id, getsid(0)).count, 2);
+		assert_true(groups[i] == pid || groups[i] == job);
+	assert_int_equal(find(id, getsid(0)), 2);
 	kill(-job, SIGKILL);
 	kill(-session_job, SIGKILL);
 	end(pid);
