@@ -1,4 +1,4 @@
-/* A key in a file of its own. Control thread, at the start. Says nothing of what the key is for. */
+/* Secrets in files. Any thread. Says nothing of what they are for. */
 #include "base/keyfile.h"
 
 #include <errno.h>
@@ -10,6 +10,20 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+bool keyfile_check(int fd, const char *what, const char *path, struct err *err)
+{
+	struct stat found;
+	if (fstat(fd, &found) != 0)
+		return err_set(err, "%s %s can't be read: %s", what, path, strerrordesc_np(errno));
+	if (!S_ISREG(found.st_mode))
+		return err_set(err, "%s %s is no regular file", what, path);
+	bool roots = found.st_uid == 0 && geteuid() != 0;
+	if (found.st_mode & (roots ? 037 : 077))
+		return err_set(err, "%s %s may be used by others than its owner (mode %04o): chmod %s it", what, path, (unsigned)found.st_mode & 07777u,
+			roots ? "640" : "600");
+	return true;
+}
 
 static void make_random(uint8_t *key, size_t size)
 {
@@ -26,50 +40,78 @@ static void make_random(uint8_t *key, size_t size)
 	}
 }
 
-/* False with errno 0: the file is there, and has another size. */
-static bool read_key(int directory_fd, const char *name, uint8_t *key, size_t size)
+/* A key in its file. */
+struct place {
+	const char *directory, *name;
+	int directory_fd; /* -1: there is none, and errno says why */
+	size_t size;
+};
+
+enum found { FOUND_WHOLE, FOUND_NOTHING, FOUND_NO_KEY, FOUND_UNREADABLE };
+
+/* False with a sentence: it is something else. */
+static bool is_key(const struct stat *seen, const struct place *place, struct err *err)
+{
+	static const char instead[] = "so there is a new key in its place";
+	const char *directory = place->directory, *name = place->name;
+	if (!S_ISREG(seen->st_mode))
+		return err_set(err, "%s/%s was no regular file, %s", directory, name, instead);
+	if (seen->st_size != (off_t)place->size)
+		return err_set(err, "%s/%s was %lld bytes long, which no key is, %s", directory, name, (long long)seen->st_size, instead);
+	if (seen->st_mode & 077)
+		return err_set(err, "others than its owner could use %s/%s (mode %04o), %s", directory, name, (unsigned)seen->st_mode & 07777u, instead);
+	return true;
+}
+
+/* FOUND_NO_KEY with a sentence, FOUND_UNREADABLE with errno. */
+static enum found read_key(const struct place *place, uint8_t *key, struct err *err)
 {
 	struct stat seen;
-	int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int fd = place->directory_fd < 0 ? -1 : openat(place->directory_fd, place->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
-		return false;
-	errno = 0;
-	bool fits = fstat(fd, &seen) == 0 && S_ISREG(seen.st_mode) && seen.st_size == (off_t)size;
-	bool whole = fits && read(fd, key, size) == (ssize_t)size;
+		return place->directory_fd >= 0 && errno == ENOENT ? FOUND_NOTHING : FOUND_UNREADABLE;
+	enum found found = FOUND_UNREADABLE;
+	if (fstat(fd, &seen) == 0)
+		found = !is_key(&seen, place, err) ? FOUND_NO_KEY : read(fd, key, place->size) == (ssize_t)place->size ? FOUND_WHOLE : FOUND_UNREADABLE;
 	int error = errno;
 	close(fd);
 	errno = error;
-	return whole;
+	return found;
 }
 
 /* The new file beside the old one, and then in its place. */
-static bool write_key(int directory_fd, const char *name, const uint8_t *key, size_t size)
+static bool write_key(const struct place *place, const uint8_t *key)
 {
 	char coming[NAME_MAX + 1];
-	snprintf(coming, sizeof(coming), "%s.new", name);
+	int directory_fd = place->directory_fd;
+	snprintf(coming, sizeof(coming), "%s.new", place->name);
 	unlinkat(directory_fd, coming, 0);
 	int fd = openat(directory_fd, coming, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return false;
-	bool written = write(fd, key, size) == (ssize_t)size && fsync(fd) == 0;
+	bool written = write(fd, key, place->size) == (ssize_t)place->size && fsync(fd) == 0;
 	int error = errno;
 	close(fd);
 	errno = error;
-	return written && renameat(directory_fd, coming, directory_fd, name) == 0 && fsync(directory_fd) == 0;
+	return written && renameat(directory_fd, coming, directory_fd, place->name) == 0 && fsync(directory_fd) == 0;
 }
 
-bool keyfile_take(const char *directory, const char *name, uint8_t *key, size_t size, struct err *err)
+enum keyfile_state keyfile_take(const char *directory, const char *name, uint8_t *key, size_t size, struct err *err)
 {
-	int directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool found = directory_fd >= 0 && read_key(directory_fd, name, key, size), kept = found;
-	bool may_write = directory_fd >= 0 && !found && (errno == ENOENT || errno == 0);
-	if (!found)
-		make_random(key, size);
-	if (may_write)
-		kept = write_key(directory_fd, name, key, size);
+	struct place place = {.directory = directory, .name = name, .size = size};
+	place.directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum found found = read_key(&place, key, err);
+	int error = errno;
+	bool may_write = found == FOUND_NOTHING || found == FOUND_NO_KEY, kept = found == FOUND_WHOLE;
 	if (!kept)
-		err_set(err, "can't %s %s/%s: %s", may_write ? "write" : "read", directory, name, strerrordesc_np(errno));
-	if (directory_fd >= 0)
-		close(directory_fd);
-	return kept;
+		make_random(key, size);
+	if (may_write) {
+		kept = write_key(&place, key);
+		error = errno;
+	}
+	if (!kept)
+		err_set(err, "can't %s %s/%s: %s", may_write ? "write" : "read", directory, name, strerrordesc_np(error));
+	if (place.directory_fd >= 0)
+		close(place.directory_fd);
+	return !kept ? KEYFILE_UNKEPT : found == FOUND_NO_KEY ? KEYFILE_REPLACED : KEYFILE_KEPT;
 }

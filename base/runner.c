@@ -53,6 +53,7 @@ struct runner_job {
 
 	enum step step;
 	bool timed_out, forced; /* forced: it took a SIGKILL */
+	bool told, hurried;     /* from outside: to end; to end at once, and its last words are not waited for */
 	bool secret;
 	int refused;         /* errno of what was missing before it could be tried, else 0 */
 	struct event *timer; /* of the step */
@@ -203,6 +204,13 @@ static void terminate(struct runner_job *job)
 	enter(job, STEP_TERMINATING);
 }
 
+static void force(struct runner_job *job)
+{
+	job->forced = true;
+	kill(-job->pid, SIGKILL);
+	enter(job, STEP_KILLING);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct runner_job *job = arg;
@@ -219,9 +227,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		terminate(job);
 		break;
 	case STEP_TERMINATING:
-		job->forced = true;
-		kill(-job->pid, SIGKILL);
-		enter(job, STEP_KILLING);
+		force(job);
 		break;
 	case STEP_KILLING:
 		deliver_timeout(job);
@@ -232,15 +238,21 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static ssize_t take_output(struct runner_job *job)
 {
-	struct runner_job *job = arg;
-	(void)what;
-	ssize_t length = read(fd, job->runner->buffer, TURN_SIZE);
+	ssize_t length = read(job->pipe, job->runner->buffer, TURN_SIZE);
 	if (length > 0)
 		output_add(&job->output, job->runner->buffer, (size_t)length);
 	if (length > 0 && job->secret)
 		explicit_bzero(job->runner->buffer, (size_t)length);
+	return length;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct runner_job *job = arg;
+	(void)fd, (void)what;
+	ssize_t length = take_output(job);
 	if (length > 0 || (length < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	close_pipe(job);
@@ -254,7 +266,9 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	event_del(job->ended);
 	enter(job, STEP_LINGERING);
-	if (job->pipe < 0 || !job->done)
+	if (job->hurried && job->pipe >= 0)
+		take_output(job);
+	if (job->pipe < 0 || !job->done || job->hurried)
 		finish(job);
 }
 
@@ -293,7 +307,9 @@ static void on_launched(void *arg, void *data)
 	launch->pidfd = -1;
 	job->ended = watch(job, job->pidfd, on_ended);
 	enter(job, STEP_RUNNING);
-	if (!job->done)
+	if (job->hurried)
+		force(job);
+	else if (!job->done || job->told)
 		terminate(job);
 }
 
@@ -344,6 +360,29 @@ void runner_cancel(struct runner_job *job)
 		terminate(job);
 	else if (job->step == STEP_LINGERING)
 		finish(job);
+}
+
+void runner_tell(struct runner_job *job)
+{
+	job->told = true;
+	if (job->step == STEP_RUNNING)
+		terminate(job);
+}
+
+void runner_kill(struct runner_job *job)
+{
+	job->told = job->hurried = true;
+	if (job->step == STEP_LAUNCHING && !job->refused)
+		evtimer_del(job->timer); /* on_launched ends it */
+	else if (job->step == STEP_RUNNING || job->step == STEP_TERMINATING)
+		force(job);
+	else if (job->step == STEP_LINGERING)
+		set_timer(job, 0); /* which kills what is left of its group */
+}
+
+pid_t runner_group(const struct runner_job *job)
+{
+	return job->pid;
 }
 
 /* ---- the runner ---- */

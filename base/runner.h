@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct errands;
 struct event_base;
@@ -18,7 +19,7 @@ struct runner_job; /* one of them */
 
 enum runner_outcome {
 	RUNNER_EXITED,      /* `status` says how */
-	RUNNER_KILLED,      /* by `signal`, which we did not send */
+	RUNNER_KILLED,      /* by `signal`, which we did not send but by runner_tell and runner_kill */
 	RUNNER_TIMED_OUT,   /* SIGTERM to its group, SIGKILL 2 s later */
 	RUNNER_NOT_STARTED, /* `error` says why */
 };
@@ -51,6 +52,12 @@ void runner_free(struct runner *runner);
 struct runner_job *runner_start(struct runner *runner, const struct runner_request *request, runner_done *done, void *arg);
 /* Ends it without a callback: SIGTERM now, SIGKILL 2 s later. Returns at once. Not from inside its own `done`. */
 void runner_cancel(struct runner_job *job);
+/* SIGTERM to its group now, SIGKILL 2 s later; `done` comes as usual, with how it ended. One that is not there yet is told as soon as it is. */
+void runner_tell(struct runner_job *job);
+/* SIGKILL to its whole group now; `done` comes as soon as its first process has ended, and never before it was found out whether it was started. */
+void runner_kill(struct runner_job *job);
+/* Its process group, as long as the job is there, also inside `done`; 0: it was not started, or is not yet. */
+pid_t runner_group(const struct runner_job *job);
 
 /* For process 1, to which the system gives what programs leave behind: ends the zombies among them, unless a program is under way. */
 void runner_reap_orphans(struct runner *runner);

@@ -12,6 +12,8 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/document.h"
+#include "cli/steering.h"
 
 #define ANSWER_LIMIT ((size_t)64 << 20)
 #define EVENT_LIMIT ((size_t)1 << 20)
@@ -24,10 +26,12 @@ struct caller {
 	char *base;   /* the URL before the path, no trailing slash */
 	struct curl_slist *headers;
 	CURL *easy; /* for calls: kept, so that the connection is */
+	bool keeps_texts;
 };
 
 /* A stream under way. */
 struct listening {
+	const struct caller *caller;
 	const struct caller_stream *stream;
 	struct text line, data; /* the line being read; the data lines of the event being read */
 	bool ended;
@@ -67,6 +71,20 @@ static void add_token(struct caller *caller, const char *token)
 	text_fini(&value);
 }
 
+void caller_keep_texts(struct caller *caller)
+{
+	caller->keeps_texts = true;
+}
+
+/* NULL when it is none. */
+static json_t *read_document(const struct caller *caller, const struct text *text)
+{
+	json_t *document = text->length > 0 ? json_loadb(text->bytes, text->length, 0, NULL) : NULL;
+	if (document && !caller->keeps_texts)
+		document_escape(document);
+	return document;
+}
+
 void caller_use_key(struct caller *caller, const char *key)
 {
 	add_header(caller, "Idempotency-Key", key);
@@ -91,6 +109,10 @@ struct caller *caller_new(const char *place, const char *token, struct err *err)
 	}
 	if (strchr(place, '/') && !strstr(place, "://") && strlen(place) >= SOCKET_PATH_MAX) {
 		err_set(err, "the socket's path is too long (at most %zu bytes): %s", SOCKET_PATH_MAX - 1, place);
+		return NULL;
+	}
+	if (token && !steering_is_visible(token, CALLER_TOKEN_MAX)) {
+		err_set(err, "the token, from $TEAL_TOKEN or admin.token_file, is not 1 to %u visible ASCII characters without spaces", CALLER_TOKEN_MAX);
 		return NULL;
 	}
 	curl_global_init(CURL_GLOBAL_NOTHING);
@@ -150,8 +172,8 @@ static void explain_connect(const struct caller *caller, int error, struct err *
 		describe_rights(caller->socket, rights, sizeof(rights));
 		err_set(err, "no rights on the socket %s: %s", caller->socket, rights);
 	} else {
-		err_set(err, "can't reach the daemon at %s: %s; is `teal serve` running, with admin.listen set to this address?", caller->place,
-			error ? strerror(error) : "no connection");
+		err_set(err, "can't reach the daemon at %s: %s; is `teal serve` running, with admin.%s set to this %s?", caller->place,
+			error ? strerror(error) : "no connection", caller->socket ? "socket" : "listen", caller->socket ? "path" : "address");
 	}
 }
 
@@ -195,6 +217,7 @@ static void prepare(const struct caller *caller, CURL *easy, const char *path, s
 	text_init(url, SIZE_MAX);
 	text_addf(url, "%s%s", caller->base, path);
 	curl_easy_setopt(easy, CURLOPT_URL, url->bytes);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* a service that is called ".." is an unknown one, not a step up */
 	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, caller->socket);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, caller->headers);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -232,7 +255,7 @@ static enum exit_code read_answer(const struct caller *caller, const struct text
 	long status = 0;
 	curl_easy_getinfo(caller->easy, CURLINFO_RESPONSE_CODE, &status);
 	answer->status = (int)status;
-	answer->document = body->length > 0 ? json_loadb(body->bytes, body->length, 0, NULL) : NULL;
+	answer->document = read_document(caller, body);
 	enum exit_code code = EXIT_DONE;
 	if (status < 200 || status >= 300) {
 		code = code_for_status(answer->status, answer->document);
@@ -278,7 +301,7 @@ static void empty(struct text *text)
 
 static void end_event(struct listening *listening)
 {
-	json_t *event = listening->data.length > 0 ? json_loadb(listening->data.bytes, listening->data.length, 0, NULL) : NULL;
+	json_t *event = read_document(listening->caller, &listening->data);
 	empty(&listening->data);
 	if (event && !listening->stream->on_event(listening->stream->arg, event))
 		listening->ended = true;
@@ -348,7 +371,7 @@ static enum exit_code judge_stream(const struct caller *caller, CURL *easy, CURL
 
 enum exit_code caller_listen(struct caller *caller, const char *path, const struct caller_stream *stream, struct err *err)
 {
-	struct listening listening = {.stream = stream};
+	struct listening listening = {.caller = caller, .stream = stream};
 	struct text url;
 	text_init(&listening.line, EVENT_LIMIT);
 	text_init(&listening.data, EVENT_LIMIT);

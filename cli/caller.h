@@ -23,12 +23,15 @@ enum exit_code {
 
 struct caller;
 
+#define CALLER_TOKEN_MAX 4096u
 /* `place` is a socket path, `unix:/path`, an http(s) URL or HOST:PORT; `token` may be NULL. Connects to nothing yet. NULL and a sentence
- * when the place can't be understood. */
+ * when the place can't be understood, or the token can't stand in a field. */
 struct caller *caller_new(const char *place, const char *token, struct err *err);
 void caller_free(struct caller *caller);
 
-/* Sends `Idempotency-Key: KEY` with every call from now on. */
+/* Documents come with their texts as they are; else they are escaped for a terminal, see document_escape. */
+void caller_keep_texts(struct caller *caller);
+/* Sends `Idempotency-Key: KEY` with every call from now on. Visible ASCII: see OPTION_KEY. */
 void caller_use_key(struct caller *caller, const char *key);
 /* Adds a piece of a path or query, percent-encoded. */
 struct text;

@@ -13,8 +13,8 @@
 #include "conf/conf.h"
 
 const struct option command_daemon_options[] = {
-	{"admin", 0, OPTION_TEXT, "SOCKET|URL", "the daemon to ask (default $TEAL_ADMIN, then the configuration's admin.socket)"},
-	{"config", 'c', OPTION_TEXT, "FILE", "the configuration that names the socket (default $TEAL_CONFIG, ./teal.yaml, /etc/teal/teal.yaml)"},
+	{"admin", 0, OPTION_PATH, "SOCKET|URL", "the daemon to ask (default $TEAL_ADMIN, then the configuration's admin.socket)"},
+	{"config", 'c', OPTION_PATH, "FILE", "the configuration that names the socket (default $TEAL_CONFIG, ./teal.yaml, /etc/teal/teal.yaml)"},
 	{"json", 0, OPTION_FLAG, NULL, "print JSON"},
 	{0},
 };
@@ -83,7 +83,7 @@ static enum exit_code load_conf(const struct command *command, struct conf **con
 /* The first line of the token file. Without the rights to read it, reading the daemon may still be free. */
 static char *read_token(const char *path)
 {
-	char line[512];
+	char line[CALLER_TOKEN_MAX + 3]; /* one character more than may be there, and the line's end */
 	FILE *file = fopen(path, "re");
 	if (!file) {
 		screen_complain("can't read the token file %s: %s; going on without a token", path, strerror(errno));
@@ -112,6 +112,8 @@ static enum exit_code connect_to(struct command *command, const char *place, con
 	char *token = choose_token(place, conf);
 	command->client = caller_new(place, token, &err);
 	free(token);
+	if (command->client && command->json)
+		caller_keep_texts(command->client);
 	return command->client ? EXIT_DONE : command_misused(command, &err);
 }
 

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
+#include "cli/steering.h"
+
 const char *document_text(const json_t *document, const char *key)
 {
 	return json_string_value(json_object_get(document, key));
@@ -38,6 +41,59 @@ bool document_has(const json_t *document, const char *key)
 {
 	const json_t *member = json_object_get(document, key);
 	return member && !json_is_null(member);
+}
+
+/* A control character of so many bytes of UTF-8. */
+static void add_escaped(struct text *out, const char *bytes, size_t length)
+{
+	static const char named[] = "\n\r\t", names[] = "nrt";
+	const unsigned char *b = (const unsigned char *)bytes;
+	const char *at = length == 1 && *bytes ? strchr(named, *bytes) : NULL;
+	if (at)
+		text_addf(out, "\\%c", names[at - named]);
+	else if (length == 1)
+		text_addf(out, "\\x%02x", b[0]);
+	else if (length == 2)
+		text_addf(out, "\\u%04x", (b[0] & 0x1fu) << 6 | (b[1] & 0x3fu));
+	else
+		text_addf(out, "\\u%04x", (b[0] & 0x0fu) << 12 | (b[1] & 0x3fu) << 6 | (b[2] & 0x3fu));
+}
+
+static bool has_control(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (steering_measure(text + i, length - i) > 0)
+			return true;
+	return false;
+}
+
+static void escape_text(json_t *string)
+{
+	struct text out;
+	const char *text = json_string_value(string);
+	size_t length = json_string_length(string);
+	if (!text || !has_control(text, length))
+		return;
+	text_init(&out, SIZE_MAX);
+	for (size_t i = 0, control; i < length; i += control ? control : 1) {
+		control = steering_measure(text + i, length - i);
+		if (control > 0)
+			add_escaped(&out, text + i, control);
+		else
+			text_add(&out, text + i, 1);
+	}
+	json_string_set(string, out.bytes);
+	text_fini(&out);
+}
+
+void document_escape(json_t *document)
+{
+	size_t i;
+	const char *name;
+	json_t *member;
+	escape_text(document);
+	json_array_foreach(document, i, member) document_escape(member);
+	json_object_foreach(document, name, member) if (strcmp(name, "output") != 0) document_escape(member);
 }
 
 uint64_t document_parse_time(const char *text)

@@ -29,9 +29,10 @@ struct follow {
 	uint64_t next_look_ms, next_report_ms;
 	bool caught_up; /* the events from before this stream were read */
 	bool ended;
-	bool left;       /* by a signal, before the end */
-	unsigned heeded; /* signals */
-	bool told;       /* an event of the end was shown; where the history can't be written there may be none */
+	bool left;                /* by a signal, before the end */
+	unsigned heeded;          /* signals */
+	bool told;                /* an event of the end was shown; where the history can't be written there may be none */
+	enum exit_code told_code; /* what that said */
 };
 
 static void rest(unsigned ms)
@@ -125,8 +126,10 @@ static void take_event(struct follow *follow, const json_t *event)
 	if (!is_new(follow, event))
 		return;
 	show_event(follow, event);
-	if (ends_deployment(document_text_or(event, "event", "")))
-		follow->told = follow->ended = true;
+	if (!ends_deployment(document_text_or(event, "event", "")))
+		return;
+	follow->told = follow->ended = true;
+	follow->told_code = exit_of(event);
 }
 
 static void report(struct follow *follow, const char *text)
@@ -311,7 +314,16 @@ static void tell_end(const json_t *deployment, bool told)
 	receipt_print(deployment, told);
 }
 
-/* The document at the end. One that was promoted and is on its way back has seen an end before. */
+/* A daemon that ends right behind the deployment has said how that ended; only the receipt is missing. */
+static enum exit_code end_without_document(const struct follow *follow, enum exit_code code, const struct err *err)
+{
+	if (!follow->told)
+		return command_fail(code, err);
+	screen_complain("there is no receipt: %s", err->text);
+	return follow->told_code;
+}
+
+/* The document at the end; none where there is none. One that was promoted and is on its way back has seen an end before. */
 static enum exit_code follow_events(struct follow *follow, struct caller_answer *answer)
 {
 	for (;;) {
@@ -323,8 +335,11 @@ static enum exit_code follow_events(struct follow *follow, struct caller_answer 
 		if (follow->left)
 			return EXIT_FAILED;
 		code = get_end(follow, answer);
-		if (code != EXIT_DONE)
-			return command_fail(code, &answer->err);
+		if (code != EXIT_DONE) {
+			code = end_without_document(follow, code, &answer->err);
+			caller_answer_fini(answer);
+			return code;
+		}
 		if (!is_running(answer->document))
 			return EXIT_DONE;
 		caller_answer_fini(answer);
@@ -341,7 +356,7 @@ enum exit_code follow_to_end(struct command *command, const char *service, const
 	enum exit_code code = follow_events(&follow, &answer);
 	if (follow.left)
 		standalone_leave(command->standalone);
-	if (code == EXIT_DONE) {
+	if (code == EXIT_DONE && answer.document) {
 		code = exit_of(answer.document);
 		if (command->json)
 			command_print_line(answer.document);

@@ -68,6 +68,8 @@ static void add_exclusive(struct moments *moments, const json_t *deployment)
 	add(moments, document_time(exclusive, "drained_at"), "no request under way any more");
 	add(moments, document_time(exclusive, "run_at"), "%s started", document_text_or(exclusive, "program", "?"));
 	add(moments, document_time(exclusive, "ran_at"), "%s", document_text_or(exclusive, "result", "the command ended"));
+	add(moments, document_time(exclusive, "probed_at"), "every backend of %s that was up before has passed a probe behind it",
+		document_text_or(deployment, "to", "?"));
 	add(moments, released, "what was held let go to %s, after %s ms", to, span);
 }
 

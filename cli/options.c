@@ -9,6 +9,9 @@
 #include "base/color.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/steering.h"
+
+#define KEY_MAX 128
 
 /* Where the parser is in argv. */
 struct cursor {
@@ -91,10 +94,31 @@ static bool take_color(struct options_value *value, const char *text, struct err
 	return true;
 }
 
+static bool is_utf8(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	for (size_t left = strlen(text), length; left > 0; at += length, left -= length) {
+		length = text_measure_utf8(at, left);
+		if (length == 0)
+			return false;
+	}
+	return true;
+}
+
+/* As the daemon wants it. */
+static bool take_key(const struct options_value *value, const char *text, struct err *err)
+{
+	if (!steering_is_visible(text, KEY_MAX))
+		return err_set(err, "--%s wants 1 to %d visible ASCII characters without spaces", value->option->name, KEY_MAX);
+	return true;
+}
+
 static bool take_value(struct options_value *value, const char *text, struct err *err)
 {
 	if (value->given && value->option->kind != OPTION_LIST)
 		return err_set(err, "--%s is given twice", value->option->name);
+	if (value->option->kind != OPTION_PATH && !is_utf8(text))
+		return err_set(err, "the value of --%s is not UTF-8", value->option->name);
 	value->given = true;
 	value->text = text;
 	switch (value->option->kind) {
@@ -106,7 +130,10 @@ static bool take_value(struct options_value *value, const char *text, struct err
 		return take_duration(value, text, err);
 	case OPTION_COLOR:
 		return take_color(value, text, err);
+	case OPTION_KEY:
+		return take_key(value, text, err);
 	case OPTION_TEXT:
+	case OPTION_PATH:
 		if (!*text)
 			return err_set(err, "--%s is empty; give %s", value->option->name, value->option->value);
 		return true;
@@ -173,6 +200,8 @@ static bool take_word(struct options *options, const char *word, struct err *err
 {
 	if (options->word_count == OPTIONS_WORDS_MAX)
 		return err_set(err, "too many words, from \"%s\" on", word);
+	if (!is_utf8(word))
+		return err_set(err, "word %zu is not UTF-8", options->word_count + 1);
 	options->words[options->word_count++] = word;
 	return true;
 }

@@ -1,7 +1,7 @@
 /* What stands on the command line, read by tables: one parser for every verb.
  *
  * Options may stand anywhere among the words, as `--name VALUE` or `--name=VALUE`; a list takes commas and may be repeated;
- * `--` ends the options. Pure but for memory. Control thread. */
+ * `--` ends the options. Whatever is no OPTION_PATH is UTF-8: it goes into JSON. Pure but for memory. Control thread. */
 #ifndef TEAL_CLI_OPTIONS_H
 #define TEAL_CLI_OPTIONS_H
 
@@ -15,7 +15,9 @@ struct text;
 
 enum option_kind {
 	OPTION_FLAG,     /* no value */
-	OPTION_TEXT,     /* any text */
+	OPTION_TEXT,     /* any text in UTF-8 */
+	OPTION_PATH,     /* of a file, or what else the system takes as it is: any bytes */
+	OPTION_KEY,      /* 1 to 128 visible characters of ASCII: goes into a field of a request */
 	OPTION_LIST,     /* comma-separated, repeatable */
 	OPTION_DURATION, /* `500ms`, `5m` */
 	OPTION_NUMBER,   /* decimal, at least 1 */

@@ -168,10 +168,23 @@ static void add_count(struct grid *grid, const json_t *document, const char *key
 		grid_add(grid, PAINT_NONE, "-");
 }
 
-static void add_share(struct grid *grid, const json_t *service, const char *name)
+/* In steps a color without a backend that is up gets nothing of its share while the other one has one. Name servers go on to give it. */
+static bool gets_nothing(const json_t *service, enum color color)
 {
-	if (document_has(service, "live") || document_number(json_object_get(service, "split"), name, 0) > 0)
-		grid_add(grid, PAINT_NONE, "%g%%", document_number(json_object_get(service, "split"), name, 0));
+	const json_t *colors = json_object_get(service, "colors");
+	double share = document_number(json_object_get(service, "split"), color_name(color), 0);
+	const char *health = document_text_or(json_object_get(colors, color_name(color)), "health", "");
+	const char *other = document_text_or(json_object_get(colors, color_name(color_other(color))), "health", "");
+	bool takes_over = strcmp(other, "healthy") == 0 || strcmp(other, "degraded") == 0;
+	bool in_path = strcmp(document_text_or(service, "via", "proxy"), "proxy") == 0;
+	return in_path && share > 0 && share < 100 && strcmp(health, "unhealthy") == 0 && takes_over;
+}
+
+static void add_share(struct grid *grid, const json_t *service, enum color color)
+{
+	double share = document_number(json_object_get(service, "split"), color_name(color), 0);
+	if (document_has(service, "live") || share > 0)
+		grid_add(grid, PAINT_NONE, "%g%%%s", share, gets_nothing(service, color) ? " (0% now)" : "");
 	else
 		grid_add(grid, PAINT_NONE, "-");
 }
@@ -190,7 +203,7 @@ static void add_color(struct grid *grid, const json_t *service, enum color color
 	grid_add(grid, live ? PAINT_BOLD : PAINT_NONE, "%s", name);
 	grid_add(grid, PAINT_BOLD, "%s", live ? "live" : "");
 	grid_add(grid, PAINT_NONE, "%s", document_text_or(document, "version", "-"));
-	add_share(grid, service, name);
+	add_share(grid, service, color);
 	grid_add(grid, health_paint(health), "%s", health);
 	if (document_has(document, "requests_per_s"))
 		grid_add(grid, PAINT_NONE, "%.1f", document_number(document, "requests_per_s", 0));
@@ -302,9 +315,19 @@ static void print_limits(const json_t *limits)
 		screen_line("limits hit: %s", line);
 }
 
+/* The fault is of the state, and of the history only where the state is well. */
+static void print_journal(const json_t *journal)
+{
+	const char *fault = document_text(journal, "fault");
+	if (document_has(journal, "durable") && !document_flag(journal, "durable"))
+		screen_line("the newest state is not on disk yet%s%s; the daemon tries again", fault ? ": " : "", fault ? fault : "");
+	else if (fault)
+		screen_line("the history can't be written: %s", fault);
+}
+
 static void print_daemon(const json_t *status)
 {
-	const json_t *connections = json_object_get(status, "connections"), *journal = json_object_get(status, "journal");
+	const json_t *connections = json_object_get(status, "connections");
 	char up[DOCUMENT_FORM_SIZE], open[DOCUMENT_FORM_SIZE];
 	uint64_t now = document_time(status, "now"), started = document_time(status, "started_at");
 	document_format_span(now > started ? now - started : 0, up);
@@ -314,10 +337,7 @@ static void print_daemon(const json_t *status)
 		document_count(connections, "tunnels"));
 	if (document_flag(status, "draining"))
 		screen_line("the daemon is draining and will end");
-	if (document_has(journal, "durable") && !document_flag(journal, "durable"))
-		screen_line("the newest state is not on disk yet; the daemon tries again");
-	if (document_has(journal, "fault"))
-		screen_line("the history can't be written: %s", document_text_or(journal, "fault", ""));
+	print_journal(json_object_get(status, "journal"));
 	print_limits(json_object_get(status, "limit_hits"));
 }
 

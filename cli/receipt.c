@@ -46,13 +46,21 @@ static void tell_step(const json_t *steps, uint64_t now_ms, char out[RECEIPT_STA
 		manual || !ends ? "" : left, manual || !ends ? "" : " left");
 }
 
-static const char *name_stage(const json_t *exclusive)
+/* Probed is only what a command was run beside, and nothing with --force. */
+static const char *name_stage(const json_t *exclusive, bool forced)
 {
+	bool runs = document_has(exclusive, "program");
 	if (document_has(exclusive, "released_at") || !document_has(exclusive, "held_at"))
 		return NULL;
 	if (!document_has(exclusive, "drained_at"))
 		return "the old color finishes";
-	return document_has(exclusive, "run_at") && !document_has(exclusive, "ran_at") ? "the command runs" : "the flip is written down";
+	if (runs && !document_has(exclusive, "run_at"))
+		return "the command's beginning is written down";
+	if (runs && !document_has(exclusive, "ran_at"))
+		return "the command runs";
+	if (runs && !forced && !document_has(exclusive, "probed_at"))
+		return "the new color is probed";
+	return "the flip is written down";
 }
 
 /* The gate that it is at; NULL when there is none. */
@@ -65,7 +73,7 @@ static const char *find_gate(const json_t *gates)
 void receipt_tell_stage(const json_t *deployment, uint64_t now_ms, char out[RECEIPT_STAGE_SIZE])
 {
 	const json_t *steps = json_object_get(deployment, "steps"), *exclusive = json_object_get(deployment, "exclusive");
-	const char *stage = name_stage(exclusive), *gate = find_gate(json_object_get(deployment, "gates"));
+	const char *stage = name_stage(exclusive, document_flag(deployment, "force")), *gate = find_gate(json_object_get(deployment, "gates"));
 	bool gating = strcmp(document_text_or(deployment, "phase", ""), "gating") == 0;
 	bool shifting = strcmp(document_text_or(deployment, "phase", ""), "shifting") == 0;
 	out[0] = '\0';
@@ -203,17 +211,31 @@ static void print_last_words(const json_t *gates)
 	}
 }
 
+static void print_output(const json_t *hook)
+{
+	const char *words = document_text(hook, "output"), *moment = document_text(hook, "moment");
+	if (!words)
+		return;
+	screen_line("\nOutput of %s%s%s:", document_text_or(hook, "hook", "?"), moment ? ", told of " : "", moment ? moment : "");
+	print_words(words);
+}
+
 void receipt_print_outputs(const json_t *gates)
 {
 	size_t i;
 	const json_t *gate;
-	json_array_foreach(gates, i, gate)
+	json_array_foreach(gates, i, gate) print_output(gate);
+}
+
+void receipt_print_failed(const json_t *events)
+{
+	size_t i;
+	const json_t *event;
+	json_array_foreach(events, i, event)
 	{
-		const char *words = document_text(gate, "output");
-		if (!words)
-			continue;
-		screen_line("\nOutput of %s:", document_text_or(gate, "hook", "?"));
-		print_words(words);
+		const char *name = document_text_or(event, "event", "");
+		if (strcmp(name, "hook_failed") == 0 || strcmp(name, "notify_failed") == 0)
+			print_output(event);
 	}
 }
 

@@ -14,6 +14,8 @@ void receipt_print_warnings(const json_t *deployment, const char *told);
 void receipt_print_gates(const json_t *gates);
 /* What their hooks said. */
 void receipt_print_outputs(const json_t *gates);
+/* What those said that are only told, and that failed. */
+void receipt_print_failed(const json_t *events);
 
 /* `blue`, or `blue (a1b2c3d)` when the color has a version. */
 #define RECEIPT_COLOR_SIZE 128

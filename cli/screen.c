@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "cli/steering.h"
 
 static struct {
 	bool terminal, colors, live;
@@ -39,13 +40,11 @@ unsigned screen_width(void)
 /* Text that came from elsewhere (a version, an answer to a probe) must not drive the terminal. */
 static void tame(char *text)
 {
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		bool control = (*c < 0x20 && *c != '\n') || *c == 0x7f;
-		bool upper_control = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
-		if (control || upper_control)
-			*c = '?';
-		if (upper_control)
-			c[1] = '?';
+	size_t left = strlen(text);
+	for (size_t control; left > 0; text += control ? control : 1, left -= control ? control : 1) {
+		control = steering_measure(text, left);
+		if (*text != '\n')
+			memset(text, '?', control);
 	}
 }
 
@@ -56,6 +55,14 @@ static char *format_tame(const char *format, va_list arguments)
 		return memory_text("");
 	tame(text);
 	return text;
+}
+
+static char *format_line(const char *format, va_list arguments)
+{
+	char *line = format_tame(format, arguments);
+	for (char *at = line; (at = strchr(at, '\n'));)
+		*at = ' ';
+	return line;
 }
 
 static void put(FILE *stream, enum paint paint, const char *format, va_list arguments)
@@ -108,7 +115,7 @@ void screen_live(const char *format, ...)
 		return;
 	va_list arguments;
 	va_start(arguments, format);
-	char *line = format_tame(format, arguments);
+	char *line = format_line(format, arguments);
 	va_end(arguments);
 	int width = (int)screen_width() - 1;
 	printf("\r%s%.*s%s\033[K", screen.colors ? "\033[2m" : "", width, line, screen.colors ? "\033[0m" : "");
@@ -139,10 +146,10 @@ void screen_complain(const char *format, ...)
 	va_start(arguments, format);
 	screen_live_end();
 	fflush(stdout);
-	fputs("teal: ", stderr);
-	put(stderr, PAINT_NONE, format, arguments);
-	fputc('\n', stderr);
+	char *line = format_line(format, arguments);
 	va_end(arguments);
+	fprintf(stderr, "teal: %s\n", line);
+	free(line);
 }
 
 void screen_clear(void)

@@ -280,4 +280,5 @@ void story_tell(const json_t *deployment)
 	receipt_print_gates(json_object_get(deployment, "gates"));
 	receipt_print_outputs(json_object_get(deployment, "gates"));
 	tell_events(deployment);
+	receipt_print_failed(json_object_get(deployment, "events"));
 }

@@ -41,6 +41,7 @@ const struct verb verb_abort = {
 	.usage = "[SERVICE]",
 	.options = rows,
 	.asks_daemon = true,
-	.help = "Before the flip nothing has changed and the switch ends as aborted; after it the earlier color is made live again.",
+	.help = "Before the flip nothing has changed and the switch ends as aborted; after it the earlier color is made live again.\n"
+		"Exit code 3 when no deployment is under way, it is on its way back already, or the earlier color has no backend up or was changed since.",
 	.run = run,
 };

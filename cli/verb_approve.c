@@ -14,6 +14,7 @@ const struct verb verb_approve = {
 	.usage = "[SERVICE] [DEPLOYMENT]",
 	.options = answering_options,
 	.asks_daemon = true,
-	.help = "The one that waits when no DEPLOYMENT is named. Who approved it, when and why is in the journal. Exit code 3 when none waits, or another one does.",
+	.help = "The one that waits when no DEPLOYMENT is named. Who approved it, when and why is in the journal. Exit code 3 when none waits, or another one does;\n"
+		"1 when there is no such deployment.",
 	.run = run,
 };

@@ -1,11 +1,13 @@
-/* teal check. Reads the file; touches nothing else. */
+/* teal check. Reads the file, and looks at the token's, where it may; touches nothing else. */
 #include "cli/verbs.h"
 
 #include "cli/screen.h"
 #include "conf/conf.h"
+#include "conf/fault.h"
+#include "switch/admin.h"
 
 static const struct option rows[] = {
-	{"config", 'c', OPTION_TEXT, "FILE", "the file to check (default $TEAL_CONFIG, ./teal.yaml, /etc/teal/teal.yaml)"},
+	{"config", 'c', OPTION_PATH, "FILE", "the file to check (default $TEAL_CONFIG, ./teal.yaml, /etc/teal/teal.yaml)"},
 	{"json", 0, OPTION_FLAG, NULL, "print JSON: file, ok, faults"},
 	{0},
 };
@@ -33,6 +35,18 @@ static void print_lines(const char *file, const struct conf *conf, const struct 
 		backends == 1 ? "" : "s", conf->listen_count, conf->listen_count == 1 ? "" : "s");
 }
 
+/* NULL when there is any fault. */
+static struct conf *load(const char *file, struct conf_faults *faults)
+{
+	struct err err;
+	struct conf *conf = conf_load(file, faults);
+	if (!conf || admin_check_token(conf, &err))
+		return conf;
+	fault_append(faults, "%s: %s", file, err.text);
+	conf_free(conf);
+	return NULL;
+}
+
 static enum exit_code run(struct command *command)
 {
 	struct err err;
@@ -47,7 +61,7 @@ static enum exit_code run(struct command *command)
 		return command_fail(EXIT_USAGE, &err);
 	}
 	struct conf_faults faults = {0};
-	struct conf *conf = conf_load(file, &faults);
+	struct conf *conf = load(file, &faults);
 	bool ok = conf != NULL;
 	if (options_given(&command->options, "json"))
 		print_json(file, ok, &faults);
@@ -63,6 +77,7 @@ const struct verb verb_check = {
 	.summary = "validate the configuration and print every fault in it",
 	.usage = "",
 	.options = rows,
-	.help = "Each fault is one line, FILE:LINE:COL: message. Exit code 0 when the file is right, 2 when it is not.",
+	.help = "Each fault is one line, FILE:LINE:COL: message. The file of the admin API's token is looked at, too, where it may be read.\n"
+		"Exit code 0 when the file is right, 2 when it is not.",
 	.run = run,
 };

@@ -24,6 +24,7 @@ const struct verb verb_confirm = {
 	.summary = "confirm a switch that was made with --confirm-within",
 	.usage = "[SERVICE]",
 	.asks_daemon = true,
-	.help = "A switch with --confirm-within is rolled back unless this comes in time. It still needs the end of its bake.",
+	.help = "A switch with --confirm-within is rolled back unless this comes in time. It still needs the end of its bake.\n"
+		"Exit code 3 when nothing waits for it.",
 	.run = run,
 };

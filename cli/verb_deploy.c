@@ -39,7 +39,8 @@ const struct verb verb_deploy = {
 	.more_options = order_switch_options,
 	.asks_daemon = true,
 	.help = "The idle color gets the backends and the version (none when --version is left out), and is switched to once it is healthy.\n"
-		"--steps, --exclusive and --run are as of `teal switch` (see its help).\n"
-		"Exit codes as of `teal switch`; 6 when the backends were not healthy within --wait: then the color has its earlier backends back.",
+		"--force, --steps, --exclusive and --run are as of `teal switch` (see its help).\n"
+		"Exit codes as of `teal switch`, and 6 also when the backends were not healthy within --wait. Whatever ends it before the flip gives the\n"
+		"color its earlier backends back.",
 	.run = run,
 };

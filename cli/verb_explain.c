@@ -58,6 +58,6 @@ const struct verb verb_explain = {
 	.summary = "tell why a deployment ended as it did, in numbers",
 	.usage = "[ID]",
 	.asks_daemon = true,
-	.help = "`teal history` lists the ids; without one the newest deployment is explained.",
+	.help = "`teal history` lists the ids; without one the newest deployment is explained. Exit code 1 when there is none.",
 	.run = run,
 };

@@ -115,6 +115,7 @@ const struct verb verb_history = {
 	.usage = "[SERVICE]",
 	.options = rows,
 	.asks_daemon = true,
-	.help = "Of all services when none is named, newest first. `teal explain ID` tells the whole story of one.",
+	.help = "Of all services when none is named, newest first. `teal explain ID` tells the whole story of one.\n"
+		"Exit code 1 when the history can't be read.",
 	.run = run,
 };

@@ -56,6 +56,7 @@ const struct verb verb_hold = {
 	.options = rows,
 	.asks_daemon = true,
 	.help = "They wait in the order in which they came, as many as `hold` of the configuration allows; beyond that they are answered 503 with Retry-After.\n"
-		"Requests that are under way go on. A hold that goes on can be made longer or shorter by another one; when its time is over it ends by itself.",
+		"Requests that are under way go on. A hold that goes on can be made longer or shorter by another one; when its time is over it ends by itself.\n"
+		"Exit code 3 while an exclusive switch holds them.",
 	.run = run,
 };

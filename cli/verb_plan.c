@@ -14,7 +14,7 @@
 
 static const struct option rows[] = {
 	{"expect-live", 0, OPTION_COLOR, "COLOR", "as of `teal switch`"},
-	{"force", 0, OPTION_FLAG, NULL, "as of `teal switch`"},
+	{"force", 0, OPTION_FLAG, NULL, "as of `teal switch`: what it would override is shown as forced"},
 	{0},
 };
 
@@ -157,6 +157,7 @@ const struct verb verb_plan = {
 	.options = rows,
 	.asks_daemon = true,
 	.help = "The gates and their results, the requests that would be drained, and whether a rollback would succeed afterwards.\n"
-		"Exit code 0 when a switch would go through now, 3 when it would wait or be refused.",
+		"Freeze and rehearsal are looked at; smoke requests, approval and hooks are only named (planned): nothing is sent, asked or run.\n"
+		"Exit code 0 when all that is looked at would let a switch through now, 3 when it would wait or be refused.",
 	.run = run,
 };

@@ -33,6 +33,7 @@ const struct verb verb_promote = {
 	.usage = "[SERVICE]",
 	.asks_daemon = true,
 	.help = "In steps with `--pause manual`: the next step; with timed pauses: all requests now. In the bake: the rollback criteria are disarmed, and the\n"
-		"deployment ends once the old color is drained; counts as the confirmation too.",
+		"deployment ends once the old color is drained; counts as the confirmation too.\n"
+		"Exit code 3 when no deployment is under way, it has not switched yet, or it is on its way back.",
 	.run = run,
 };

@@ -11,10 +11,11 @@
 #include "cli/document.h"
 #include "cli/report.h"
 #include "cli/screen.h"
+#include "conf/conf.h"
 
 static const struct option rows[] = {
-	{"share", 0, OPTION_TEXT, "SHARE", "of the requests that can be copied, such as 10% (default: rehearsal.share of the configuration)"},
-	{"for", 0, OPTION_DURATION, "TIME", "how long (default: rehearsal.for of the configuration)"},
+	{"share", 0, OPTION_TEXT, "SHARE", "of the requests that can be copied, 0.01% to 100% (default: rehearsal.share of the configuration)"},
+	{"for", 0, OPTION_DURATION, "TIME", "how long, 1s to 24h (default: rehearsal.for of the configuration)"},
 	{"no-wait", 0, OPTION_FLAG, NULL, "return at once; `teal rehearse --report` tells of it later"},
 	{"stop", 0, OPTION_FLAG, NULL, "end the one that runs, and print what it found"},
 	{"report", 0, OPTION_FLAG, NULL, "begin nothing; print the report of the one that runs, or of the newest one"},
@@ -65,8 +66,11 @@ static bool make_wish(const struct command *command, json_t *body, struct err *e
 {
 	double share = 0;
 	const char *text = options_text(&command->options, "share");
-	if (text && (!text_parse_share(text, &share) || share <= 0))
-		return err_set(err, "--share wants a share above 0 and at most 100%%, such as 10%%, not \"%s\"", text);
+	const struct options_value *time = options_get(&command->options, "for");
+	if (text && (!text_parse_share(text, &share) || share < CONF_REHEARSAL_LEAST_SHARE))
+		return err_set(err, "--share is 0.01%% to 100%%, such as 10%%, not \"%s\"", text);
+	if (time->given && (time->number < CONF_REHEARSAL_LEAST_MS || time->number > CONF_REHEARSAL_MOST_MS))
+		return err_set(err, "--for is 1s to 24h, not \"%s\"", time->text);
 	if (text)
 		json_object_set_new(body, "share", json_real(share));
 	command_put_seconds(command, "for", body, "for_s");
@@ -84,6 +88,35 @@ static json_t *ask(struct command *command, const char *method, const char *serv
 	return NULL;
 }
 
+static enum exit_code explain_lost(const struct command *command, enum exit_code code, struct caller_answer *answer)
+{
+	if (strcmp(document_text_or(answer->document, "code", ""), "unknown_service") == 0) {
+		err_set(&answer->err, "the rehearsal ended: the service was removed");
+		code = EXIT_FAILED;
+	}
+	if (command->json && answer->document)
+		command_print_line(answer->document);
+	return command_fail(code, &answer->err);
+}
+
+/* The same for the one that was begun: a reload may have taken its service away since. */
+static json_t *ask_again(struct command *command, const char *service, enum exit_code *code)
+{
+	struct text path;
+	struct caller_answer answer;
+	text_init(&path, SIZE_MAX);
+	text_addf(&path, "/v1/services/");
+	caller_add_escaped(&path, service);
+	text_addf(&path, "/rehearsal");
+	*code = caller_call(command->client, "GET", path.bytes, NULL, COMMAND_TIMEOUT_MS, &answer);
+	text_fini(&path);
+	if (*code == EXIT_DONE)
+		return answer.document;
+	*code = explain_lost(command, *code, &answer);
+	caller_answer_fini(&answer);
+	return NULL;
+}
+
 static enum exit_code follow(struct command *command, const char *service, json_t *report)
 {
 	enum exit_code code = EXIT_DONE;
@@ -93,7 +126,7 @@ static enum exit_code follow(struct command *command, const char *service, json_
 			report_print_progress(report);
 		nanosleep(&(struct timespec){.tv_nsec = 250000000}, NULL);
 		json_decref(report);
-		report = ask(command, "GET", service, "rehearsal", NULL, &code);
+		report = ask_again(command, service, &code);
 	}
 	screen_live_end();
 	if (report)

@@ -44,6 +44,7 @@ const struct verb verb_reload = {
 	.summary = "make the daemon read its configuration again",
 	.usage = "",
 	.asks_daemon = true,
-	.help = "Any fault in the file changes nothing: every fault is printed and the exit code is 2.",
+	.help = "Any fault in the file changes nothing: every fault is printed and the exit code is 2, as it is when a key differs that is read only at the\n"
+		"start. Exit code 3 when it changes what a deployment under way needs: a color, or `sticky` while both colors have a share.",
 	.run = run,
 };

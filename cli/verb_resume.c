@@ -35,6 +35,7 @@ const struct verb verb_resume = {
 	.summary = "let the requests go that `hold` holds back",
 	.usage = "[SERVICE]",
 	.asks_daemon = true,
-	.help = "Paced by hold.release of the configuration, in the order in which they came. Exit code 3 when they are not held.",
+	.help = "Paced by hold.release of the configuration, in the order in which they came. Exit code 3 when they are not held, or an exclusive\n"
+		"switch holds them.",
 	.run = run,
 };

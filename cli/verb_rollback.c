@@ -17,7 +17,7 @@ static const struct option rows[] = {
 	{"force", 0, OPTION_FLAG, NULL, "go back although that color has no backend up or was changed since"},
 	STANDALONE_ROW,
 	{"expect-live", 0, OPTION_COLOR, "COLOR", "with --standalone: refuse unless this color is live now"},
-	{"idempotency-key", 0, OPTION_TEXT, "KEY", "done once, however often it is asked for with this key"},
+	{"idempotency-key", 0, OPTION_KEY, "KEY", "done once, however often it is asked for with this key"},
 	{0},
 };
 
@@ -109,7 +109,8 @@ const struct verb verb_rollback = {
 	.asks_daemon = true,
 	.help = "Undoes the running or the newest promoted deployment, once. No gates are asked. Returns as soon as every worker sends to the\n"
 		"earlier color (Route 53: as soon as the change back is accepted); requests under way end where they are. Exit code 3 when there is nothing to go\n"
-		"back to. --standalone goes back in a process of its own and waits until no cache holds the color that was left; where its state directory knows\n"
-		"of no deployment, the other color becomes live, if --expect-live names the one that is.",
+		"back to, or that color has no backend up or was changed since (--force goes back all the same); 6 when it is live again, but not every worker has\n"
+		"said so yet. --standalone goes back in a process of its own and waits until no cache holds the color that was left; where its state directory\n"
+		"knows of no deployment, the other color becomes live, if --expect-live names the one that is.",
 	.run = run,
 };

@@ -10,12 +10,12 @@
 #include "switch/control.h"
 
 static const struct option rows[] = {
-	{"config", 'c', OPTION_TEXT, "FILE", "the configuration (default $TEAL_CONFIG, ./teal.yaml, /etc/teal/teal.yaml)"},
+	{"config", 'c', OPTION_PATH, "FILE", "the configuration (default $TEAL_CONFIG, ./teal.yaml, /etc/teal/teal.yaml)"},
 	{"listen", 0, OPTION_TEXT, "ADDR[,ADDR]", "without a file: where to take requests, e.g. :80 or 127.0.0.1:8080"},
 	{"blue", 0, OPTION_TEXT, "ADDR[,ADDR]", "without a file: the backends of blue, which is live at the first start"},
 	{"green", 0, OPTION_TEXT, "ADDR[,ADDR]", "without a file: the backends of green"},
-	{"state", 0, OPTION_TEXT, "DIR", "without a file: the state directory (default /var/lib/teal, or below your home)"},
-	{"admin", 0, OPTION_TEXT, "SOCKET", "without a file: the admin socket (default /run/teal/admin.sock, or in $XDG_RUNTIME_DIR)"},
+	{"state", 0, OPTION_PATH, "DIR", "without a file: the state directory (default /var/lib/teal, or below your home)"},
+	{"admin", 0, OPTION_PATH, "SOCKET", "without a file: the admin socket (default /run/teal/admin.sock, or in $XDG_RUNTIME_DIR)"},
 	{"probe", 0, OPTION_TEXT, "PATH", "without a file: probe by GET PATH (default: by a TCP connect)"},
 	{0},
 };

@@ -62,6 +62,7 @@ const struct verb verb_status = {
 	.usage = "[SERVICE]",
 	.options = rows,
 	.asks_daemon = true,
-	.help = "All services when none is named. REQ/S covers the last 10 s; P50, P99 and ERRORS (5xx and failures to answer) the last 60 s.",
+	.help = "All services when none is named. REQ/S covers the last 10 s; P50, P99 and ERRORS (5xx and failures to answer) the last 60 s.\n"
+		"SPLIT `25% (0% now)`, in steps: that color has no backend up, and the other one gets its share meanwhile.",
 	.run = run,
 };

@@ -81,6 +81,7 @@ const struct verb verb_stop = {
 	.usage = "",
 	.options = rows,
 	.asks_daemon = true,
-	.help = "No new connection is taken, requests under way end, and every answer says `Connection: close`. The live color is kept for the next start.",
+	.help = "No new connection is taken, requests under way end, and every answer says `Connection: close`. The live color is kept for the next start.\n"
+		"Exit code 6 when it still drains after --wait.",
 	.run = run,
 };

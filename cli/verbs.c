@@ -103,6 +103,8 @@ void verbs_print_help(const struct verb *verb)
 		screen_write("\n%s", rows.bytes);
 	if (*verb->help)
 		screen_line("\n%s", verb->help);
+	if (verb->asks_daemon)
+		screen_line("%sExit code 2 for wrong usage, 5 when no daemon answers, 1 when it says that something else went wrong.", *verb->help ? "" : "\n");
 	text_fini(&rows);
 }
 

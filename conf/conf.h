@@ -191,6 +191,11 @@ struct conf_hold {
 	unsigned release; /* requests a second when it ends */
 };
 
+/* What may be asked for of `teal rehearse`, whatever the file says. */
+#define CONF_REHEARSAL_LEAST_MS 1000u
+#define CONF_REHEARSAL_MOST_MS 86400000u
+#define CONF_REHEARSAL_LEAST_SHARE 0.000099999 /* 0.01 %, and what a division by 100 makes of it */
+
 struct conf_rehearsal {
 	double share;
 	uint64_t for_ms;

@@ -44,8 +44,8 @@ static const struct key keys[] = {
 		.text = "An address on which the admin API listens as well. On a loopback address reading is free and every change "
 			"wants the token; on any other address reading wants it too."},
 	{"admin.token_file", KEY_FILE, offsetof(struct conf, admin.token_file),
-		.text = "The file whose first line is the token of `admin.listen`. Without it no change is possible there. Required when `admin.listen` is not a loopback "
-			"address."},
+		.text = "The file whose first line is the token of `admin.listen`; only its owner may have rights on it (0600 or 0400), or, where it is root's and the daemon runs as another user, root and a group that reads it (0640). A token is 16 to 4096 visible ASCII characters. Without it no change is possible there. "
+			"Required when `admin.listen` is not a loopback address."},
 	{"state", KEY_FILE, offsetof(struct conf, state), .shown = "`/var/lib/teal`; for others than root `$XDG_STATE_HOME/teal`",
 		.text = "The directory that remembers the live color, the deployment under way and the history. One daemon to a directory."},
 	{"workers", KEY_COUNT, offsetof(struct conf, workers), "auto", .words = worker_words, .least = 1, .most = 256,
@@ -314,8 +314,8 @@ static const struct key keys[] = {
 		.text = "How `teal rehearse` copies live requests to the idle color and compares the answers, where it is not told otherwise."},
 	{"services.*.rehearsal.share", KEY_SHARE, offsetof(struct conf_service, rehearsal.share), "10%", .least = 1,
 		.text = "The share of the GET and HEAD requests that is copied."},
-	{"services.*.rehearsal.for", KEY_DURATION, offsetof(struct conf_service, rehearsal.for_ms), "2m", .least = 1 * SECOND, .most = DAY,
-		.text = "How long."},
+	{"services.*.rehearsal.for", KEY_DURATION, offsetof(struct conf_service, rehearsal.for_ms), "2m", .least = CONF_REHEARSAL_LEAST_MS,
+		.most = CONF_REHEARSAL_MOST_MS, .text = "How long."},
 	{"services.*.rehearsal.concurrency", KEY_COUNT, offsetof(struct conf_service, rehearsal.concurrency), "8", .least = 1, .most = 1000,
 		.text = "How many copies may be under way; what comes when there are as many is not copied."},
 	{"services.*.rehearsal.bytes", KEY_SIZE, offsetof(struct conf_service, rehearsal.bytes), "16MiB", .least = 64u << 10, .most = 1ull << 32,

@@ -12,7 +12,7 @@ static const char introduction[] =
 	"teal reads one file, `teal.yaml`. It is the first of these that there is: the one named with `-c FILE`, the one named by `$TEAL_CONFIG`, `./teal.yaml`, "
 	"`/etc/teal/teal.yaml`.\n"
 	"\n"
-	"- `teal check` reads the file and prints every fault in it as `FILE:LINE:COL: message`, with a suggestion for a misspelt key. It needs no daemon.\n"
+	"- `teal check` reads the file and prints every fault in it as `FILE:LINE:COL: message`, with a suggestion for a misspelt key. It looks at the file of `admin.token_file`, too, where it may. It needs no daemon.\n"
 	"- `teal reload` (or SIGHUP) makes the daemon read the file again. A file with any fault changes nothing.\n"
 	"- The file says what may be, the state directory says what is: the live color, and the backends and versions given by `teal deploy`.\n"
 	"\n"

@@ -2,6 +2,7 @@
 #include "switch/actuator_proxy.h"
 
 #include "base/clock.h"
+#include "switch/rehearsal.h"
 
 static uint64_t apply(void *arg, enum color live, unsigned share)
 {
@@ -69,7 +70,8 @@ static uint64_t read_inflight(void *arg, enum color color)
 static uint64_t read_busy(void *arg, enum color color)
 {
 	const struct actuator_proxy *through = arg;
-	return totals_inflight(through->service->totals, color) + totals_assist(through->service->totals, color);
+	const struct service *service = through->service;
+	return totals_inflight(service->totals, color) + totals_assist(service->totals, color) + rehearsal_busy(service->rehearsal, color);
 }
 
 static uint64_t read_cut(void *arg, enum color color)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/keyfile.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "switch/admin_parts.h"
@@ -21,6 +22,7 @@
 #define BODY_READ_BYTES (4 * 1024 * 1024) /* more than is taken, so that what is a little too large gets our answer, not evhttp's */
 #define HEAD_BYTES (32 * 1024)
 #define IDLE_S 30
+#define ADMIN_TOKEN_LEAST 16u /* characters */
 
 /* A listener's argument is evhttp's own, so what happens on its errors needs another way to its admin. There is one in a process. */
 static struct admin *the_admin;
@@ -135,10 +137,19 @@ static bool open_remote(struct admin *admin, const struct conf *conf, struct err
 	return open_door(&admin->remote, admin, fd, true, err);
 }
 
+/* A file that others may use keeps nobody's requests from being served: not to start would be worse than to refuse what the token is for. */
+static bool take_first_token(struct admin *admin, struct err *err)
+{
+	enum admin_token state = admin_read_token(admin->control->conf, admin->token, err);
+	if (state == ADMIN_TOKEN_EXPOSED)
+		log_warning("%s; until then, and a reload, whatever needs the token is refused", err->text);
+	return state != ADMIN_TOKEN_NONE;
+}
+
 static bool open_doors(struct admin *admin, struct err *err)
 {
 	const struct conf *conf = admin->control->conf;
-	if (!admin_read_token(conf, admin->token, err) || !admin_socket_open(&admin->socket, conf->admin.socket, err))
+	if (!take_first_token(admin, err) || !admin_socket_open(&admin->socket, conf->admin.socket, err))
 		return false;
 	return open_door(&admin->local, admin, admin->socket.fd, false, err) && open_remote(admin, conf, err);
 }
@@ -203,30 +214,87 @@ const struct addr *admin_listen_address(const struct admin *admin)
 
 /* ---- the token ---- */
 
-static void warn_if_readable(const char *path, FILE *file)
+/* -1: it can't be read. */
+static int open_token(const char *path, struct err *err)
 {
-	struct stat found;
-	if (fstat(fileno(file), &found) == 0 && (found.st_mode & 077) != 0)
-		log_warning("admin.token_file: %s can be read by others than its owner (mode %03o)", path, (unsigned)(found.st_mode & 0777));
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		err_set(err, "admin.token_file: %s can't be read: %s", path, strerror(errno));
+	return fd;
 }
 
-bool admin_read_token(const struct conf *conf, char token[ADMIN_TOKEN_SIZE], struct err *err)
+static bool check_file(int fd, const char *path, struct err *err)
+{
+	return keyfile_check(fd, "admin.token_file:", path, err);
+}
+
+/* What clients can send in a field. */
+static bool is_token(const char *line)
+{
+	size_t length = strlen(line);
+	for (size_t i = 0; i < length; i++)
+		if (line[i] <= 0x20 || line[i] >= 0x7f)
+			return false;
+	return length >= ADMIN_TOKEN_LEAST && length < ADMIN_TOKEN_SIZE;
+}
+
+/* One character more than a token may have is looked at. */
+static bool read_line(int fd, const char *path, char token[ADMIN_TOKEN_SIZE], struct err *err)
+{
+	char line[ADMIN_TOKEN_SIZE + 1];
+	ssize_t length = read(fd, line, ADMIN_TOKEN_SIZE);
+	size_t held = length > 0 ? (size_t)length : 0;
+	line[held] = '\0';
+	bool whole = memchr(line, '\0', held) == NULL;
+	line[strcspn(line, "\r\n")] = '\0';
+	if (!whole || !is_token(line))
+		return err_set(err, "admin.token_file: the first line of %s must be a token of %u to %u visible ASCII characters without spaces", path,
+			ADMIN_TOKEN_LEAST, ADMIN_TOKEN_SIZE - 1u);
+	memcpy(token, line, strlen(line) + 1);
+	return true;
+}
+
+static enum admin_token take_token(int fd, const char *path, char token[ADMIN_TOKEN_SIZE], struct err *err)
+{
+	if (!check_file(fd, path, err))
+		return ADMIN_TOKEN_EXPOSED;
+	return read_line(fd, path, token, err) ? ADMIN_TOKEN_TAKEN : ADMIN_TOKEN_NONE;
+}
+
+enum admin_token admin_read_token(const struct conf *conf, char token[ADMIN_TOKEN_SIZE], struct err *err)
 {
 	const char *path = conf->admin.token_file;
 	token[0] = '\0';
 	if (!path)
-		return true;
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return err_set(err, "admin.token_file: %s can't be read: %s", path, strerror(errno));
-	warn_if_readable(path, file);
-	if (!fgets(token, ADMIN_TOKEN_SIZE, file))
+		return ADMIN_TOKEN_TAKEN;
+	int fd = open_token(path, err);
+	if (fd < 0)
+		return ADMIN_TOKEN_NONE;
+	enum admin_token state = take_token(fd, path, token, err);
+	if (state != ADMIN_TOKEN_TAKEN)
 		token[0] = '\0';
-	fclose(file);
-	token[strcspn(token, "\r\n")] = '\0';
-	if (strlen(token) < 16)
-		return err_set(err, "admin.token_file: the first line of %s must be a token of at least 16 characters", path);
-	return true;
+	close(fd);
+	return state;
+}
+
+/* Root looks at it for another user, who may have it from root and a group. */
+static bool is_roots(int fd)
+{
+	struct stat found;
+	return geteuid() == 0 && fstat(fd, &found) == 0 && S_ISREG(found.st_mode) && found.st_uid == 0 && (found.st_mode & 037) == 0;
+}
+
+bool admin_check_token(const struct conf *conf, struct err *err)
+{
+	char token[ADMIN_TOKEN_SIZE];
+	struct err ignored;
+	const char *path = conf->admin.token_file;
+	int fd = path ? open_token(path, &ignored) : -1;
+	if (fd < 0)
+		return true;
+	bool good = (is_roots(fd) || check_file(fd, path, err)) && read_line(fd, path, token, err);
+	close(fd);
+	return good;
 }
 
 void admin_set_token(struct admin *admin, const char *token)

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "conf/conf.h"
 
-#define ADMIN_TOKEN_SIZE 257
+#define ADMIN_TOKEN_SIZE 4097
 
 struct admin;
 struct control;
@@ -22,8 +22,15 @@ void admin_close(struct admin *admin);
 /* After admin_close and after the journal's last callback. NULL is allowed. */
 void admin_free(struct admin *admin);
 
-/* The first line of admin.token_file; "" without that key. */
-bool admin_read_token(const struct conf *conf, char token[ADMIN_TOKEN_SIZE], struct err *err);
+enum admin_token {
+	ADMIN_TOKEN_TAKEN,   /* or there is no admin.token_file, and the token is "" */
+	ADMIN_TOKEN_EXPOSED, /* others may use the file, so that nobody shall come in by it: "" */
+	ADMIN_TOKEN_NONE,    /* it can't be read, or holds no token: "" */
+};
+/* The first line of admin.token_file. But for ADMIN_TOKEN_TAKEN, the sentence says what is wrong. */
+enum admin_token admin_read_token(const struct conf *conf, char token[ADMIN_TOKEN_SIZE], struct err *err);
+/* The same, for whoever need not be its owner: true and no sentence, too, where it can't be looked at, or is root's (and a group's) and root asks. */
+bool admin_check_token(const struct conf *conf, struct err *err);
 void admin_set_token(struct admin *admin, const char *token);
 
 /* The address of admin.listen as really bound, or NULL. */

@@ -18,7 +18,7 @@
 
 #define WAIT_MS 60000u /* for the gate `healthy` */
 #define ACCEPT_WAIT_MS 2000u
-#define ROLLBACK_WAIT_MS 3000u
+#define ROLLBACK_WAIT_MS 4000u
 
 /* ---- once per key ---- */
 

@@ -12,7 +12,8 @@
 static const struct guard_refusal no_host = {400, "bad_request", "exactly one Host field is needed"};
 static const struct guard_refusal foreign_host = {403, "forbidden", "Host must be localhost or an IP address, with the port of admin.listen"};
 static const struct guard_refusal foreign_origin = {403, "forbidden", "a page from elsewhere may not ask this"};
-static const struct guard_refusal no_token = {403, "forbidden", "changes over TCP need admin.token_file, which is not configured; use the Unix socket"};
+static const struct guard_refusal no_token = {
+	403, "forbidden", "changes over TCP need admin.token_file, which is not configured, or others may use (teal check says so); use the Unix socket"};
 static const struct guard_refusal wrong_token = {401, "unauthorized", "this needs Authorization: Bearer and the token of admin.token_file"};
 static const struct guard_refusal wrong_type = {415, "wrong_content_type", "a change over TCP must be Content-Type: application/json"};
 

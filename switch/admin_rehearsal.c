@@ -7,7 +7,7 @@
 
 void admin_rehearsal_start(struct admin *admin, struct ask *ask)
 {
-	static const struct ask_member members[] = {{"to", ASK_COLOR}, {"share", ASK_SHARE}, {"for_s", ASK_SECONDS}};
+	static const struct ask_member members[] = {{"to", ASK_COLOR}, {"share", ASK_SHARE}, {"for_s", ASK_TIME}};
 	struct switcher_refusal refusal;
 	struct service *service = ask_find_routed_service(ask, "copy");
 	(void)admin;

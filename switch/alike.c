@@ -86,7 +86,7 @@ static bool same_smoke(const struct conf_smoke *a, const struct conf_smoke *b)
 	       a->timeout_ms == b->timeout_ms;
 }
 
-static bool same_smokes(const struct conf_gates *a, const struct conf_gates *b)
+bool alike_smokes(const struct conf_gates *a, const struct conf_gates *b)
 {
 	if (a->smoke_count != b->smoke_count)
 		return false;
@@ -100,7 +100,7 @@ bool alike_gates(const struct conf_service *a, const struct conf_service *b)
 {
 	const struct conf_gates *one = &a->gates, *other = &b->gates;
 	return one->healthy == other->healthy && one->approval_ms == other->approval_ms && one->rehearsal_ms == other->rehearsal_ms &&
-	       same_freezes(one, other) && same_smokes(one, other) && same_hooks(&a->hooks[CONF_BEFORE_SWITCH], &b->hooks[CONF_BEFORE_SWITCH]);
+	       same_freezes(one, other) && alike_smokes(one, other) && same_hooks(&a->hooks[CONF_BEFORE_SWITCH], &b->hooks[CONF_BEFORE_SWITCH]);
 }
 
 bool alike_gate_hooks(const struct conf_service *a, const struct conf_service *b)

@@ -13,6 +13,7 @@ bool alike_texts(char *const *a, size_t a_count, char *const *b, size_t b_count)
 bool alike_headers(const struct conf_header *a, size_t a_count, const struct conf_header *b, size_t b_count);
 bool alike_statuses(const struct conf_status_range *a, size_t a_count, const struct conf_status_range *b, size_t b_count);
 
+bool alike_smokes(const struct conf_gates *a, const struct conf_gates *b);
 /* With the hooks before a switch. */
 bool alike_gates(const struct conf_service *a, const struct conf_service *b);
 bool alike_gate_hooks(const struct conf_service *a, const struct conf_service *b);

@@ -28,6 +28,15 @@ void approval_answer(struct approval *approval, bool approved, const struct acto
 	snprintf(approval->reason, sizeof(approval->reason), "%s", reason ? reason : "");
 }
 
+void approval_shorten(struct approval *approval, uint64_t patience_ms)
+{
+	if (patience_ms >= approval->patience_ms)
+		return;
+	approval->deadline_ms -= approval->patience_ms - patience_ms;
+	approval->expires_at -= approval->patience_ms - patience_ms;
+	approval->patience_ms = patience_ms;
+}
+
 enum approval_state approval_look(const struct approval *approval, uint64_t mono_ms)
 {
 	if (approval->answered)

@@ -23,6 +23,8 @@ struct approval {
 void approval_ask(struct approval *approval, uint64_t patience_ms, uint64_t mono_ms, uint64_t wall_ms);
 /* The first answer counts. `reason` may be NULL. */
 void approval_answer(struct approval *approval, bool approved, const struct actor *actor, const char *reason, uint64_t wall_ms);
+/* It has so long from when it was asked for, unless it had less. */
+void approval_shorten(struct approval *approval, uint64_t patience_ms);
 /* An answer that is there counts, however late it is looked at. */
 enum approval_state approval_look(const struct approval *approval, uint64_t mono_ms);
 

@@ -161,6 +161,18 @@ static bool is_seconds(const json_t *value, double above)
 	return json_is_number(value) && json_number_value(value) >= above && json_number_value(value) <= 86400.0 * 30;
 }
 
+static bool is_time(const json_t *value)
+{
+	double ms = json_number_value(value) * 1000;
+	return json_is_number(value) && ms >= CONF_REHEARSAL_LEAST_MS && ms <= CONF_REHEARSAL_MOST_MS;
+}
+
+static bool is_share(const json_t *value)
+{
+	double share = json_number_value(value);
+	return json_is_number(value) && share >= CONF_REHEARSAL_LEAST_SHARE && share <= 1;
+}
+
 static bool is_pause(const json_t *value)
 {
 	const char *text = json_string_value(value);
@@ -177,8 +189,10 @@ static const char *expected(enum ask_kind kind, const json_t *value)
 		return json_is_boolean(value) ? NULL : "true or false";
 	case ASK_SECONDS:
 		return is_seconds(value, 0) ? NULL : "a number of seconds, 0 to 2592000";
+	case ASK_TIME:
+		return is_time(value) ? NULL : "a number of seconds, 1 to 86400 (24h)";
 	case ASK_SHARE:
-		return json_is_number(value) && json_number_value(value) > 0 && json_number_value(value) <= 1 ? NULL : "a share, above 0 and at most 1";
+		return is_share(value) ? NULL : "a share, 0.0001 (0.01%) to 1";
 	case ASK_COLOR:
 		return json_is_string(value) && color_parse(json_string_value(value), &color) ? NULL : "\"blue\" or \"green\"";
 	case ASK_TEXTS:

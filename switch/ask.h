@@ -62,7 +62,18 @@ void ask_refuse_method(struct ask *ask, const char *allow);
 
 /* ---- reading ---- */
 
-enum ask_kind { ASK_TEXT, ASK_FLAG, ASK_SECONDS, ASK_SHARE, ASK_COLOR, ASK_TEXTS, ASK_STEPS, ASK_PAUSE, ASK_LATER /* belongs to what is not built yet */ };
+enum ask_kind {
+	ASK_TEXT,
+	ASK_FLAG,
+	ASK_SECONDS,
+	ASK_TIME, /* of a rehearsal, in seconds */
+	ASK_SHARE,
+	ASK_COLOR,
+	ASK_TEXTS,
+	ASK_STEPS,
+	ASK_PAUSE,
+	ASK_LATER, /* belongs to what is not built yet */
+};
 struct ask_member {
 	const char *name;
 	enum ask_kind kind;

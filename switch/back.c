@@ -14,10 +14,14 @@
 #include "switch/steps.h"
 #include "switch/wire.h"
 
-void back_stop(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason)
+void back_stop(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason, bool at_once)
 {
-	course_finish(
-		switcher, OUTCOME_ABORTED, cause, 1, "stopped by %s before anything was switched%s%s", actor->name, reason ? ": " : "", reason ? reason : "");
+	char text[512];
+	snprintf(text, sizeof(text), "stopped by %s before anything was switched%s%s", actor->name, reason ? ": " : "", reason ? reason : "");
+	if (!at_once && exclusive_stop_command(switcher, cause, text))
+		return;
+	exclusive_note_stop(switcher);
+	course_finish(switcher, OUTCOME_ABORTED, cause, 1, "%s", text);
 }
 
 static void fill_rollback(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason)

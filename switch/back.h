@@ -4,8 +4,8 @@
 
 #include "switch/course.h"
 
-/* Ends what has switched nothing: aborted. */
-void back_stop(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason);
+/* Ends what has switched nothing: aborted. A command of an exclusive switch is told to end before that, and waited for by later rounds, unless it shall be `at_once`. */
+void back_stop(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason, bool at_once);
 /* In the path: flips back at once. Out of it: begins the change back, or waits for the outcome of the change forward that is under way. `cause` is static; what is forced is in the deployment's rollback. */
 void back_begin(struct switcher *switcher, const char *cause, const struct actor *actor, const char *reason);
 /* What was waited for is known, and the new color has something: the way back begins now. */

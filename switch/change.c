@@ -206,7 +206,7 @@ static void end_stopped(struct switcher *switcher)
 {
 	struct deployment_rollback asked = switcher->current->rollback;
 	switcher->current->rollback = (struct deployment_rollback){.durable = -1};
-	back_stop(switcher, asked.cause, &asked.actor, asked.reason);
+	back_stop(switcher, asked.cause, &asked.actor, asked.reason, true);
 	free(asked.reason);
 	free(asked.warning);
 }

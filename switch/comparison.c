@@ -278,12 +278,14 @@ const char *comparison_verdict_name(enum comparison_verdict verdict)
 	return names[verdict];
 }
 
-static const struct entry *find_worst(const struct comparison *comparison)
+/* The most frequent difference of all, or of those that are no answer. */
+static const struct entry *find_worst(const struct comparison *comparison, bool unanswered)
 {
 	const struct entry *worst = NULL;
 	for (unsigned i = 0; i <= REST; i++) {
 		const struct entry *entry = &comparison->entries[i];
-		if (is_difference(comparison, entry) && (!worst || entry->pairs > worst->pairs))
+		bool wanted = !unanswered || entry->first.kind == COMPARE_NO_ANSWER;
+		if (wanted && is_difference(comparison, entry) && (!worst || entry->pairs > worst->pairs))
 			worst = entry;
 	}
 	return worst;
@@ -292,13 +294,44 @@ static const struct entry *find_worst(const struct comparison *comparison)
 static void tell_differences(const struct comparison *comparison, const struct comparison_limits *limits, char *sentence, size_t size)
 {
 	char bound[TEXT_UNIT_SIZE];
-	const struct entry *worst = find_worst(comparison);
+	const struct entry *worst = find_worst(comparison, false);
 	text_format_share(limits->differences, bound);
 	int length =
 		snprintf(sentence, size, "%" PRIu64 " of %" PRIu64 " answers differ, more than %s", count_differing(comparison), comparison->all.pairs, bound);
 	if (worst && length > 0 && (size_t)length < size)
 		snprintf(sentence + length, size - (size_t)length, "; most often %s: %s%s%s", route_of(comparison, worst)->name,
 			compare_kind_name(worst->first.kind), worst->first.where[0] ? " " : "", worst->first.where);
+}
+
+/* Pairs in which the idle color alone gave no answer. A pair is at most once among them. */
+static uint64_t count_unanswered(const struct comparison *comparison)
+{
+	uint64_t unanswered = 0;
+	for (unsigned i = 0; i <= REST; i++) {
+		const struct entry *entry = &comparison->entries[i];
+		if (entry->first.kind == COMPARE_NO_ANSWER && is_difference(comparison, entry))
+			unanswered += entry->pairs;
+	}
+	return unanswered;
+}
+
+static void tell_unanswered(const struct comparison *comparison, char *sentence, size_t size)
+{
+	const struct entry *worst = find_worst(comparison, true);
+	snprintf(sentence, size, "the idle color did not answer %" PRIu64 " of %" PRIu64 " requests that the live one answered; most often %s: %s",
+		count_unanswered(comparison), comparison->all.pairs, route_of(comparison, worst)->name, worst->first.where);
+}
+
+/* One that hangs lets few copies through, each for as long as a request may take: too few pairs, but all say the same. */
+static enum comparison_verdict judge_few(const struct comparison *comparison, const struct comparison_limits *limits, char *sentence, size_t size)
+{
+	uint64_t unanswered = count_unanswered(comparison);
+	if (unanswered >= COMPARISON_LEAST_UNANSWERED && (double)unanswered > limits->differences * COMPARISON_LEAST) {
+		tell_unanswered(comparison, sentence, size);
+		return COMPARISON_FAILED;
+	}
+	snprintf(sentence, size, "only %" PRIu64 " answers were compared, which is too few to say anything", comparison->all.pairs);
+	return COMPARISON_INCONCLUSIVE;
 }
 
 static void tell_slow(const struct route *route, const char *name, double q, char *sentence, size_t size)
@@ -311,11 +344,12 @@ enum comparison_verdict comparison_judge(const struct comparison *comparison, co
 {
 	uint64_t pairs = comparison->all.pairs, differing = count_differing(comparison);
 	const struct route *slow = find_slow(comparison, limits);
-	if (pairs < COMPARISON_LEAST) {
-		snprintf(sentence, size, "only %" PRIu64 " answers were compared, which is too few to say anything", pairs);
-		return COMPARISON_INCONCLUSIVE;
-	}
-	if ((double)differing > limits->differences * (double)pairs)
+	if (pairs < COMPARISON_LEAST)
+		return judge_few(comparison, limits, sentence, size);
+	bool too_many = (double)differing > limits->differences * (double)pairs;
+	if (too_many && count_unanswered(comparison) == differing)
+		tell_unanswered(comparison, sentence, size);
+	else if (too_many)
 		tell_differences(comparison, limits, sentence, size);
 	else if (slow)
 		tell_slow(slow, slow->name, 0.5, sentence, size);

@@ -12,7 +12,8 @@
 #define COMPARISON_ROUTES_MAX 64u       /* the last one is `other` */
 #define COMPARISON_ROUTE_SIZE 160u      /* bytes of its name */
 #define COMPARISON_DIFFERENCES_MAX 127u /* distinct ones by route, kind and place */
-#define COMPARISON_LEAST 10u            /* pairs; of fewer nothing is said */
+#define COMPARISON_LEAST 10u            /* pairs; of fewer nothing is said, but for: */
+#define COMPARISON_LEAST_UNANSWERED 3u  /* pairs in which the idle color gave no answer, where so many would be too many of COMPARISON_LEAST, too */
 
 struct comparison;
 

@@ -260,6 +260,17 @@ static bool start_proxy(struct control *control, struct err *err)
 	return control->proxy != NULL;
 }
 
+/* Before the first request: the command of an exclusive switch must never be beside one. */
+static void clear_commands(struct control *control)
+{
+	const json_t *truths = json_object_get(control->first_truth, "services");
+	for (size_t i = 0; i < control->service_count; i++) {
+		const char *deployment = service_truth_find_command(json_object_get(truths, control->services[i]->name));
+		if (deployment)
+			service_host_clear_command(control->hosts[i], deployment);
+	}
+}
+
 /* What ran when the last daemon ended goes on, in the state that the truth has of it. */
 static void resume_services(struct control *control)
 {
@@ -277,14 +288,40 @@ static bool is_running(const json_t *document, const char *key)
 	return text && strcmp(text, "running") == 0;
 }
 
-static bool end_deployment(json_t *row)
+static struct service_host *find_host(const struct control *control, const char *service)
 {
+	for (size_t i = 0; service && i < control->service_count; i++)
+		if (strcmp(control->services[i]->name, service) == 0)
+			return control->hosts[i];
+	return NULL;
+}
+
+/* With --force a command is begun though nothing of it can be written to the truth. */
+static void describe_end(const struct control *control, const json_t *row, char *detail, size_t size)
+{
+	const char *program = wire_read_text(json_object_get(row, "exclusive"), "program");
+	struct service_host *host = find_host(control, wire_read_text(row, "service"));
+	if (!program || !host || !wire_read_flag(row, "force"))
+		snprintf(detail, size, "the daemon ended before anything was switched");
+	else if (service_host_clear_command(host, wire_read_text(row, "id")))
+		snprintf(detail, size,
+			"the daemon ended in the middle of an exclusive switch; %.200s had outlived it and was killed; look before switching again", program);
+	else
+		snprintf(detail, size,
+			"the daemon ended in the middle of an exclusive switch, and nobody knows whether %.200s was begun; look before switching again",
+			program);
+}
+
+static bool end_deployment(const struct control *control, json_t *row)
+{
+	char detail[512];
 	if (!is_running(row, "outcome"))
 		return false;
+	describe_end(control, row, detail, sizeof(detail));
 	json_object_set_new(row, "outcome", json_string("failed"));
 	json_object_set_new(row, "phase", json_string("steady"));
 	json_object_set_new(row, "cause", json_string("interrupted"));
-	json_object_set_new(row, "detail", json_string("the daemon ended before anything was switched"));
+	json_object_set_new(row, "detail", wire_text(detail));
 	json_object_set_new(row, "exit", json_integer(1));
 	json_object_set_new(row, "ended_at", wire_time(clock_wall_ms()));
 	return true;
@@ -317,7 +354,7 @@ static void on_listed(void *arg, json_t *rows, const char *sentence)
 	json_array_foreach(rows, i, row)
 	{
 		const char *id = wire_read_text(row, "id");
-		if (id && is_ours(control, row) && !archive_find(control->archive, id) && (end_deployment(row) || end_verification(row)))
+		if (id && is_ours(control, row) && !archive_find(control->archive, id) && (end_deployment(control, row) || end_verification(row)))
 			archive_write_document(control->archive, row);
 	}
 	json_decref(rows);
@@ -344,6 +381,7 @@ static bool build(struct control *control, struct err *err)
 	if (!control->admin || !open_health(control, err) || !make_senses(control, err))
 		return false;
 	make_services(control);
+	clear_commands(control);
 	if (!start_proxy(control, err))
 		return false;
 	rounds_start(control);

@@ -84,6 +84,30 @@ unsigned copier_under_way(const struct copier *copier)
 	return copier->under_way;
 }
 
+static bool is_awaited(const struct side_answer *answer)
+{
+	return answer->awaited && !answer->came && !answer->fault;
+}
+
+unsigned copier_awaiting(const struct copier *copier, bool idle)
+{
+	unsigned awaiting = 0;
+	for (unsigned i = 0; i < copier->tools.concurrency; i++)
+		for (unsigned side = 0; side < SIDES; side++)
+			awaiting += copier->copies[i].used && (side == IDLE) == idle && is_awaited(&copier->copies[i].answers[side]);
+	return awaiting;
+}
+
+unsigned copier_awaiting_idle(const struct copier *copier)
+{
+	unsigned awaiting = 0;
+	for (unsigned i = 0; i < copier->tools.concurrency; i++) {
+		const struct side_answer *answers = copier->copies[i].answers;
+		awaiting += copier->copies[i].used && answers[LIVE].came && !answers[IDLE].came && !answers[IDLE].fault;
+	}
+	return awaiting;
+}
+
 void copier_read(const struct copier *copier, struct copier_counts *counts)
 {
 	*counts = copier->counts;

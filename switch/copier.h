@@ -31,6 +31,10 @@ void copier_free(struct copier *copier);
 
 bool copier_has_room(const struct copier *copier);
 unsigned copier_under_way(const struct copier *copier);
+/* Requests that the live color, or the idle one, has not answered yet. */
+unsigned copier_awaiting(const struct copier *copier, bool idle);
+/* Of those, the ones that the live color has answered and the idle one has not, so far. */
+unsigned copier_awaiting_idle(const struct copier *copier);
 
 struct copier_target {
 	const struct addr *addr;

@@ -101,12 +101,26 @@ static struct delivery *find_over(struct courier *courier)
 static void tell_overs(struct courier *courier)
 {
 	for (struct delivery *delivery; (delivery = find_over(courier));) {
-		const struct hook_result result = {.name = delivery->name, .passed = false, .sentence = delivery->sentence, .output = "", .ms = 0};
+		const struct hook_result result = {
+			.name = delivery->name,
+			.passed = false,
+			.sentence = delivery->sentence,
+			.output = delivery->output ? delivery->output : "",
+			.ms = delivery->ms,
+		};
 		end(courier, delivery, &result);
 	}
 }
 
 /* ---- what is next ---- */
+
+static void keep_result(struct delivery *delivery, const struct hook_result *result)
+{
+	delivery_set_sentence(delivery, result->sentence, "");
+	free(delivery->output);
+	delivery->output = memory_text(result->output);
+	delivery->ms = result->ms;
+}
 
 static void on_tried(void *arg, struct delivery *delivery, const struct hook_result *result)
 {
@@ -118,7 +132,7 @@ static void on_tried(void *arg, struct delivery *delivery, const struct hook_res
 	if (result->passed || delivery->last || delivery->tries >= limits->tries || is_too_late(courier, delivery, delivery->due_ms))
 		end(courier, delivery, result);
 	else
-		delivery_set_sentence(delivery, result->sentence, "");
+		keep_result(delivery, result);
 }
 
 /* Messages to one receiver keep their order; hooks wait for each other's ends only. */

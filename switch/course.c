@@ -210,7 +210,7 @@ static void leave(struct switcher *switcher)
 	enum step step = switcher->current->step;
 	if (switcher->procedure_runs)
 		gating_cancel(switcher);
-	if (step == STEP_HOLD || step == STEP_COMMAND || step == STEP_COMMIT)
+	if (step >= STEP_HOLD && step <= STEP_COMMIT)
 		exclusive_stop(switcher);
 }
 
@@ -267,6 +267,7 @@ void course_run(struct switcher *switcher)
 		[STEP_RECORD] = gating_run_record,
 		[STEP_HOLD] = exclusive_run_hold,
 		[STEP_COMMAND] = exclusive_run_command,
+		[STEP_CHECK] = exclusive_run_check,
 		[STEP_COMMIT] = exclusive_run_commit,
 		[STEP_CHANGE] = change_run,
 		[STEP_SHIFT] = steps_run,

@@ -40,10 +40,16 @@ struct switcher {
 	bool judged_last, waiting, unconfirmed_told;
 	bool procedure_runs;
 	bool procedure_passed; /* or there is none: the record comes when the gates are passed */
-	uint64_t pause_ms;     /* in steps: the end of the pause, monotonic */
-	bool to_last;          /* in steps: the next one is the last one */
+	bool procedure_resumed;
+	uint64_t pause_ms; /* in steps: the end of the pause, monotonic */
+	bool to_last;      /* in steps: the next one is the last one */
 	struct {
-		uint64_t ends_ms, limit_ms, cut_ms; /* exclusive: when it is let go; when it must have been; when tunnels are cut (once more). Monotonic */
+		/* exclusive, monotonic: when the command is told to end; when it is killed, and everything else must be done; when what can't be killed is not waited for any more; when what is held must
+		 * have been let go; when tunnels are cut (once more) */
+		uint64_t tell_ms, ends_ms, lost_ms, limit_ms, cut_ms;
+		bool told, killed;      /* the command was */
+		const char *stop_cause; /* NULL, or somebody stops the deployment, which ends with the command */
+		char stop_detail[512];
 	} hold;
 	unsigned blind_told;      /* bits 1 << enum judge_criterion */
 	enum readiness readiness; /* of the way back, as it was told last */

@@ -2,6 +2,7 @@
 #include "switch/change.h"
 #include "switch/course.h"
 #include "switch/drain.h"
+#include "switch/exclusive.h"
 #include "switch/flip.h"
 #include "switch/steps.h"
 #include "switch/wire.h"
@@ -75,13 +76,13 @@ static bool end_interrupted(struct switcher *switcher)
 	const struct deployment *deployment = switcher->current;
 	bool exclusive = deployment->exclusive.wanted && deployment->step < STEP_COMMIT;
 	bool recorded = deployment->step >= STEP_RECORD;
+	bool may_have_run = deployment->exclusive.program && (recorded || deployment->force);
 	if (recorded && !exclusive)
 		return false;
+	enum step step = deployment->step;
 	course_enter(switcher, STEP_GATE); /* nothing runs or is held any more */
-	if (recorded && deployment->exclusive.program)
-		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1,
-			"the daemon ended in the middle of an exclusive switch: %s is live as before; %.200s may have run in part or to its end, so look before switching again",
-			color_name(deployment->from), deployment->exclusive.program);
+	if (may_have_run)
+		exclusive_end_interrupted(switcher, step);
 	else
 		course_finish(switcher, OUTCOME_FAILED, "interrupted", 1, "the daemon ended before anything was switched");
 	return true;

@@ -56,6 +56,7 @@ void delivery_free(struct delivery *delivery)
 	free(delivery->name);
 	free(delivery->body);
 	free(delivery->sentence);
+	free(delivery->output);
 	free(delivery);
 }
 

@@ -30,6 +30,8 @@ struct delivery {
 
 	unsigned tries;
 	char *sentence; /* of the last try, or why there is none */
+	char *output;   /* of the last try, where another one was to come; NULL: there was none */
+	uint64_t ms;    /* that it took */
 	/* under way */
 	delivery_tried *tried;
 	void *arg;

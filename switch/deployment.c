@@ -100,6 +100,7 @@ const char *deployment_phase(const struct deployment *deployment)
 		[STEP_RECORD] = "gating",
 		[STEP_HOLD] = "shifting",
 		[STEP_COMMAND] = "shifting",
+		[STEP_CHECK] = "shifting",
 		[STEP_COMMIT] = "shifting",
 		[STEP_CHANGE] = "shifting",
 		[STEP_SHIFT] = "shifting",

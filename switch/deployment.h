@@ -21,6 +21,7 @@ enum step {
 	STEP_RECORD,    /* the truth is being written; the flip or the first share comes next */
 	STEP_HOLD,      /* exclusive: new requests wait, the old color finishes */
 	STEP_COMMAND,   /* exclusive: the command runs, neither color has a request */
+	STEP_CHECK,     /* exclusive: behind the command, fresh probes of the new color */
 	STEP_COMMIT,    /* exclusive: the truth is being written; the flip comes next */
 	STEP_CHANGE,    /* out of the path: the change that was recorded is being made; the flip or the next share comes next */
 	STEP_SHIFT,     /* in steps: the new color has a share */
@@ -72,7 +73,7 @@ struct deployment_exclusive {
 	uint64_t hold_max_ms;
 	char **run; /* the program and its arguments up to a NULL; NULL: none, and after a restart, as it is never begun anew. May hold secrets: shown to nobody */
 	char *program; /* NULL: none */
-	uint64_t held_at, drained_at, run_at, ran_at, released_at;
+	uint64_t held_at, drained_at, run_at, ran_at, probed_at, released_at;
 	char result[512]; /* of the command, as a sentence; "" */
 };
 

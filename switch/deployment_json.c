@@ -120,10 +120,10 @@ static json_t *shift_to_json(const struct deployment *deployment)
 
 static json_t *exclusive_to_json(const struct deployment_exclusive *exclusive)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "hold_max_s", wire_seconds(exclusive->hold_max_ms), "program",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "hold_max_s", wire_seconds(exclusive->hold_max_ms), "program",
 		wire_text(exclusive->program), "result", wire_text(exclusive->result), "held_at", wire_time(exclusive->held_at), "drained_at",
-		wire_time(exclusive->drained_at), "run_at", wire_time(exclusive->run_at), "ran_at", wire_time(exclusive->ran_at), "released_at",
-		wire_time(exclusive->released_at));
+		wire_time(exclusive->drained_at), "run_at", wire_time(exclusive->run_at), "ran_at", wire_time(exclusive->ran_at), "probed_at",
+		wire_time(exclusive->probed_at), "released_at", wire_time(exclusive->released_at));
 }
 
 /* As it is written down, but with its moments as the API has them. */

@@ -14,6 +14,7 @@ static const char *const step_names[] = {
 	[STEP_RECORD] = "record",
 	[STEP_HOLD] = "hold",
 	[STEP_COMMAND] = "command",
+	[STEP_CHECK] = "command", /* an older daemon does not know it; that the command has ended tells the two apart */
 	[STEP_COMMIT] = "commit",
 	[STEP_CHANGE] = "change",
 	[STEP_SHIFT] = "shift",
@@ -244,6 +245,7 @@ static void read_exclusive(const json_t *document, struct deployment_exclusive *
 	exclusive->drained_at = wire_read_time(document, "drained_at");
 	exclusive->run_at = wire_read_time(document, "run_at");
 	exclusive->ran_at = wire_read_time(document, "ran_at");
+	exclusive->probed_at = wire_read_time(document, "probed_at");
 	exclusive->released_at = wire_read_time(document, "released_at");
 }
 
@@ -282,6 +284,8 @@ struct deployment *deployment_read_truth(const json_t *document)
 	read_times(document, deployment);
 	read_course(document, deployment);
 	read_exclusive(json_object_get(document, "exclusive"), &deployment->exclusive);
+	if (deployment->step == STEP_COMMAND && deployment->exclusive.ran_at)
+		deployment->step = STEP_CHECK;
 	if (!read_change(document, deployment)) {
 		deployment_free(deployment);
 		return NULL;

@@ -5,12 +5,15 @@
 #include <stdio.h>
 
 #include "switch/flip.h"
+#include "switch/quiet.h"
 #include "switch/wire.h"
 
 #define MARGIN_MS 250u   /* before the limit, at most a quarter of it: for the release to get to every worker */
 #define LATER_MS 3000u   /* the workers end a hold by themselves so long behind the limit: only when nobody has told them by then */
 #define FAREWELL_MS 500u /* for tunnels, at most a quarter of the limit */
 #define CUT_EVERY_MS 500u
+#define KILL_MS 1000u  /* from SIGKILL to giving up, where somebody waits for that */
+#define GRACE_MS 2000u /* from SIGTERM to SIGKILL, at most a quarter of what the command has */
 
 static uint64_t within_quarter(uint64_t ms, uint64_t limit_ms)
 {
@@ -32,17 +35,27 @@ static void close_tunnels(struct switcher *switcher)
 		actuator->close_tunnels(actuator->arg, (enum color)color, switcher->ticket, 0);
 }
 
+const char *exclusive_foresee(struct switcher *switcher, const char **code)
+{
+	const struct actuator *actuator = &switcher->actuator;
+	const char *held = actuator->foresee_hold(actuator->arg), *left = held ? NULL : switcher->host.foresee_command(switcher->host.arg);
+	*code = held ? "held" : "command_remains";
+	return held ? held : left;
+}
+
 void exclusive_begin(struct switcher *switcher)
 {
 	const struct actuator *actuator = &switcher->actuator;
 	struct deployment *deployment = switcher->current;
 	uint64_t now = course_now_ms(switcher), limit_ms = deployment->exclusive.hold_max_ms;
-	const char *why = actuator->foresee_hold(actuator->arg);
+	uint64_t margin_ms = within_quarter(MARGIN_MS, limit_ms);
+	const char *code, *why = exclusive_foresee(switcher, &code);
 	if (why) {
-		course_finish(switcher, OUTCOME_REFUSED, "held", 3, "%s", why);
+		course_finish(switcher, OUTCOME_REFUSED, code, 3, "%s", why);
 		return;
 	}
-	switcher->hold.ends_ms = now + limit_ms - within_quarter(MARGIN_MS, limit_ms);
+	switcher->hold.ends_ms = now + limit_ms - margin_ms;
+	switcher->hold.lost_ms = now + limit_ms - margin_ms / 2;
 	switcher->hold.limit_ms = now + limit_ms;
 	switcher->hold.cut_ms = now + within_quarter(FAREWELL_MS, limit_ms);
 	deployment->exclusive.held_at = course_wall_ms(switcher);
@@ -53,25 +66,6 @@ void exclusive_begin(struct switcher *switcher)
 		switcher->service, (double)limit_ms / 1000);
 	course_save(switcher);
 	switcher->host.write_truth(switcher->host.arg);
-}
-
-/* What is under way on both. What the shield or a rehearsal gave the new color is old, too. */
-static uint64_t count_busy(const struct switcher *switcher)
-{
-	const struct actuator *actuator = &switcher->actuator;
-	return actuator->read_busy(actuator->arg, COLOR_BLUE) + actuator->read_busy(actuator->arg, COLOR_GREEN);
-}
-
-static bool is_idle(const struct switcher *switcher, enum color color)
-{
-	return switcher->actuator.read_inflight(switcher->actuator.arg, color) == 0;
-}
-
-/* In this order: what a worker gave a color before it knew of the hold is counted by then; and what goes from one color to the other in the middle of the counting is found there, as a second attempt. */
-static bool is_quiet(const struct switcher *switcher)
-{
-	bool in_force = switcher->actuator.in_force(switcher->actuator.arg, switcher->ticket);
-	return in_force && is_idle(switcher, COLOR_BLUE) && is_idle(switcher, COLOR_GREEN) && count_busy(switcher) == 0;
 }
 
 /* Requests are let finish; a tunnel that does not go by itself is cut, and so is one that came of a request in the meantime. */
@@ -86,48 +80,72 @@ static void cut_tunnels(struct switcher *switcher, uint64_t now)
 
 static void give_up_drain(struct switcher *switcher)
 {
-	struct deployment *deployment = switcher->current;
-	const char *from = color_name(deployment->from);
-	course_finish(switcher, OUTCOME_FAILED, "exclusive_drain", 1,
-		"%" PRIu64 " requests were still under way after %" PRIu64 " ms of hold; %s is live as before, and nothing was run", deployment->inflight,
-		held_ms(switcher), from);
+	char busy[160];
+	quiet_describe_busy(switcher, busy, sizeof(busy));
+	course_finish(switcher, OUTCOME_FAILED, "exclusive_drain", 1, "%s after %" PRIu64 " ms of hold; %s is live as before, and nothing was run", busy,
+		held_ms(switcher), color_name(switcher->current->from));
 }
 
 static void commit(struct switcher *switcher);
 
-static void run_command(struct switcher *switcher, uint64_t now)
+/* That it begins is written down first: whoever starts the daemon anew must know. */
+static void prepare_command(struct switcher *switcher)
 {
-	struct deployment *deployment = switcher->current;
-	deployment->exclusive.run_at = course_wall_ms(switcher);
 	course_enter(switcher, STEP_COMMAND);
-	course_emit(switcher, "command_started", json_pack("{s:o}", "program", wire_text(deployment->exclusive.program)), "%s: running %s", switcher->service,
-		deployment->exclusive.program);
-	/* It is ended here, by ends_ms: its own limit is for a daemon that forgot it. */
-	switcher->host.begin_command(switcher->host.arg, deployment, switcher->hold.limit_ms + LATER_MS - now);
+	flip_record(switcher);
 }
 
 void exclusive_run_hold(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
 	uint64_t now = course_now_ms(switcher);
-	bool quiet = is_quiet(switcher);
-	deployment->inflight = count_busy(switcher);
+	bool quiet = quiet_is_reached(switcher);
+	deployment->inflight = quiet_count_busy(switcher);
 	if (now >= switcher->hold.ends_ms) {
 		give_up_drain(switcher);
 	} else if (!quiet) {
 		cut_tunnels(switcher, now);
 	} else {
 		deployment->exclusive.drained_at = course_wall_ms(switcher);
-		course_emit(switcher, "quiet", NULL, "%s: no request is under way any more, %" PRIu64 " ms after the hold began", switcher->service,
-			held_ms(switcher));
+		quiet_tell(switcher, held_ms(switcher));
 		if (deployment->exclusive.run)
-			run_command(switcher, now);
+			prepare_command(switcher);
 		else
 			commit(switcher);
 	}
 }
 
 /* ---- command ---- */
+
+/* What it has is what is left of the hold; the last part of that is for ending it. */
+static void begin_command(struct switcher *switcher, uint64_t now)
+{
+	struct deployment *deployment = switcher->current;
+	switcher->hold.told = switcher->hold.killed = false;
+	switcher->hold.stop_cause = NULL;
+	switcher->hold.tell_ms = switcher->hold.ends_ms - within_quarter(GRACE_MS, switcher->hold.ends_ms - now);
+	deployment->exclusive.run_at = course_wall_ms(switcher);
+	course_emit(switcher, "command_started", json_pack("{s:o}", "program", wire_text(deployment->exclusive.program)), "%s: running %s", switcher->service,
+		deployment->exclusive.program);
+	switcher->host.choose_backends(switcher->host.arg, deployment->to);
+	/* It is ended here, by ends_ms: its own limit is for a daemon that forgot it. */
+	switcher->host.begin_command(switcher->host.arg, deployment, switcher->hold.limit_ms + LATER_MS - now);
+}
+
+static void begin_when_recorded(struct switcher *switcher, uint64_t now)
+{
+	char why[384] = "it was not on disk before the hold's end";
+	struct deployment *deployment = switcher->current;
+	bool forced = deployment->durable != 1; /* nothing is on disk, and that was accepted */
+	enum keeper_state state = forced ? KEEPER_DURABLE : flip_read_record(switcher, why, sizeof(why));
+	if (state == KEEPER_PENDING && now < switcher->hold.ends_ms)
+		return;
+	if (state == KEEPER_DURABLE && now < switcher->hold.ends_ms)
+		begin_command(switcher, now);
+	else
+		course_finish(switcher, OUTCOME_FAILED, "exclusive_run", 1, "%.200s was not begun, as that could not be written down: %s; %s is live as before",
+			deployment->exclusive.program, why, color_name(deployment->from));
+}
 
 static void note_end(struct switcher *switcher, const char *sentence)
 {
@@ -139,49 +157,145 @@ static void note_end(struct switcher *switcher, const char *sentence)
 static void fail_command(struct switcher *switcher, const char *cause, const char *sentence)
 {
 	note_end(switcher, sentence);
+	if (switcher->hold.stop_cause) {
+		deployment_warn(switcher->current, "%s", sentence);
+		course_finish(switcher, OUTCOME_ABORTED, switcher->hold.stop_cause, 1, "%s", switcher->hold.stop_detail);
+		return;
+	}
 	course_finish(switcher, OUTCOME_FAILED, cause, 1, "%.400s; %s is live as before", sentence, color_name(switcher->current->from));
 }
 
-static void cut_command(struct switcher *switcher, char *sentence, size_t size)
+static void tell_command(struct switcher *switcher, bool kill)
 {
-	snprintf(sentence, size, "%.200s was ended in the middle of its work, after %" PRIu64 " ms of hold: what it does may be done in part",
+	switcher->hold.told = true;
+	switcher->hold.killed = kill;
+	switcher->host.tell_command(switcher->host.arg, kill);
+}
+
+/* It runs. Even SIGKILL may not end it, when it waits for a disk: clients wait no longer for that. */
+static void press_command(struct switcher *switcher, uint64_t now)
+{
+	char sentence[sizeof(switcher->current->exclusive.result)];
+	if (now >= switcher->hold.ends_ms && !switcher->hold.killed)
+		tell_command(switcher, true);
+	else if (now >= switcher->hold.tell_ms && !switcher->hold.told)
+		tell_command(switcher, false);
+	if (now < switcher->hold.lost_ms)
+		return;
+	snprintf(sentence, sizeof(sentence), "%.200s is still there though it was killed, after %" PRIu64 " ms of hold: it may yet do something",
 		switcher->current->exclusive.program, held_ms(switcher));
-	switcher->host.cancel_command(switcher->host.arg);
+	fail_command(switcher, "exclusive_time", sentence);
+}
+
+/* With whatever status: one that is told to end may well say that it did what it was told. */
+static void end_told(struct switcher *switcher, const char *how)
+{
+	char sentence[sizeof(switcher->current->exclusive.result)];
+	snprintf(sentence, sizeof(sentence), "%.350s; it was told to end%s, so what it does may be done in part", how,
+		switcher->hold.stop_cause ? "" : " before the hold's limit");
+	fail_command(switcher, "exclusive_time", sentence);
+}
+
+static void end_well(struct switcher *switcher, const char *sentence)
+{
+	note_end(switcher, sentence);
+	course_emit(switcher, "command_ended", json_pack("{s:o}", "program", wire_text(switcher->current->exclusive.program)), "%s: %s", switcher->service,
+		sentence);
+	course_enter(switcher, STEP_CHECK);
+	switcher->host.write_truth(switcher->host.arg); /* how it ended is known after a crash, too */
 }
 
 void exclusive_run_command(struct switcher *switcher)
 {
 	char sentence[sizeof(switcher->current->exclusive.result)] = "";
-	struct deployment *deployment = switcher->current;
-	enum switcher_command state = switcher->host.run_command(switcher->host.arg, sentence, sizeof(sentence));
-	bool late = course_now_ms(switcher) >= switcher->hold.ends_ms;
-	if (state == SWITCHER_COMMAND_RUNS && !late)
+	uint64_t now = course_now_ms(switcher);
+	if (!switcher->current->exclusive.run_at) {
+		begin_when_recorded(switcher, now);
 		return;
-	if (state == SWITCHER_COMMAND_RUNS) {
-		cut_command(switcher, sentence, sizeof(sentence));
-		fail_command(switcher, "exclusive_time", sentence);
-	} else if (state == SWITCHER_COMMAND_FAILED) {
-		fail_command(switcher, "exclusive_run", sentence);
-	} else {
-		note_end(switcher, sentence);
-		course_emit(switcher, "command_ended", json_pack("{s:o}", "program", wire_text(deployment->exclusive.program)), "%s: %s", switcher->service,
-			sentence);
-		commit(switcher);
 	}
+	enum switcher_command state = switcher->host.run_command(switcher->host.arg, sentence, sizeof(sentence));
+	if (state == SWITCHER_COMMAND_RUNS)
+		press_command(switcher, now);
+	else if (switcher->hold.told)
+		end_told(switcher, sentence);
+	else if (state == SWITCHER_COMMAND_FAILED)
+		fail_command(switcher, "exclusive_run", sentence);
+	else
+		end_well(switcher, sentence);
+}
+
+static bool command_runs(const struct switcher *switcher)
+{
+	const struct deployment *deployment = switcher->current;
+	return deployment->step == STEP_COMMAND && deployment->exclusive.run_at && !deployment->exclusive.ran_at;
+}
+
+/* The same time for ending it as at the limit, from now on. */
+bool exclusive_stop_command(struct switcher *switcher, const char *cause, const char *detail)
+{
+	uint64_t now = course_now_ms(switcher);
+	if (!command_runs(switcher))
+		return false;
+	if (switcher->hold.stop_cause)
+		return true;
+	switcher->hold.stop_cause = cause;
+	snprintf(switcher->hold.stop_detail, sizeof(switcher->hold.stop_detail), "%s", detail);
+	if (now < switcher->hold.ends_ms)
+		switcher->hold.ends_ms = now + within_quarter(GRACE_MS, switcher->hold.ends_ms - now);
+	if (switcher->hold.lost_ms > switcher->hold.ends_ms + KILL_MS)
+		switcher->hold.lost_ms = switcher->hold.ends_ms + KILL_MS;
+	if (!switcher->hold.told)
+		tell_command(switcher, false);
+	return true;
+}
+
+void exclusive_note_stop(struct switcher *switcher)
+{
+	struct deployment *deployment = switcher->current;
+	if ((deployment->step == STEP_CHECK || deployment->step == STEP_COMMIT) && deployment->exclusive.ran_at)
+		deployment_warn(deployment, "%.200s had ended well before that, so what it does is done, though %s stays live", deployment->exclusive.program,
+			color_name(deployment->from));
+}
+
+/* ---- check ---- */
+
+static bool is_dead(const struct switcher *switcher)
+{
+	struct switcher_probes probes;
+	switcher->host.read_probes(switcher->host.arg, switcher->current->to, &probes);
+	return probes.health == COLOR_HEALTH_UNHEALTHY;
+}
+
+/* A release that the command's doing has broken is no better than the old one. One that needs a moment for it has what is left of the limit. */
+void exclusive_run_check(struct switcher *switcher)
+{
+	char why[384] = "";
+	struct deployment *deployment = switcher->current;
+	bool passed = deployment->force || switcher->host.run_check(switcher->host.arg, why, sizeof(why));
+	if (passed && is_dead(switcher) && !deployment->force) {
+		passed = false;
+		snprintf(why, sizeof(why), "no backend of %s is up", color_name(deployment->to));
+	}
+	if (!passed && course_now_ms(switcher) < switcher->hold.ends_ms)
+		return;
+	if (!passed) {
+		course_finish(switcher, OUTCOME_FAILED, "exclusive_health", 1, "%s was not well again behind the command: %s; %s is live as before",
+			color_name(deployment->to), why, color_name(deployment->from));
+		return;
+	}
+	switcher->host.stop_check(switcher->host.arg);
+	deployment->exclusive.probed_at = deployment->force ? 0 : course_wall_ms(switcher);
+	commit(switcher);
 }
 
 /* ---- commit ---- */
 
-/* A release that the command's doing has killed is no better than the old one. */
 static void commit(struct switcher *switcher)
 {
-	struct switcher_probes probes;
 	struct deployment *deployment = switcher->current;
-	const char *from = color_name(deployment->from), *to = color_name(deployment->to);
-	switcher->host.read_probes(switcher->host.arg, deployment->to, &probes);
-	if (probes.health == COLOR_HEALTH_UNHEALTHY && !deployment->force) {
-		course_finish(switcher, OUTCOME_FAILED, "exclusive_health", 1, "no backend of %s is up%s; %s is live as before", to,
-			deployment->exclusive.run ? " after the command" : "", from);
+	if (is_dead(switcher) && !deployment->force) {
+		course_finish(switcher, OUTCOME_FAILED, "exclusive_health", 1, "no backend of %s is up; %s is live as before", color_name(deployment->to),
+			color_name(deployment->from));
 		return;
 	}
 	course_enter(switcher, STEP_COMMIT);
@@ -230,18 +344,67 @@ void exclusive_release(struct switcher *switcher)
 	let_go(switcher, switcher->current->to);
 }
 
-/* Somebody aborts it, and must learn that the command was under way. */
-static void stop_command(struct switcher *switcher)
+/* The daemon ends in the middle of it, and goes on with nothing. */
+static void end_command(struct switcher *switcher)
 {
 	char sentence[384];
-	cut_command(switcher, sentence, sizeof(sentence));
+	uint64_t now = course_now_ms(switcher), left = now < switcher->hold.ends_ms ? switcher->hold.ends_ms - now : 0;
+	switcher->host.end_command(switcher->host.arg, within_quarter(GRACE_MS, left));
+	snprintf(sentence, sizeof(sentence), "%.200s was ended in the middle of its work, after %" PRIu64 " ms of hold: what it does may be done in part",
+		switcher->current->exclusive.program, held_ms(switcher));
 	note_end(switcher, sentence);
 	deployment_warn(switcher->current, "%s", sentence);
 }
 
 void exclusive_stop(struct switcher *switcher)
 {
-	if (switcher->current->step == STEP_COMMAND && !switcher->current->exclusive.ran_at)
-		stop_command(switcher);
+	if (command_runs(switcher))
+		end_command(switcher);
+	if (switcher->current->step == STEP_CHECK)
+		switcher->host.stop_check(switcher->host.arg);
 	let_go(switcher, switcher->current->from);
+}
+
+/* ---- after a restart ---- */
+
+static const char *tell_orphan(struct switcher *switcher)
+{
+	const struct deployment *deployment = switcher->current;
+	const char *program = deployment->exclusive.program;
+	if (!switcher->host.had_orphans(switcher->host.arg, deployment))
+		return NULL;
+	course_emit(switcher, "command_killed", json_pack("{s:o}", "program", wire_text(program)),
+		"%s: %.200s of an exclusive switch had outlived the daemon and was killed", switcher->service, program);
+	deployment_warn(switcher->current, "%.200s had outlived the daemon and was killed when that was started anew", program);
+	return "was killed in the middle of its work, so what it does may be done in part";
+}
+
+/* With --force it is begun though that could not be written down. */
+static bool is_not_begun(const struct deployment *deployment, enum step step)
+{
+	return step < STEP_COMMAND && (!deployment->force || deployment->durable == 1);
+}
+
+static void finish_interrupted(struct switcher *switcher, const char *what)
+{
+	course_finish(switcher, OUTCOME_FAILED, "interrupted", 1, "the daemon ended in the middle of an exclusive switch: %s is live as before; %s",
+		color_name(switcher->current->from), what);
+}
+
+void exclusive_end_interrupted(struct switcher *switcher, enum step step)
+{
+	char what[sizeof(switcher->current->detail)];
+	const struct deployment *deployment = switcher->current;
+	const char *program = deployment->exclusive.program, *how = tell_orphan(switcher);
+	if (deployment->exclusive.ran_at)
+		snprintf(what, sizeof(what), "%.300s, so look before switching again", deployment->exclusive.result);
+	else if (how || step >= STEP_COMMAND)
+		snprintf(what, sizeof(what), "%.200s was begun and %s; look before switching again", program,
+			how ? how : "nobody saw how it ended, but it is gone");
+	else if (is_not_begun(deployment, step))
+		snprintf(what, sizeof(what), "%.200s was not begun", program);
+	else
+		snprintf(what, sizeof(what), "nobody knows whether %.200s was begun, as it might be without a record (--force); look before switching again",
+			program);
+	finish_interrupted(switcher, what);
 }

@@ -33,6 +33,7 @@ static void wait_for_gates(struct switcher *switcher)
 void gating_begin(struct switcher *switcher)
 {
 	switcher->procedure_passed = switcher->current->automatic;
+	switcher->procedure_resumed = false;
 	wait_for_gates(switcher);
 }
 
@@ -86,6 +87,17 @@ static void begin_procedure(struct switcher *switcher)
 	switcher->procedure_runs = true;
 }
 
+/* A reload may have brought gates while health was waited for, or a freeze have begun. */
+static bool resume_procedure(struct switcher *switcher)
+{
+	if (switcher->current->automatic || !switcher->host.resume_procedure(switcher->host.arg, switcher->current))
+		return false;
+	course_enter(switcher, STEP_PROCEDURE);
+	switcher->procedure_runs = switcher->procedure_resumed = true;
+	switcher->procedure_passed = false;
+	return true;
+}
+
 static void note_gates(struct switcher *switcher, const struct gate_result results[GATE_COUNT])
 {
 	struct deployment *deployment = switcher->current;
@@ -102,14 +114,14 @@ void gating_run_gate(struct switcher *switcher)
 	gating_read(switcher, switcher->current, results);
 	note_gates(switcher, results);
 	const struct gate_result *gate = gates_find_refusal(results);
-	if (!gate && switcher->procedure_passed)
-		record(switcher);
-	else if (!gate)
-		begin_procedure(switcher);
-	else if (gate->waits && course_now_ms(switcher) < switcher->wait_ms)
+	if (gate && gate->waits && course_now_ms(switcher) < switcher->wait_ms)
 		tell_waiting(switcher, gate);
-	else
+	else if (gate)
 		refuse(switcher, gate);
+	else if (!switcher->procedure_passed)
+		begin_procedure(switcher);
+	else if (!resume_procedure(switcher))
+		record(switcher);
 }
 
 /* ---- procedure ---- */
@@ -125,18 +137,30 @@ static void note_procedure(struct switcher *switcher)
 	json_decref(rows);
 }
 
-/* It may have taken minutes: the pure gates are looked at once more. */
+/* It may have taken minutes: the pure gates are looked at once more, for as long as at the beginning. The end of that wait does not move when gates come in its middle. */
+static void go_back_to_gates(struct switcher *switcher)
+{
+	if (!switcher->procedure_resumed) {
+		wait_for_gates(switcher);
+		return;
+	}
+	switcher->waiting = false;
+	course_enter(switcher, STEP_GATE);
+}
+
 void gating_run_procedure(struct switcher *switcher)
 {
 	const struct procedure_refusal *refusal = NULL;
-	enum procedure_state state = switcher->host.run_procedure(switcher->host.arg, &refusal);
-	note_procedure(switcher);
+	bool changed;
+	enum procedure_state state = switcher->host.run_procedure(switcher->host.arg, &refusal, &changed);
+	if (changed)
+		note_procedure(switcher);
 	switcher->procedure_runs = state == PROCEDURE_PENDING;
 	if (state == PROCEDURE_REFUSED) {
 		course_finish(switcher, OUTCOME_REFUSED, refusal->gate, refusal->exit_code, "%s", refusal->detail);
 	} else if (state == PROCEDURE_PASSED) {
 		switcher->procedure_passed = true;
-		wait_for_gates(switcher);
+		go_back_to_gates(switcher);
 	}
 }
 

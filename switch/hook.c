@@ -114,6 +114,21 @@ void hook_cancel(struct hook *hook)
 	free_hook(hook);
 }
 
+void hook_tell(struct hook *hook)
+{
+	runner_tell(hook->job);
+}
+
+void hook_kill(struct hook *hook)
+{
+	runner_kill(hook->job);
+}
+
+pid_t hook_group(const struct hook *hook)
+{
+	return runner_group(hook->job);
+}
+
 const char *hook_name(const struct hook *hook)
 {
 	return hook->name;

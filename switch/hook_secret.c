@@ -7,23 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-static bool check(int fd, const char *file, struct err *err)
-{
-	struct stat found;
-	if (fstat(fd, &found) != 0)
-		return err_set(err, "the secret file %s can't be read: %s", file, strerrordesc_np(errno));
-	if (!S_ISREG(found.st_mode))
-		return err_set(err, "the secret file %s is no regular file", file);
-	if (found.st_mode & 077)
-		return err_set(
-			err, "the secret file %s may be used by others than its owner (mode %04o): chmod 600 it", file, (unsigned)found.st_mode & 07777u);
-	return true;
-}
+#include "base/keyfile.h"
 
 /* One byte more than may be there, and a line's end of two; a regular file gives them all at once. */
 static bool read_whole(int fd, const char *file, struct hook_secret *secret, struct err *err)
@@ -53,7 +41,7 @@ bool hook_secret_read(const char *file, struct hook_secret *secret, struct err *
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return err_set(err, "the secret file %s can't be opened: %s", file, strerrordesc_np(errno));
-	bool read = check(fd, file, err) && read_whole(fd, file, secret, err);
+	bool read = keyfile_check(fd, "the secret file", file, err) && read_whole(fd, file, secret, err);
 	close(fd);
 	return read;
 }

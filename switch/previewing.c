@@ -14,8 +14,16 @@
 void previewing_take_key(const char *state, uint8_t key[TOKEN_KEY_SIZE])
 {
 	struct err err;
-	if (!keyfile_take(state, "preview.key", key, TOKEN_KEY_SIZE, &err))
+	switch (keyfile_take(state, "preview.key", key, TOKEN_KEY_SIZE, &err)) {
+	case KEYFILE_KEPT:
+		break;
+	case KEYFILE_REPLACED:
+		log_warning("%s; links to previews from before are no good any more", err.text);
+		break;
+	case KEYFILE_UNKEPT:
 		log_warning("%s; links to previews are good until this daemon ends", err.text);
+		break;
+	}
 }
 
 /* The first one that is a host and no wildcard. */

@@ -17,7 +17,7 @@ struct previewing_link {
 	uint64_t expires_at; /* wall clock, ms */
 };
 
-/* Reads the key from the state directory, or makes it. Cannot fail: where it can't be kept, a warning says that links end with this run. */
+/* Reads the key from the state directory, or makes it, also where others could have used it. Cannot fail: where it can't be kept, a warning says that links end with this run. */
 void previewing_take_key(const char *state, uint8_t key[TOKEN_KEY_SIZE]);
 
 /* A link that is good for `seconds` from now on (0: as long as preview.expires says). `base` is what stands in front of the path, such as `https://shop.example`; NULL: http, the service's first host

@@ -45,6 +45,7 @@ static const struct problem {
 	{"change_impossible", 409, 3},
 	{"not_held", 409, 3},
 	{"held", 409, 3},
+	{"command_remains", 409, 3},
 	{"stopping", 409, 3},
 	{"too_large", 413, 2},
 	{"wrong_content_type", 415, 2},

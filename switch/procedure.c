@@ -27,28 +27,83 @@ void procedure_free(struct procedure *procedure)
 		return;
 	procedure_parts_reset(procedure);
 	json_decref(procedure->hook_rows);
+	json_decref(procedure->hooks_done);
 	freeze_free(procedure->freeze);
 	free(procedure);
 }
 
+static void note_differences(struct procedure *procedure, const struct conf_service *before, const struct conf_service *now)
+{
+	struct procedure_row *rows = procedure->rows;
+	if (before->gates.rehearsal_ms != now->gates.rehearsal_ms)
+		rows[PROCEDURE_REHEARSAL].again = true;
+	if (!alike_smokes(&before->gates, &now->gates))
+		rows[PROCEDURE_SMOKE].again = true;
+	if (!alike_gate_hooks(before, now))
+		procedure_parts_change_hooks(procedure, &now->hooks[CONF_BEFORE_SWITCH]);
+	procedure_parts_change_approval(procedure, now->gates.approval_ms);
+}
+
 void procedure_set_conf(struct procedure *procedure, const struct conf_service *conf)
 {
-	if (procedure->rows[PROCEDURE_HOOKS].begun && !alike_gate_hooks(procedure->conf, conf))
-		procedure->hooks_changed = true;
+	if (procedure->conf)
+		note_differences(procedure, procedure->conf, conf);
 	procedure->conf = conf;
+	procedure->changed = true;
 	freeze_free(procedure->freeze);
 	procedure->freeze = freeze_new(conf->gates.freezes, conf->gates.freeze_count);
 }
 
 /* ---- before the flip ---- */
 
-void procedure_begin(struct procedure *procedure, const struct deployment *deployment, const struct procedure_now *now)
+void procedure_begin(struct procedure *procedure, const struct deployment *deployment)
 {
-	(void)now;
 	procedure_parts_reset(procedure);
 	procedure->deployment = deployment;
 	procedure->part = PROCEDURE_FREEZE;
 	procedure->state = PROCEDURE_PENDING;
+	procedure->changed = true;
+}
+
+/* The first gate that is configured and not passed yet; PROCEDURE_PART_COUNT: there is none. */
+static enum procedure_part find_due(const struct procedure *procedure)
+{
+	unsigned part = 0;
+	for (; part < PROCEDURE_PART_COUNT; part++) {
+		const struct procedure_row *row = &procedure->rows[part];
+		if ((!row->ended || row->again) && procedure_kinds[part].is_wanted(procedure))
+			break;
+	}
+	return (enum procedure_part)part;
+}
+
+/* One may have begun, or come with a new file, since it passed. Who overrode it then need not be told of it again. */
+static bool is_frozen(const struct procedure *procedure, const struct procedure_now *now)
+{
+	char ignored[512];
+	uint64_t ends_ms;
+	if (procedure->rows[PROCEDURE_STILL_NO_FREEZE].forced || !procedure_kinds[PROCEDURE_STILL_NO_FREEZE].is_wanted(procedure))
+		return false;
+	return freeze_holds(procedure->freeze, now->wall_ms, ignored, sizeof(ignored), &ends_ms);
+}
+
+bool procedure_resume(struct procedure *procedure, const struct deployment *deployment, const struct procedure_now *now)
+{
+	assert(procedure->state == PROCEDURE_PASSED);
+	if (find_due(procedure) == PROCEDURE_PART_COUNT && !is_frozen(procedure, now))
+		return false;
+	procedure->rows[PROCEDURE_STILL_NO_FREEZE] = (struct procedure_row){0};
+	procedure->rows[PROCEDURE_ARMED] = (struct procedure_row){0}; /* what it showed is not fresh any more */
+	procedure->deployment = deployment;
+	procedure->state = PROCEDURE_PENDING;
+	return true;
+}
+
+bool procedure_take_change(struct procedure *procedure)
+{
+	bool changed = procedure->changed;
+	procedure->changed = false;
+	return changed;
 }
 
 static void begin_part(struct procedure *procedure, struct procedure_row *row, const struct procedure_now *now)
@@ -62,6 +117,7 @@ static void begin_part(struct procedure *procedure, struct procedure_row *row, c
 	}
 	if (kind->begin)
 		kind->begin(procedure, now);
+	procedure->changed = true;
 }
 
 static void refuse(struct procedure *procedure, const struct procedure_row *row)
@@ -76,7 +132,7 @@ static void refuse(struct procedure *procedure, const struct procedure_row *row)
 
 static void settle(struct procedure *procedure, struct procedure_row *row, const struct procedure_now *now)
 {
-	row->ended = true;
+	row->ended = procedure->changed = true;
 	row->ms = now->mono_ms - row->began_ms;
 	row->forced = !row->passed && procedure->deployment->force;
 	if (row->forced)
@@ -87,31 +143,36 @@ static void settle(struct procedure *procedure, struct procedure_row *row, const
 		procedure_emit(procedure, procedure->part, "gate_passed", json_pack("{s:o}", "ms", wire_count(row->ms)), row->detail);
 }
 
-/* False when the present gate has to be waited for. */
-static bool pass_part(struct procedure *procedure, const struct procedure_now *now)
+static bool is_under_way(const struct procedure *procedure)
 {
-	struct procedure_row *row = &procedure->rows[procedure->part];
-	const struct procedure_kind *kind = &procedure_kinds[procedure->part];
-	if (!row->begun && !kind->is_wanted(procedure))
-		return true;
-	if (!row->begun)
-		begin_part(procedure, row, now);
-	if (!kind->look(procedure, now, row))
-		return false;
-	settle(procedure, row, now);
-	return true;
+	const struct procedure_row *row = &procedure->rows[procedure->part];
+	return procedure->deployment && row->begun && !row->ended;
+}
+
+/* The next gate; behind the last one it has passed. */
+static void go_on(struct procedure *procedure, const struct procedure_now *now)
+{
+	enum procedure_part due = find_due(procedure);
+	if (due == PROCEDURE_PART_COUNT) {
+		procedure->state = PROCEDURE_PASSED;
+		procedure->deployment = NULL;
+		return;
+	}
+	procedure->part = due;
+	begin_part(procedure, &procedure->rows[due], now);
 }
 
 enum procedure_state procedure_run(struct procedure *procedure, const struct procedure_now *now)
 {
 	while (procedure->state == PROCEDURE_PENDING) {
 		assert(procedure->deployment);
-		if (!pass_part(procedure, now))
+		struct procedure_row *row = &procedure->rows[procedure->part];
+		if (!is_under_way(procedure))
+			go_on(procedure, now);
+		else if (procedure_kinds[procedure->part].look(procedure, now, row))
+			settle(procedure, row, now);
+		else
 			break;
-		if (procedure->state == PROCEDURE_PENDING && ++procedure->part == PROCEDURE_PART_COUNT) {
-			procedure->state = PROCEDURE_PASSED;
-			procedure->deployment = NULL;
-		}
 	}
 	return procedure->state;
 }
@@ -247,14 +308,9 @@ bool procedure_foresee(const struct procedure *procedure, enum color to, const s
 	return passes;
 }
 
-static bool waits_for(const struct procedure *procedure, enum procedure_part part)
-{
-	return procedure->deployment && procedure->part == part && procedure->rows[part].begun && !procedure->rows[part].ended;
-}
-
 json_t *procedure_waiting_to_json(const struct procedure *procedure)
 {
-	if (!procedure->deployment || !waits_for(procedure, procedure->part))
+	if (!is_under_way(procedure))
 		return json_null();
 	const struct procedure_row *row = &procedure->rows[procedure->part];
 	json_t *gate = make_row(procedure, procedure->part);
@@ -279,7 +335,7 @@ static bool waits_for_answer(const struct procedure *procedure, const char *want
 {
 	char sentence[512];
 	const struct deployment *deployment = procedure->deployment;
-	if (!waits_for(procedure, PROCEDURE_APPROVAL) || procedure->approval.answered) {
+	if (!is_under_way(procedure) || procedure->part != PROCEDURE_APPROVAL || procedure->approval.answered) {
 		snprintf(sentence, sizeof(sentence), "no deployment of service %s waits for an approval", procedure->conf->name);
 		return refuse_answer(refusal, approve ? "nothing_to_approve" : "nothing_to_reject", NULL, sentence);
 	}

@@ -48,7 +48,7 @@ struct procedure_tools {
 	void (*begin_armed)(void *arg, const struct deployment *deployment);
 	enum procedure_armed (*read_armed)(void *arg, char *sentence, size_t size);
 	json_t *(*list_armed)(void *arg);
-	/* An event of the deployment that was begun with: gate_started, gate_passed, gate_forced, approval_asked, approved, rejected. `more` is the callee's. */
+	/* An event of the deployment that was begun with: gate_started, gate_passed, gate_forced, approval_asked, approval_dropped, approved, rejected. `more` is the callee's. */
 	void (*emit)(void *arg, const char *event, json_t *more, const char *text);
 	/* Something came that procedure_run can go on with. Called from the loop; it must not call back into the procedure, but see to a round behind this turn. */
 	void (*on_news)(void *arg);
@@ -73,17 +73,22 @@ struct procedure_now {
 struct procedure *procedure_new(const struct procedure_tools *tools, const struct conf_service *conf);
 /* Ends what runs before the flip; what was told goes on with the courier. NULL is allowed. */
 void procedure_free(struct procedure *procedure);
-/* After a reload. A gate that is under way goes on as it began; those behind it are the new ones. Of hooks that
- * are not the same any more all come behind the one that runs. */
+/* After a reload. A gate (of hooks: one hook) that is under way goes on as it began; but an approval that is waited for ends where the new file has none, as if it had not been asked for, and has the shorter
+ * one of the two times else. Then come, in the order above, all that the new file has and that were not passed: also those in front of it. Rehearsal and smoke that are not the same any more are passed anew; of
+ * the hooks those are run that were not, each as often as the new list has it; an approval that was given stands. */
 void procedure_set_conf(struct procedure *procedure, const struct conf_service *conf);
 
 /* ---- before the flip ---- */
 
 /* Begins with the first gate; one that is still under way is cancelled. The deployment is borrowed until the procedure passed, refused or was cancelled.
  * With deployment->force no gate refuses: nobody is asked for an approval, the others run all the same, and what did not pass is noted as forced. */
-void procedure_begin(struct procedure *procedure, const struct deployment *deployment, const struct procedure_now *now);
-/* Goes on as far as it can, and says where it is. Once it is not PENDING it stays what it is until the next begin. Only after a begin. */
+void procedure_begin(struct procedure *procedure, const struct deployment *deployment);
+/* Goes on as far as it can, and says where it is. Once it is not PENDING it stays what it is until the next begin or resume. Only after a begin. */
 enum procedure_state procedure_run(struct procedure *procedure, const struct procedure_now *now);
+/* Only after it PASSED, for the same deployment: false when that is still so. A reload may have brought gates since, or a freeze have begun; then it is PENDING again with these. */
+bool procedure_resume(struct procedure *procedure, const struct deployment *deployment, const struct procedure_now *now);
+/* Whether procedure_to_json has other rows than when this was asked last. */
+bool procedure_take_change(struct procedure *procedure);
 /* Only while procedure_run says PROCEDURE_REFUSED. Borrowed. */
 const struct procedure_refusal *procedure_refusal(const struct procedure *procedure);
 /* The deployment was aborted: ends what runs, and notes that; procedure_to_json goes on to tell of it. Without one under way nothing happens. */

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/url.h"
 #include "switch/hook.h"
+#include "switch/hook_tally.h"
 #include "switch/wire.h"
 
 /* Of all the output of a deployment's hooks; more would make its document too long. */
@@ -109,6 +110,9 @@ static void begin_smoke(struct procedure *procedure, const struct procedure_now 
 	(void)now;
 	const struct conf_service *conf = procedure->conf;
 	enum color to = procedure->deployment->to;
+	json_decref(procedure->smoke_results); /* of requests that the file does not have any more */
+	procedure->smoke_results = NULL;
+	procedure->smoke_over = false;
 	size_t count = procedure->tools.list_backends(procedure->tools.arg, to, NULL, 0);
 	if (count == 0)
 		return;
@@ -191,6 +195,21 @@ static void describe_approval(const struct procedure *procedure, enum color to, 
 	snprintf(out, size, "waits at most %s for somebody's approval: teal approve %s", patience, procedure->conf->name);
 }
 
+void procedure_parts_change_approval(struct procedure *procedure, uint64_t approval_ms)
+{
+	struct procedure_row *row = &procedure->rows[PROCEDURE_APPROVAL];
+	if (!row->begun || row->ended || !procedure->approval.asked_at || procedure->approval.answered)
+		return;
+	if (approval_ms > 0) {
+		approval_shorten(&procedure->approval, approval_ms);
+		return;
+	}
+	*row = (struct procedure_row){0};
+	procedure->approval = (struct approval){0};
+	procedure_emit(procedure, PROCEDURE_APPROVAL, "approval_dropped", NULL, "nobody is asked any more, as the configuration wants no approval now");
+	procedure->tools.on_news(procedure->tools.arg);
+}
+
 /* ---- hooks ---- */
 
 static const struct conf_hooks *hooks_of(const struct procedure *procedure)
@@ -244,17 +263,21 @@ static void list_hooks(const struct conf_hooks *hooks, char *out, size_t size)
 static void describe_hooks(const struct procedure *procedure, enum color to, char *out, size_t size)
 {
 	(void)to;
-	if (procedure->hook)
+	if (procedure->hook && procedure->hooks_changed)
+		snprintf(out, size, "%.256s is under way", hook_name(procedure->hook));
+	else if (procedure->hook)
 		snprintf(out, size, "%.256s is under way (%zu of %zu)", hook_name(procedure->hook), procedure->hook_at + 1, hooks_of(procedure)->count);
 	else
 		list_hooks(hooks_of(procedure), out, size);
 }
 
-/* One at a time, so that --force can go on behind one that refuses. */
+/* One at a time, so that --force can go on behind one that refuses, and gates that a reload brings can come between two. */
 static void begin_hooks(struct procedure *procedure, const struct procedure_now *now)
 {
 	struct hook_facts facts = herald_describe(procedure->deployment, "before_switch", NULL, now->wall_ms);
 	procedure->hook_over = false;
+	json_decref(procedure->hook_begun);
+	procedure->hook_begun = hook_tally_describe(&hooks_of(procedure)->list[procedure->hook_at]);
 	procedure->hook = hook_start(procedure->tools.hooks, &hooks_of(procedure)->list[procedure->hook_at], &facts, on_hook_done, procedure);
 	char text[512];
 	describe_hooks(procedure, procedure->deployment->to, text, sizeof(text));
@@ -264,31 +287,38 @@ static void begin_hooks(struct procedure *procedure, const struct procedure_now 
 static void force_hook(struct procedure *procedure)
 {
 	json_object_set_new(json_array_get(procedure->hook_rows, json_array_size(procedure->hook_rows) - 1), "forced", json_true());
-	procedure_emit(procedure, PROCEDURE_HOOKS, "gate_forced", NULL, procedure->hook_sentence);
+}
+
+/* A place in the former list says nothing of the new one, of which none may be left out, and none run twice. */
+static void find_next_hook(struct procedure *procedure, struct procedure_row *row, const struct conf_hooks *hooks)
+{
+	procedure->hook_at = hook_tally_find_next(procedure->hooks_done, hooks);
+	row->again = procedure->hook_at < hooks->count;
 }
 
 static bool look_hooks(struct procedure *procedure, const struct procedure_now *now, struct procedure_row *row)
 {
+	(void)now;
 	if (!procedure->hook_over)
 		return false;
-	if (!procedure->hook_passed && !procedure->deployment->force) {
-		snprintf(row->detail, sizeof(row->detail), "%s", procedure->hook_sentence);
-		return true;
-	}
-	if (procedure->hook_passed)
+	row->passed = procedure->hook_passed;
+	snprintf(row->detail, sizeof(row->detail), "%s", procedure->hook_sentence);
+	if (row->passed)
 		procedure_emit(procedure, PROCEDURE_HOOKS, "gate_passed", json_pack("{s:o}", "ms", wire_count(procedure->hook_ms)), procedure->hook_sentence);
-	else
+	else if (procedure->deployment->force)
 		force_hook(procedure);
-	/* A place in the former list says nothing of the new one, of which none may be left out. */
-	procedure->hook_at = procedure->hooks_changed ? 0 : procedure->hook_at + 1;
+	json_array_append(procedure->hooks_done, procedure->hook_begun);
 	procedure->hooks_changed = false;
-	if (procedure->hook_at < hooks_of(procedure)->count) {
-		begin_hooks(procedure, now);
-		return false;
-	}
-	row->passed = true;
-	snprintf(row->detail, sizeof(row->detail), "%zu hook%s ended", procedure->hook_at, plural(procedure->hook_at));
+	find_next_hook(procedure, row, hooks_of(procedure));
 	return true;
+}
+
+void procedure_parts_change_hooks(struct procedure *procedure, const struct conf_hooks *hooks)
+{
+	struct procedure_row *row = &procedure->rows[PROCEDURE_HOOKS];
+	procedure->hooks_changed = row->begun && !row->ended;
+	if (!procedure->hooks_changed)
+		find_next_hook(procedure, row, hooks);
 }
 
 /* ---- armed ---- */
@@ -354,10 +384,13 @@ void procedure_parts_reset(struct procedure *procedure)
 	json_decref(procedure->smoke_results);
 	json_decref(procedure->armed_rows);
 	json_decref(procedure->hook_rows);
+	json_decref(procedure->hook_begun);
+	json_decref(procedure->hooks_done);
 	free(procedure->hook_sentence);
 	procedure->hook_sentence = NULL;
-	procedure->smoke_results = procedure->armed_rows = NULL;
+	procedure->smoke_results = procedure->armed_rows = procedure->hook_begun = NULL;
 	procedure->hook_rows = json_array();
+	procedure->hooks_done = json_array();
 	procedure->smoke_over = procedure->hook_over = procedure->hooks_changed = false;
 	procedure->approval = (struct approval){0};
 	procedure->hook_at = 0;

@@ -21,6 +21,7 @@ enum procedure_part {
 /* How one of them went. */
 struct procedure_row {
 	bool begun, ended, passed, forced;
+	bool again;    /* ended, but the gate is not passed: another hook follows, or a reload changed it */
 	int exit_code; /* not passed: of the refusal */
 	uint64_t began_ms, began_at, ms;
 	char detail[1024];
@@ -33,6 +34,7 @@ struct procedure {
 	const struct deployment *deployment; /* while it is under way */
 	enum procedure_state state;
 	enum procedure_part part; /* the present one */
+	bool changed;             /* what there is to tell of it */
 	struct procedure_row rows[PROCEDURE_PART_COUNT];
 	struct procedure_refusal refusal;
 	struct smoke *smoke; /* under way */
@@ -43,6 +45,8 @@ struct procedure {
 	size_t hook_at;              /* which one, from 0 on */
 	bool hook_over, hook_passed; /* the last one ended; not looked at yet */
 	bool hooks_changed;          /* by a reload since the present one began */
+	json_t *hook_begun;          /* which one that was, or NULL */
+	json_t *hooks_done;          /* those before it: see switch/hook_tally */
 	char *hook_sentence;
 	uint64_t hook_ms;
 	json_t *hook_rows;
@@ -69,6 +73,10 @@ extern const struct procedure_kind procedure_kinds[PROCEDURE_PART_COUNT];
 void procedure_emit(struct procedure *procedure, enum procedure_part part, const char *event, json_t *more, const char *text);
 /* Ends what runs. */
 void procedure_parts_stop(struct procedure *procedure);
+/* The hooks are these from now on: those come that were not run yet, behind that which runs. */
+void procedure_parts_change_hooks(struct procedure *procedure, const struct conf_hooks *hooks);
+/* An approval that is waited for has so long from now on, if that is less, or is not asked for any more (0). */
+void procedure_parts_change_approval(struct procedure *procedure, uint64_t approval_ms);
 /* Forgets what came of the last run. */
 void procedure_parts_reset(struct procedure *procedure);
 

@@ -17,6 +17,8 @@
 #include "switch/wire.h"
 
 #define TIMEOUT_MOST_MS 10000u
+#define LOOK_MS 20u /* from one look at what is under way and at what may end it to the next */
+#define COPY_MS (1000u / REHEARSAL_RATE)
 #define REQUESTS_OF_A_COPY 3u
 #define BODY_LEAST 4096u
 #define BODY_MOST 65536u
@@ -24,13 +26,13 @@
 struct rehearsal {
 	struct service *service;
 	struct event *tick; /* while it runs */
-	bool closing;       /* its time is over; what is under way is waited for */
+	bool closing;       /* nothing more is copied; what is under way is waited for */
 	enum color live, idle;
 	struct release releases[COLOR_COUNT];
 	char *actor;
 	double share;
 	uint64_t for_ms, started_at, ended_at; /* wall clock; ended_at 0: it runs */
-	uint64_t deadline_ms;                  /* monotonic */
+	uint64_t deadline_ms, copy_ms;         /* monotonic: its end; the next copy */
 	char end[128];                         /* why it ended before its time; "": it did not */
 
 	struct compare_rules rules;
@@ -42,6 +44,7 @@ struct rehearsal {
 	struct mirror_counts copied;
 	struct copier_counts sent;
 	enum comparison_verdict verdict;
+	unsigned awaiting; /* copies that ended with it, answered by the live color alone */
 	char text[640];
 };
 
@@ -108,11 +111,13 @@ static void let_go(struct rehearsal *rehearsal)
 
 static void judge(struct rehearsal *rehearsal)
 {
-	char said[400];
+	char said[400], awaiting[100] = "";
 	rehearsal->verdict = comparison_judge(rehearsal->comparison, &rehearsal->limits, said, sizeof(said));
 	if (rehearsal->end[0] && rehearsal->verdict == COMPARISON_PASSED)
 		rehearsal->verdict = COMPARISON_INCONCLUSIVE;
-	snprintf(rehearsal->text, sizeof(rehearsal->text), "%s%s%s", rehearsal->end, rehearsal->end[0] ? "; " : "", said);
+	if (rehearsal->awaiting > 0)
+		snprintf(awaiting, sizeof(awaiting), "; %u more had an answer of the live color, and none of the idle one yet", rehearsal->awaiting);
+	snprintf(rehearsal->text, sizeof(rehearsal->text), "%s%s%s%s", rehearsal->end, rehearsal->end[0] ? "; " : "", said, awaiting);
 }
 
 static const char *version_of(const struct rehearsal *rehearsal)
@@ -144,6 +149,7 @@ static void emit_end(const struct rehearsal *rehearsal)
 static void end(struct rehearsal *rehearsal)
 {
 	read_counts(rehearsal);
+	rehearsal->awaiting = copier_awaiting_idle(rehearsal->copier);
 	let_go(rehearsal);
 	rehearsal->ended_at = clock_wall_ms();
 	judge(rehearsal);
@@ -152,10 +158,13 @@ static void end(struct rehearsal *rehearsal)
 	rehearsal->service->owner->on_news(rehearsal->service->owner->arg);
 }
 
-static void end_early(struct rehearsal *rehearsal, const char *why)
+static void close_early(struct rehearsal *rehearsal, const char *why)
 {
-	snprintf(rehearsal->end, sizeof(rehearsal->end), "it ended early: %s", why);
-	end(rehearsal);
+	if (!rehearsal->closing)
+		service_change(rehearsal->service);
+	rehearsal->closing = true;
+	if (!rehearsal->end[0])
+		snprintf(rehearsal->end, sizeof(rehearsal->end), "it ended early: %s", why);
 }
 
 /* ---- while it runs ---- */
@@ -180,23 +189,48 @@ static const char *find_obstacle(const struct rehearsal *rehearsal)
 	return has_other_release(rehearsal) ? "a color got another release" : NULL;
 }
 
+/* A request that is given up may be at work in its backend all the same, which a command must not be beside. */
+static bool is_in_the_way(const struct rehearsal *rehearsal)
+{
+	const struct deployment *current = switcher_current(rehearsal->service->switcher);
+	return current && current->exclusive.wanted && copier_under_way(rehearsal->copier) > 0;
+}
+
+/* Those that are in the way end by themselves. */
+static void go_on_closing(struct rehearsal *rehearsal)
+{
+	bool early = rehearsal->end[0] && !is_in_the_way(rehearsal);
+	if (early || copier_under_way(rehearsal->copier) == 0)
+		end(rehearsal);
+}
+
+static void go_on_copying(struct rehearsal *rehearsal, uint64_t now)
+{
+	if (now >= rehearsal->deadline_ms) {
+		rehearsal->closing = true;
+		service_change(rehearsal->service);
+	} else if (now >= rehearsal->copy_ms && copier_has_room(rehearsal->copier)) {
+		rehearsal->copy_ms = now < rehearsal->copy_ms + COPY_MS ? rehearsal->copy_ms + COPY_MS : now + COPY_MS;
+		send_next(rehearsal);
+	}
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct rehearsal *rehearsal = arg;
 	const char *obstacle = find_obstacle(rehearsal);
 	(void)fd, (void)what;
-	if (obstacle) {
-		end_early(rehearsal, obstacle);
-		return;
-	}
-	if (!rehearsal->closing && clock_mono_ms() >= rehearsal->deadline_ms) {
-		rehearsal->closing = true;
-		service_change(rehearsal->service);
-	}
-	if (!rehearsal->closing && copier_has_room(rehearsal->copier))
-		send_next(rehearsal);
-	else if (rehearsal->closing && copier_under_way(rehearsal->copier) == 0)
-		end(rehearsal);
+	if (obstacle)
+		close_early(rehearsal, obstacle);
+	if (rehearsal->closing)
+		go_on_closing(rehearsal);
+	else
+		go_on_copying(rehearsal, clock_mono_ms());
+}
+
+unsigned rehearsal_busy(const struct rehearsal *rehearsal, enum color color)
+{
+	return rehearsal && rehearsal->copier ? copier_awaiting(rehearsal->copier, color == rehearsal->idle) : 0;
 }
 
 struct mirror *rehearsal_mirror(const struct rehearsal *rehearsal)
@@ -277,7 +311,8 @@ static struct rehearsal *make(struct service *service, const struct rehearsal_wi
 	rehearsal->share = wish->share > 0 ? wish->share : conf->share;
 	rehearsal->for_ms = wish->for_ms > 0 ? wish->for_ms : conf->for_ms;
 	rehearsal->started_at = clock_wall_ms();
-	rehearsal->deadline_ms = clock_mono_ms() + rehearsal->for_ms;
+	rehearsal->copy_ms = clock_mono_ms();
+	rehearsal->deadline_ms = rehearsal->copy_ms + rehearsal->for_ms;
 	compare_rules_init(&rehearsal->rules, conf->fields, conf->field_count, conf->ignore, conf->ignore_count);
 	rehearsal->limits = (struct comparison_limits){conf->differences, conf->slower};
 	rehearsal->comparison = comparison_new();
@@ -289,7 +324,7 @@ static struct rehearsal *make(struct service *service, const struct rehearsal_wi
 
 bool rehearsal_start(struct service *service, const struct rehearsal_wish *wish, struct switcher_refusal *refusal)
 {
-	static const struct timeval every = {0, 1000000 / REHEARSAL_RATE};
+	static const struct timeval every = {0, LOOK_MS * 1000};
 	char what[200], share[TEXT_UNIT_SIZE], time[TEXT_UNIT_SIZE];
 	if (!may_start(service, wish, refusal))
 		return false;
@@ -313,7 +348,8 @@ bool rehearsal_stop(struct service *service, const char *actor)
 	if (!service->rehearsal || service->rehearsal->ended_at > 0)
 		return false;
 	snprintf(why, sizeof(why), "%.64s stopped it", actor);
-	end_early(service->rehearsal, why);
+	close_early(service->rehearsal, why);
+	go_on_closing(service->rehearsal);
 	return true;
 }
 

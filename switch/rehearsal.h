@@ -2,7 +2,8 @@
  *
  * One at a time for each service. The live path never waits: workers drop a copy when their ring is full (proxy/mirror.h), and at most REHEARSAL_RATE copies a second are taken. Each goes to both colors at the
  * same moment, so that what is compared was asked under the same conditions, and the live exchange's own answer need not be kept; a few go to the live color twice: what differs between two answers of one
- * release says nothing about the other (switch/comparison.h). Ends early when a deployment has passed its gates, or when there is another release. The newest report is kept in memory until the next rehearsal; after a
+ * release says nothing about the other (switch/comparison.h). Ends early when a deployment has passed its gates, or when there is another release; in an exclusive
+ * switch copies that are on their way are waited for. The newest report is kept in memory until the next rehearsal; after a
  * restart there is none. */
 #ifndef TEAL_SWITCH_REHEARSAL_H
 #define TEAL_SWITCH_REHEARSAL_H
@@ -20,7 +21,7 @@ struct release;
 struct service;
 struct switcher_refusal;
 
-#define REHEARSAL_RATE 50u /* copies a second at most */
+#define REHEARSAL_RATE 10u /* copies a second at most: each is a burst of some 0.25 ms of work, which 1 % of the live requests and more would meet at 50 */
 
 struct rehearsal_wish {
 	bool names_color;
@@ -42,6 +43,8 @@ json_t *rehearsal_make_report(const struct service *service);
 /* Whether a rehearsal of this release (its version; where it has none, its backends) has passed that ended at most `within_ms` before `now` (wall clock, ms). The sentence says what was found, or what is missing and what to do; it fits 512 bytes. */
 bool rehearsal_passed(const struct service *service, const struct release *release, uint64_t now, uint64_t within_ms, char *sentence, size_t size);
 
+/* Copies that the color has not answered yet. NULL is allowed. */
+unsigned rehearsal_busy(const struct rehearsal *rehearsal, enum color color);
 /* What the service's next table copies requests into; NULL: nothing is copied. Borrowed. */
 struct mirror *rehearsal_mirror(const struct rehearsal *rehearsal);
 

@@ -65,16 +65,28 @@ static bool keeps_fixed(const struct control *control, const struct plan *plan, 
 	return true;
 }
 
+/* Both colors have users: with another `sticky` they would be divided anew. */
+static bool is_divided(const struct deployment *deployment)
+{
+	return deployment->step == STEP_SHIFT || deployment->step == STEP_COMPLETE;
+}
+
 static bool leaves_deployment(const struct service *service, const struct plan *plan, struct reload_refusal *refusal)
 {
 	const struct deployment *deployment = switcher_current(service->switcher);
 	const struct conf_service *conf = conf_find_service(plan->conf, service->name);
 	if (!deployment)
 		return true;
-	if (conf && differ_same_deployed(conf, service->conf))
+	if (!conf || !differ_same_deployed(conf, service->conf))
+		refuse(refusal, "deployment_running", NULL,
+			"the file changes or removes %s of service %s while deployment %s is under way; nothing has changed",
+			conf && !alike_route53(&conf->route53, &service->conf->route53) ? "the record" : "a color", service->name, deployment->id);
+	else if (is_divided(deployment) && !alike_sticky(&conf->sticky, &service->conf->sticky))
+		refuse(refusal, "deployment_running", NULL,
+			"the file changes sticky of service %s while deployment %s shifts its users in steps, who would change color; nothing has changed",
+			service->name, deployment->id);
+	else
 		return true;
-	refuse(refusal, "deployment_running", NULL, "the file changes or removes %s of service %s while deployment %s is under way; nothing has changed",
-		conf && !alike_route53(&conf->route53, &service->conf->route53) ? "the record" : "a color", service->name, deployment->id);
 	snprintf(refusal->deployment, sizeof(refusal->deployment), "%s", deployment->id);
 	return false;
 }
@@ -91,7 +103,7 @@ static bool open_files(const struct control *control, struct plan *plan, struct 
 {
 	struct err err;
 	plan->other_access = !differ_same_access(control->conf, plan->conf);
-	if (!admin_read_token(plan->conf, plan->token, &err))
+	if (admin_read_token(plan->conf, plan->token, &err) != ADMIN_TOKEN_TAKEN)
 		return refuse(refusal, "invalid_configuration", json_pack("[o]", wire_text(err.text)), "%s; nothing has changed", err.text);
 	if (plan->other_access && !control_open_access(plan->conf, &plan->access, &plan->writer, &err))
 		return refuse(refusal, "invalid_configuration", json_pack("[o]", wire_text(err.text)), "%s; nothing has changed", err.text);

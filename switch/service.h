@@ -94,6 +94,7 @@ struct service {
 		uint64_t until_ms;                     /* monotonic */
 		struct event *end;                     /* NULL before the first hold */
 	} hold;
+	char last_command[32];    /* the deployment whose command was begun last, also by an earlier run; "": none is known */
 	bool was_up[COLOR_COUNT]; /* while it was live */
 	char failover_said[512];  /* why the live color is dead and nothing is done about it; "" when nothing was said */
 	struct totals *totals;

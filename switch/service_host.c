@@ -8,6 +8,7 @@
 #include "switch/prepare.h"
 #include "switch/procedure.h"
 #include "switch/actuator_route53.h"
+#include "switch/service_check.h"
 #include "switch/service_command.h"
 #include "switch/service_dns.h"
 #include "switch/service_procedure.h"
@@ -19,6 +20,7 @@ struct service_host {
 	struct service_host_tools tools;
 	struct actuator_proxy through; /* of a service in the path */
 	struct service_command command;
+	struct service_check check;
 };
 
 static uint64_t read_mono_us(void *arg)
@@ -91,6 +93,19 @@ static void read_counts(void *arg, enum color color, struct switcher_counts *cou
 	const struct service_host *host = arg;
 	totals_read(host->service->totals, color, &sum);
 	*counts = (struct switcher_counts){.ended = sum.ended, .errors = sum.errors, .failed = sum.failed, .replayed = sum.replayed, .shielded = sum.shielded};
+}
+
+/* Nobody waited longer for an answer than timeouts.response. A second more is looked at, as the first one is not over. */
+static uint64_t count_given_up(void *arg, enum color color, uint64_t *within_ms)
+{
+	const struct service_host *host = arg;
+	const struct service *service = host->service;
+	struct measures *measures = service->colors[color].measures;
+	uint64_t now = clock_mono_ms() / 1000, response_ms = service->owner->response_ms, most_ms = MEASURES_SECONDS * 1000u;
+	*within_ms = response_ms < most_ms ? response_ms : most_ms;
+	unsigned seconds = (unsigned)((*within_ms + 999) / 1000) + 1;
+	measures_add(measures, now, service->totals, color, 0);
+	return measures_sum(measures, now, seconds, TOTALS_KINDS) + measures_sum(measures, now, seconds, TOTALS_KINDS + FAIL_KIND_timeout - FAIL_KIND_abort);
 }
 
 static void read_before(void *arg, enum color color, struct judge_baseline *before)
@@ -197,17 +212,24 @@ static struct procedure_now read_now(void)
 static void begin_procedure(void *arg, const struct deployment *deployment)
 {
 	const struct service_host *host = arg;
-	struct procedure_now now = read_now();
-	procedure_begin(host->service->procedure, deployment, &now);
+	procedure_begin(host->service->procedure, deployment);
 }
 
-static enum procedure_state run_procedure(void *arg, const struct procedure_refusal **refusal)
+static bool resume_procedure(void *arg, const struct deployment *deployment)
+{
+	const struct service_host *host = arg;
+	struct procedure_now now = read_now();
+	return procedure_resume(host->service->procedure, deployment, &now);
+}
+
+static enum procedure_state run_procedure(void *arg, const struct procedure_refusal **refusal, bool *changed)
 {
 	const struct service_host *host = arg;
 	struct procedure_now now = read_now();
 	enum procedure_state state = procedure_run(host->service->procedure, &now);
 	if (state == PROCEDURE_REFUSED)
 		*refusal = procedure_refusal(host->service->procedure);
+	*changed = procedure_take_change(host->service->procedure);
 	return state;
 }
 
@@ -229,6 +251,12 @@ static void tell(void *arg, enum herald_moment moment, const struct deployment *
 	procedure_tell(host->service->procedure, moment, deployment, clock_wall_ms());
 }
 
+static const char *foresee_command(void *arg)
+{
+	struct service_host *host = arg;
+	return service_command_foresee(&host->command);
+}
+
 static void begin_command(void *arg, const struct deployment *deployment, uint64_t limit_ms)
 {
 	struct service_host *host = arg;
@@ -237,14 +265,44 @@ static void begin_command(void *arg, const struct deployment *deployment, uint64
 
 static enum switcher_command run_command(void *arg, char *sentence, size_t size)
 {
-	const struct service_host *host = arg;
+	struct service_host *host = arg;
 	return service_command_read(&host->command, sentence, size);
 }
 
-static void cancel_command(void *arg)
+static void tell_command(void *arg, bool kill)
 {
 	struct service_host *host = arg;
-	service_command_cancel(&host->command);
+	service_command_tell(&host->command, kill);
+}
+
+static void end_command(void *arg, uint64_t grace_ms)
+{
+	struct service_host *host = arg;
+	service_command_end(&host->command, grace_ms);
+}
+
+static void choose_backends(void *arg, enum color color)
+{
+	struct service_host *host = arg;
+	service_check_choose(&host->check, color);
+}
+
+static bool run_check(void *arg, char *sentence, size_t size)
+{
+	struct service_host *host = arg;
+	return service_check_run(&host->check, sentence, size);
+}
+
+static void stop_check(void *arg)
+{
+	struct service_host *host = arg;
+	service_check_stop(&host->check);
+}
+
+static bool had_orphans(void *arg, const struct deployment *deployment)
+{
+	const struct service_host *host = arg;
+	return service_command_was_cleared(&host->command, deployment->id);
 }
 
 struct service_host *service_host_new(struct service *service, const struct service_host_tools *tools)
@@ -257,6 +315,7 @@ struct service_host *service_host_new(struct service *service, const struct serv
 		.read_probes = read_probes,
 		.forget_probes = forget_probes,
 		.read_counts = read_counts,
+		.count_given_up = count_given_up,
 		.read_before = read_before,
 		.read_window = read_window,
 		.mark_senses = mark_senses,
@@ -272,19 +331,27 @@ struct service_host *service_host_new(struct service *service, const struct serv
 		.write_deployment = write_deployment,
 		.emit = emit,
 		.begin_procedure = begin_procedure,
+		.resume_procedure = resume_procedure,
 		.run_procedure = run_procedure,
 		.read_procedure = read_procedure,
 		.cancel_procedure = cancel_procedure,
 		.tell = tell,
+		.foresee_command = foresee_command,
 		.begin_command = begin_command,
 		.run_command = run_command,
-		.cancel_command = cancel_command,
+		.tell_command = tell_command,
+		.end_command = end_command,
+		.choose_backends = choose_backends,
+		.run_check = run_check,
+		.stop_check = stop_check,
+		.had_orphans = had_orphans,
 		.arg = host,
 	};
 	host->service = service;
 	host->tools = *tools;
 	host->through = (struct actuator_proxy){.service = service, .tables = tools->tables};
 	struct actuator actuator = service->dns ? actuator_route53_make(service_dns_through(service)) : actuator_proxy_make(&host->through);
+	host->check.service = service;
 	host->command = (struct service_command){.service = service, .hooks = tools->hooks};
 	service->switcher = switcher_new(service->name, &view, &actuator);
 	service->procedure = service_procedure_new(service, tools->hooks, tools->courier);
@@ -293,10 +360,18 @@ struct service_host *service_host_new(struct service *service, const struct serv
 	return host;
 }
 
+bool service_host_clear_command(struct service_host *host, const char *deployment)
+{
+	service_command_clear(&host->command, deployment);
+	return service_command_was_cleared(&host->command, deployment);
+}
+
 void service_host_free(struct service_host *host)
 {
-	if (host)
-		service_command_cancel(&host->command);
+	if (!host)
+		return;
+	service_command_cancel(&host->command);
+	service_check_stop(&host->check);
 	free(host);
 }
 

@@ -24,6 +24,9 @@ struct service_host_tools {
 /* Gives the service a switcher and its procedure. Freed with service_host_free after the service. `tools` are copied; what they point to must outlive it. */
 struct service_host *service_host_new(struct service *service, const struct service_host_tools *tools);
 void service_host_free(struct service_host *host);
+/* After a restart, before anything is served: kills what is left of the command of this deployment's exclusive switch, waits a moment for its end, and remembers it. Whether there was anything. May take some seconds
+ * where a process on this machine does not let itself be looked at. Not while another command runs. */
+bool service_host_clear_command(struct service_host *host, const char *deployment);
 /* The limits of the service's configuration as it is now. */
 void service_host_set_policy(struct service *service);
 

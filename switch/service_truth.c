@@ -90,6 +90,8 @@ void service_truth_read(struct service *service, const json_t *truth)
 	read_split(service, truth);
 	read_lock(service, json_object_get(truth, "locked"));
 	read_hold(service, json_object_get(truth, "held"));
+	if (wire_read_text(truth, "last_command"))
+		snprintf(service->last_command, sizeof(service->last_command), "%s", wire_read_text(truth, "last_command"));
 }
 
 static void resume(struct service *service, const json_t *document)
@@ -112,6 +114,13 @@ void service_truth_resume(struct service *service, const json_t *truth)
 	resume(service, json_object_get(truth, "deployment"));
 	if (service->prepare)
 		prepare_resume(service->prepare, json_object_get(truth, "prepare"));
+}
+
+const char *service_truth_find_command(const json_t *truth)
+{
+	const json_t *deployment = json_object_get(truth, "deployment");
+	const char *program = wire_read_text(json_object_get(deployment, "exclusive"), "program");
+	return program ? wire_read_text(deployment, "id") : NULL;
 }
 
 /* ---- writing ---- */
@@ -173,9 +182,10 @@ json_t *service_truth_write(const struct service *service)
 	json_t *colors = json_object();
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		json_object_set_new(colors, color_name((enum color)color), color_to_truth(&service->colors[color]));
-	json_t *truth = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "live", color_name(live), "split", split_to_truth(service, live), "colors", colors,
-		"locked", lock_to_truth(service), "held", hold_to_truth(service), "deployment", running_or_null(switcher_current(service->switcher)), "undo",
-		deployment_or_null(switcher_undo(service->switcher)));
+	json_t *truth = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "live", color_name(live), "split", split_to_truth(service, live), "colors",
+		colors, "locked", lock_to_truth(service), "held", hold_to_truth(service), "deployment", running_or_null(switcher_current(service->switcher)),
+		"undo", deployment_or_null(switcher_undo(service->switcher)), "last_command",
+		service->last_command[0] ? wire_text(service->last_command) : json_null());
 	if (service->dns)
 		json_object_set_new(truth, "record", service_dns_to_truth(service));
 	if (service->prepare)

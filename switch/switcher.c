@@ -10,6 +10,7 @@
 #include "switch/back.h"
 #include "switch/change.h"
 #include "switch/course.h"
+#include "switch/exclusive.h"
 #include "switch/gating.h"
 #include "switch/steps.h"
 #include "switch/verify.h"
@@ -93,13 +94,13 @@ void switcher_check_gates(const struct switcher *switcher, const struct switcher
 }
 
 /* Looked at again when it comes to that; but hooks that take minutes are not run in vain. */
-static bool may_be_done_so(const struct switcher *switcher, const struct switcher_request *request, struct switcher_refusal *refusal)
+static bool may_be_done_so(struct switcher *switcher, const struct switcher_request *request, struct switcher_refusal *refusal)
 {
 	const struct actuator *actuator = &switcher->actuator;
 	bool split = request->share_count > 1 && change_is_needed(switcher);
-	const char *why = request->exclusive ? actuator->foresee_hold(actuator->arg) : NULL;
+	const char *code = NULL, *why = request->exclusive ? exclusive_foresee(switcher, &code) : NULL;
 	if (why)
-		return refuse(refusal, change_is_needed(switcher) ? "not_in_path" : "held", NULL, "%s", why);
+		return refuse(refusal, change_is_needed(switcher) ? "not_in_path" : code, NULL, "%s", why);
 	why = split ? actuator->foresee_split(actuator->arg) : NULL;
 	return !why || refuse(refusal, "not_supported", NULL, "%s", why);
 }
@@ -227,7 +228,7 @@ static bool go_back(
 			switcher->service);
 	copy_id(id, deployment);
 	if (deployment_is_before_flip(deployment) && !change_is_under_way(switcher)) {
-		back_stop(switcher, cause, actor, reason);
+		back_stop(switcher, cause, actor, reason, false);
 		return true;
 	}
 	if (!switcher->current) {

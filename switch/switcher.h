@@ -40,6 +40,8 @@ struct switcher_host {
 	void (*read_probes)(void *arg, enum color color, struct switcher_probes *probes);
 	void (*forget_probes)(void *arg);
 	void (*read_counts)(void *arg, enum color color, struct switcher_counts *counts);
+	/* Requests of the color that teal or their clients have given up lately: how long ago at most is *within_ms. */
+	uint64_t (*count_given_up)(void *arg, enum color color, uint64_t *within_ms);
 	/* What the color was like until now: all of it but bake_ms. */
 	void (*read_before)(void *arg, enum color color, struct judge_baseline *before);
 	/* Its newest latencies of 10 s that began at `since_us` (monotonic) or later; number 0: none. */
@@ -60,16 +62,30 @@ struct switcher_host {
 	uint64_t (*write_truth)(void *arg);
 	enum keeper_state (*read_truth)(void *arg, uint64_t ticket, char *sentence, size_t size);
 	void (*write_deployment)(void *arg, const struct deployment *deployment);
-	/* What comes between the gates and the record, and who is told of what came about: see switch/procedure. `*refusal` is borrowed. The rows are a new array. */
+	/* What comes between the gates and the record, and who is told of what came about: see switch/procedure. `*refusal` is borrowed, `*changed`: the rows are others than before. The rows are a new array. */
 	void (*begin_procedure)(void *arg, const struct deployment *deployment);
-	enum procedure_state (*run_procedure)(void *arg, const struct procedure_refusal **refusal);
+	bool (*resume_procedure)(void *arg, const struct deployment *deployment);
+	enum procedure_state (*run_procedure)(void *arg, const struct procedure_refusal **refusal, bool *changed);
 	json_t *(*read_procedure)(void *arg);
 	void (*cancel_procedure)(void *arg);
 	void (*tell)(void *arg, enum herald_moment moment, const struct deployment *deployment);
-	/* deployment->exclusive.run, in a group of its own. It is killed when it runs longer, and by cancel_command, from when on nothing is heard of it. `sentence`: how it ended. */
+	/* NULL, or why none can begin: a process of the last one is still there. */
+	const char *(*foresee_command)(void *arg);
+	/* deployment->exclusive.run, in a group of its own, from which parts of it may go to others. It is ended when it runs longer. */
 	void (*begin_command)(void *arg, const struct deployment *deployment, uint64_t limit_ms);
+	/* It runs as long as any process of its groups does. `sentence`: how it ended. */
 	enum switcher_command (*run_command)(void *arg, char *sentence, size_t size);
-	void (*cancel_command)(void *arg);
+	/* SIGTERM, or SIGKILL, to all of its groups; run_command says when it has ended. */
+	void (*tell_command)(void *arg, bool kill);
+	/* For the daemon's end: the same one after the other, with so much time between them, and waits until it has ended. */
+	void (*end_command)(void *arg, uint64_t grace_ms);
+	/* Backends of the color that are up now are those that count. Then: true when each of those has passed a probe that began since it was asked for; else `sentence` is of one that has not. What fails is tried
+	 * again, until stop_check. */
+	void (*choose_backends)(void *arg, enum color color);
+	bool (*run_check)(void *arg, char *sentence, size_t size);
+	void (*stop_check)(void *arg);
+	/* After a restart: whether anything was left of the command of a deployment of the last run. It was killed before anybody was served. */
+	bool (*had_orphans)(void *arg, const struct deployment *deployment);
 	/* `more` is the callee's; may be NULL. */
 	void (*emit)(void *arg, const struct deployment *deployment, const char *event, json_t *more, const char *text);
 	void *arg;

@@ -57,7 +57,7 @@ void switcher_stop(struct switcher *switcher)
 	static const struct actor daemon_itself = {"teal", -1};
 	verify_stop(switcher, "the daemon was stopped");
 	if (switcher->current && switcher->current->step < STEP_CHANGE)
-		back_stop(switcher, "abort", &daemon_itself, "the daemon is stopping");
+		back_stop(switcher, "abort", &daemon_itself, "the daemon is stopping", true);
 }
 
 void switcher_note_other(struct switcher *switcher)

@@ -1,5 +1,6 @@
 """What the world does to a daemon: full disks, hung and broken backends, clients that are no clients. Faults of the command line are in test_cli.py."""
 import os
+import re
 import socket
 import subprocess
 import time
@@ -47,6 +48,8 @@ def test_full_disk(small_disk, small, teal, strict):
     forced = one.run("switch", "--force")
     assert forced.code == 0 and "not durable" in forced.out + forced.err, forced
     assert one.service()["live"] == "green" and one.status()["journal"]["durable"] is False
+    shown = one.must("status").out
+    assert re.search(r"the newest state is not on disk yet: .*No space left on device.*; the daemon tries again\n", shown) and "the history can't" not in shown, shown
     back = one.run("rollback")
     assert back.code == 0 and one.service()["live"] == "blue", back
     os.unlink(small_disk / "ballast")

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import socketserver
 import subprocess
 import tempfile
 import threading
@@ -240,7 +241,11 @@ def test_serve_refuses_a_second_daemon(shop, tmp_path):
         (["hold", "--max", "1ms"], "--max is 100ms to 10m"),
         (["hold", "green"], "takes no color"),
         (["preview", "--expires", "10ms"], "--expires is 1s to 720h"),
-        (["rehearse", "--share", "0%"], "--share wants a share above 0 and at most 100%"),
+        (["rehearse", "--share", "0"], '--share is 0.01% to 100%, such as 10%, not "0"'),
+        (["rehearse", "--share", "101%"], "--share is 0.01% to 100%"),
+        (["rehearse", "--for", "0s"], '--for is 1s to 24h, not "0s"'),
+        (["rehearse", "--for", "2d"], '--for is 1s to 24h, not "2d"'),
+        (["rehearse", "--for", "48h"], '--for is 1s to 24h, not "48h"'),
         (["rehearse", "--stop", "--report"], "leave --report out"),
         (["rehearse", "--report", "--for", "5m"], "--for is for a rehearsal that begins"),
         (["approve", "shop", "market"], "one service is enough"),
@@ -252,6 +257,8 @@ def test_serve_refuses_a_second_daemon(shop, tmp_path):
         (["serve", "--blue", "127.0.0.1:1"], "--listen is missing"),
         (["reload", "shop"], "takes no words"),
         (["status", "--admin", "ftp://x"], "is no address of a daemon"),
+        (["switch", "--idempotency-key", "k\r\nX-More: 1"], "--idempotency-key wants 1 to 128 visible ASCII characters"),
+        (["rollback", "--idempotency-key", "two words"], "--idempotency-key wants 1 to 128 visible ASCII characters"),
     ]
     + [([verb], "is not supported by this version") for verb in ("upgrade",)],
 )
@@ -262,11 +269,39 @@ def test_wrong_usage(words, sentence):
     assert got.out == ""
 
 
+@pytest.mark.parametrize("words", ["switch --version", "switch --reason", "deploy --backend", "deploy --backend x:1 --version", "rollback --reason", "abort --reason", "lock --reason", "hold --reason",
+                                   "approve --reason", "reject --reason", "preview --base", "rehearse --share", "switch --steps", "switch --expect-live", "status", "explain", "history"])
+def test_texts_are_utf8(words):
+    got = teal(*words.split(), b"caf\xe9")
+    assert (got.code, got.out) == (2, "") and " is not UTF-8 (see `teal " in got.err, got.err
+
+
+def test_names_in_a_path(shop):
+    """Whatever a service is called here, it is one piece of the path that is asked for."""
+    for name in ("..", ".", "a/b", "../../v1/status", "shop/lock", "sh%6fp", "shop?x=1", "shop#", "a b", "a\r\nX: y", "\u00fc"):
+        got = shop.run("lock", name)
+        assert got.code == 2 and "no service is called" in got.err, (name, got.err)
+    assert "locked" not in shop.run("status").out
+
+
 @pytest.mark.parametrize("verb", "serve check status plan switch deploy rollback confirm abort promote probe history explain lock unlock hold resume approve reject preview rehearse reload stop demo version".split())
 def test_help_of_every_verb(verb):
     got = teal(verb, "--help")
     assert got.code == 0 and f"usage: teal {verb}" in got.out and got.err == ""
     assert f"\n  {verb} " in teal("help").out
+
+
+def test_help_tells_every_exit_code():
+    """Those that the verb can give besides 0, and no others. Of `deploy` what is not as of `switch`."""
+    codes = {"switch": "123456", "deploy": "1256", "plan": "1235", "rollback": "12356", "reload": "1235", "stop": "1256", "abort": "1235", "confirm": "1235",
+             "promote": "1235", "approve": "1235", "reject": "1235", "hold": "1235", "resume": "1235", "preview": "1235", "rehearse": "1235", "status": "125",
+             "lock": "125", "unlock": "125", "history": "125", "explain": "125", "probe": "125", "check": "2", "serve": "12", "demo": "1"}
+    for verb, wanted in codes.items():
+        text = " ".join(teal(verb, "--help").out.split())
+        told = " ".join(re.findall(r"Exit codes? .*?(?:\.(?= |$)|$)", text))
+        assert set(re.findall(r"\b[1-9]\b", told)) == set(wanted), (verb, told)
+    text = teal("switch", "--help").out
+    assert "Smoke requests and hooks run all the same" in text and "nobody is asked for an approval" in text
 
 
 def test_version():
@@ -283,11 +318,13 @@ def test_no_daemon(tmp_path):
         stale.bind(str(missing))
     got = teal("switch", "--admin", str(missing))
     assert got.code == 5 and "nobody listens" in got.err
+    got = teal("status", "--admin", str(missing / "below"))
+    assert got.code == 5 and "admin.socket set to this path?" in got.err and "admin.listen" not in got.err
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
         got = teal("status", "--admin", url)
-    assert got.code == 5 and url in got.err
+    assert got.code == 5 and url in got.err and "admin.listen set to this address?" in got.err
 
 
 @pytest.fixture
@@ -430,6 +467,50 @@ def test_a_switch_is_followed_over_a_crash_of_the_daemon(shop):
         assert again.run("status", "--json").json()["services"]["shop"]["live"] == "green"
 
 
+class Ending(http.server.BaseHTTPRequestHandler):
+    """A daemon that tells of a deployment's end, and is gone before it is asked for more."""
+    def do_POST(self):
+        self.answer(202, {"deployment": "20260131-120000-4f2a9c"})
+
+    def do_GET(self):
+        if self.path.startswith("/v1/events"):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.server.looked.wait(30)
+            event = {"id": 7, "at": "2026-01-31T12:00:01.000Z", "event": self.server.event, "text": "shop: as it was", "exit": self.server.exit}
+            self.wfile.write(b"data: %s\n\n" % json.dumps(event).encode())
+        elif not self.server.looked.is_set():
+            self.answer(200, {"id": "20260131-120000-4f2a9c", "outcome": "running", "phase": "shifting", "events": []})
+            self.server.looked.set()
+
+    def answer(self, status, document):
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("event, code", [("aborted", 1), ("rolled_back", 4), ("promoted", 0), ("refused", 3)])
+def test_a_daemon_that_ends_behind_the_deployment(tmp_path, event, code):
+    """What it said last counts, not that it is gone."""
+    place = str(tmp_path / "admin.sock")
+    with socketserver.ThreadingUnixStreamServer(place, Ending) as server:
+        server.daemon_threads, server.looked, server.event, server.exit = True, threading.Event(), event, code
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            got = teal("switch", "shop", TEAL_ADMIN=place)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert got.code == code and "as it was" in got.out and "there is no receipt: " in got.err, (got.code, got.out, got.err)
+
+
 def test_admin_by_url(tmp_path):
     token = tmp_path / "token"
     token.write_text("open-sesame-of-the-cave\n")
@@ -443,6 +524,9 @@ def test_admin_by_url(tmp_path):
             refused = teal("switch", "--admin", url)
             assert refused.code == 1 and "token" in refused.err
             assert teal("switch", "--admin", url, TEAL_TOKEN="wrong").code == 1
+            for bad in ("two words", "line\r\nX-More: 1", "t\u00f6ken", "x" * 4097):
+                refused = teal("switch", "--admin", url, TEAL_TOKEN=bad)
+                assert refused.code == 2 and "is not 1 to 4096 visible ASCII characters" in refused.err and bad not in refused.err
             assert teal("switch", "--admin", url, TEAL_TOKEN="open-sesame-of-the-cave").code == 0
             assert teal("rollback", "--admin", url, "-c", str(file)).code == 0
 

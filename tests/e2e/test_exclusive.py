@@ -1,9 +1,12 @@
 """Exclusive switches from outside: what the backends themselves saw, what clients waited for, and what becomes of a command that fails, hangs or outlives the daemon."""
+import contextlib
 import http.client
 import http.server
 import os
 import pathlib
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -199,14 +202,95 @@ def test_a_command_that_hangs(noting, teal):
     assert {(status, color) for status, color, _ in answers} == {(200, "blue")}
     assert green.spans == []
     assert max(seconds for _, _, seconds in answers) > 1  # some were held
-    for name in (pid, f"{pid}.more"):
-        rig.wait_until("the command's end", lambda name=name: not is_running(pathlib.Path(name).read_text().strip()), 20)
+    assert not is_running(read_pid(pid)) and not is_running(read_pid(f"{pid}.more"))
+
+
+def read_pid(path):
+    return rig.wait_until("the command's number", lambda: os.path.exists(path) and pathlib.Path(path).read_text().strip())
+
+
+STUBBORN = ("trap '' TERM", "(trap '' TERM; echo $$ >%s; while :; do sleep 0.1; done) &", "while :; do sleep 0.1; done")
+
+
+def stubborn(teal, name="stubborn"):
+    """A command that does not end when it is told to, with a child that does not, either; and where its process group is written."""
+    pid = teal.folder / (name + ".pid")
+    return [script(teal, name, *(line % pid if "%s" in line else line for line in STUBBORN))], pid
+
+
+def group_lives(group):
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its = stat.read_text().rsplit(")", 1)[1].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if its == group and state not in "ZX":
+            return True
+    return False
+
+
+def test_a_command_that_ignores_sigterm(noting, teal):
+    """When the old color has its traffic again nothing of the command is alive, so that the next one is alone, too."""
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = stubborn(one)
+    for _ in range(2):
+        document = switch(one, hold_max_s=3, run=run)
+        assert not group_lives(read_pid(pid))
+        assert_stayed(one, document, "exclusive_time")
+        assert "it was told to end before the hold's limit" in document["detail"]
+    assert switch(one, hold_max_s=20, run=["/bin/true"])["outcome"] == "promoted"
 
 
 def test_a_command_that_fails(shop):
     document = switch(shop, hold_max_s=20, run=[script(shop, "fail", "echo beginning", "echo column missing >&2", "exit 3"), "secret"])
     assert_stayed(shop, document, "exclusive_run")
     assert "column missing" in document["detail"] and "secret" not in str(document)
+
+
+class Probes:
+    """A Noting's health check as somebody says: its status, and how often it was asked."""
+
+    def __init__(self, one):
+        self.status, self.asked = 200, 0
+        handler = one.server.RequestHandlerClass
+        usual = handler.do_GET
+
+        def do_GET(this):
+            if this.path != "/health":
+                return usual(this)
+            self.asked += 1
+            this.send_response(self.status)
+            this.send_header("Content-Length", "0")
+            this.end_headers()
+
+        handler.do_GET = do_GET
+
+
+def test_a_command_that_breaks_the_new_color(noting, teal):
+    """Regular probes are an hour apart: only a fresh one finds it."""
+    blue, green = noting("blue"), noting("green")
+    probes = Probes(green)
+    one = teal(rig.colors([blue], [green], probe={"path": "/health", "interval": "1h", "timeout": "2s"}))
+    flag = one.folder / "broken"
+    run = [script(one, "migrate", f"touch {flag}", f"while [ -e {flag} ]; do sleep 0.02; done")]
+
+    def run_it(status, **more):
+        id = start_switch(one, run=run, **more)
+        rig.wait_until("the command", flag.exists)
+        probes.status = status
+        flag.unlink()
+        return one.deployment(id)
+
+    asked = probes.asked
+    document = run_it(500, hold_max_s=6)
+    assert_stayed(one, document, "exclusive_health")
+    assert "green was not well again behind the command: " + green.address in document["detail"] and "500" in document["detail"]
+    assert document["exclusive"]["ran_at"] and not document["exclusive"]["probed_at"]
+    assert green.spans == [] and probes.asked > asked + 1  # it had more than one chance
+    asked = probes.asked
+    document = run_it(200, hold_max_s=60)
+    assert document["outcome"] == "promoted" and document["exclusive"]["probed_at"], document
+    assert probes.asked > asked
 
 
 def test_a_command_that_is_not_there(shop):
@@ -224,30 +308,231 @@ def test_a_request_that_takes_longer(noting, teal):
     assert {(status, color) for status, color, _ in answers} == {(200, "blue")}
 
 
+def test_given_up_but_not_ended(noting, teal):
+    """The proxy has nothing under way any more, but the backend is still at work: the deployment says that it may be."""
+    blue, green = noting("blue", 2), noting("green")
+    one = teal(rig.colors([blue], [green]))
+    client = socket.create_connection(("127.0.0.1", one.port))
+    client.sendall(b"POST /pay HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+    inflight = lambda: one.service()["colors"]["blue"]["inflight"]
+    rig.wait_until("a request in flight", lambda: inflight() == 1)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    client.close()
+    rig.wait_until("that it is given up", lambda: inflight() == 0)
+    said = "1 request of blue was given up in the last 1m, by a timeout or by the client: blue may still be at work on it"
+    id = start_switch(one, hold_max_s=20, run=["/bin/true"])
+    document = one.deployment(id)
+    assert document["outcome"] == "promoted" and said in document["warnings"], document
+    quiet = [event for event in one.api("GET", f"/v1/deployments/{id}?events=1")[1]["events"] if event["event"] == "quiet"]
+    assert quiet[0]["given_up"] == 1 and said in quiet[0]["text"], quiet
+    assert not any("given up" in warning for warning in switch(one, hold_max_s=20)["warnings"])  # green has given up nothing
+
+
 def test_aborted(noting, teal):
     blue, green = noting("blue"), noting("green")
     one = teal(rig.colors([blue], [green]))
     crowd = Crowd(one.port)
-    id = start_switch(one, hold_max_s=60, run=["/bin/sleep", "50"])
-    rig.wait_until("the command", lambda: one.service()["deployment"]["exclusive"]["run_at"])
+    run, pid = stubborn(one)
+    id = start_switch(one, hold_max_s=60, run=run)
+    read_pid(pid)
     one.must("abort")
+    assert not group_lives(read_pid(pid))
     document = one.deployment(id)
     assert (document["outcome"], document["cause"], document["exit"]) == ("aborted", "abort", 1)
     answers = crowd.finish()
     assert {(status, color) for status, color, _ in answers} == {(200, "blue")}
 
 
-def test_killed_in_the_middle(noting, teal):
-    blue, green = noting("blue"), noting("green")
-    one = teal(rig.colors([blue], [green]))
-    id = start_switch(one, hold_max_s=60, run=["/bin/sleep", "2"])
-    rig.wait_until("the command", lambda: one.service()["deployment"]["exclusive"]["run_at"])
-    one.kill()
+def test_stopped_in_the_middle(noting, teal):
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = stubborn(one)
+    id = start_switch(one, hold_max_s=60, run=run)
+    read_pid(pid)
+    one.end()
+    assert not group_lives(read_pid(pid))
     one.start()
+    assert one.deployment(id)["outcome"] == "aborted"
+
+
+def test_killed_in_the_middle(noting, teal):
+    """Nobody is there to end the command: the next daemon does."""
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = stubborn(one)
+    id = start_switch(one, hold_max_s=60, run=run)
+    group = read_pid(pid)
+    one.kill()
+    try:
+        assert group_lives(group)
+        one.start()
+        rig.wait_until("the orphan's end", lambda: not group_lives(group))
+    finally:
+        if group_lives(group):
+            os.killpg(int(group), 9)
     document = one.deployment(id)
     assert_stayed(one, document, "interrupted")
-    assert "may have run" in document["detail"]
-    assert switch(one, hold_max_s=20)["outcome"] == "promoted"
+    assert run[0] + " was begun and was killed in the middle of its work" in document["detail"]
+    assert "had outlived the daemon and was killed" in document["warnings"][0]
+    assert "had outlived the daemon and was killed" in one.read_log()
+    assert switch(one, hold_max_s=20, run=["/bin/true"])["outcome"] == "promoted"
+
+
+def test_killed_behind_the_command(noting, teal):
+    """What the command has left for good, in a session of its own, is nobody's orphan."""
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    pid = one.folder / "stays.pid"
+    run = [script(one, "migrate", f"setsid sh -c 'echo $$ >{pid}; exec sleep 600' >/dev/null 2>&1 &", "sleep 600")]
+    id = start_switch(one, hold_max_s=60, run=run)
+    stays = read_pid(pid)
+    try:
+        one.kill()
+        one.start()
+        assert_stayed(one, one.deployment(id), "interrupted")
+        assert is_running(stays)
+    finally:
+        os.kill(int(stays), 9)
+
+
+def test_killed_before_the_command(noting, teal):
+    blue, green = noting("blue", 5), noting("green")
+    one = teal(rig.colors([blue], [green]))
+    crowd = Crowd(one.port, 1)
+    rig.wait_until("a request in flight", lambda: one.service()["colors"]["blue"]["inflight"] == 1)
+    id = start_switch(one, hold_max_s=60, run=["/bin/true"])
+    rig.wait_until("the hold", lambda: one.service()["deployment"]["exclusive"]["held_at"])
+    one.kill()
+    crowd.finish()
+    one.start()
+    assert "/bin/true was not begun" in one.deployment(id)["detail"]
+
+
+# ---- a command that is more than its process group ----
+
+
+def in_a_group_of_its_own(teal, *lines):
+    """A command of these lines, with a program INNER that does not end; and where the number of INNER is written."""
+    pid = teal.folder / "escaped.pid"
+    inner = script(teal, "inner", f"echo $$ >{pid}.new; mv {pid}.new {pid}", "while :; do sleep 0.1; done")
+    return [script(teal, "migrate", *(line.replace("INNER", inner) for line in lines))], pid
+
+
+@contextlib.contextmanager
+def killed_at_last(path):
+    """Whatever becomes of the test."""
+    try:
+        yield
+    finally:
+        pid = path.read_text().strip() if path.exists() else ""
+        if pid and is_running(pid):
+            os.killpg(os.getpgid(int(pid)), 9)
+
+
+@pytest.mark.parametrize("how", ["limit", "abort", "stop"])
+def test_nothing_of_it_goes_on_in_another_group(noting, teal, how):
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = in_a_group_of_its_own(one, "timeout 600 INNER")
+    with killed_at_last(pid):
+        id = start_switch(one, hold_max_s=3 if how == "limit" else 60, run=run)
+        process = read_pid(pid)
+        if how == "stop":
+            one.end()
+        else:
+            how == "abort" and one.must("abort")
+            document = one.deployment(id)
+            assert document["outcome"] == ("failed" if how == "limit" else "aborted"), document
+        assert not is_running(process)
+
+
+def test_a_part_that_does_not_end_when_it_is_told(noting, teal):
+    """Nor does what made its group."""
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = in_a_group_of_its_own(one, "exec bash -c 'set -m; trap \"\" TERM; INNER & wait; wait; sleep 600'")
+    with killed_at_last(pid):
+        document = switch(one, hold_max_s=3, run=run)
+        assert not is_running(read_pid(pid))
+        assert_stayed(one, document, "exclusive_time")
+
+
+def test_a_part_in_the_background_is_waited_for(noting, teal):
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = in_a_group_of_its_own(one, "timeout 600 INNER >/dev/null 2>&1 &", f"while [ ! -e {one.folder}/escaped.pid ]; do sleep 0.01; done")
+    with killed_at_last(pid):
+        document = switch(one, hold_max_s=4, run=run)
+        assert not is_running(read_pid(pid))
+        assert_stayed(one, document, "exclusive_time")
+    begun, done = one.folder / "begun", one.folder / "done"
+    slow = script(one, "slow", f"touch {begun}", "sleep 1", f"touch {done}")
+    document = switch(one, hold_max_s=30, run=[script(one, "quick", f"timeout 600 {slow} >/dev/null 2>&1 &", f"while [ ! -e {begun} ]; do sleep 0.01; done")])
+    assert document["outcome"] == "promoted" and done.exists(), document
+
+
+def test_what_it_left_in_a_session_of_its_own_stays(noting, teal):
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = in_a_group_of_its_own(one, "setsid sh -c 'timeout 600 INNER; true' >/dev/null 2>&1 &", "sleep 600")
+    with killed_at_last(pid):
+        id = start_switch(one, hold_max_s=60, run=run)
+        process = read_pid(pid)
+        one.kill()
+        one.start()
+        assert_stayed(one, one.deployment(id), "interrupted")
+        assert is_running(process)
+
+
+def test_killed_without_a_record(noting, teal):
+    """With --force it goes on though the state can't be written; so the next daemon can't know how far it came."""
+    one = teal(rig.colors([noting("blue")], [noting("green")]))
+    run, pid = stubborn(one)
+    obstacle = one.folder / "state" / "teal.state.new"
+    one.conf["services"]["shop"].setdefault("gates", {})["hooks"] = [{"run": [script(one, "hook", f"sleep 0.5; mkdir {obstacle}")]}]
+    one.write_file()
+    one.must("reload")
+    id = start_switch(one, hold_max_s=60, run=run, force=True)
+    group = read_pid(pid)
+    one.kill()
+    obstacle.rmdir()
+    try:
+        one.start()
+        assert not group_lives(group)
+    finally:
+        if group_lives(group):
+            os.killpg(int(group), 9)
+    document = one.deployment(id)
+    assert_stayed(one, document, "interrupted")
+    assert run[0] + " was begun and was killed" in document["detail"]
+
+
+def test_one_of_an_earlier_run_is_in_the_way(shop):
+    """By what it was born with."""
+    marks = {"TEAL_EVENT": "exclusive", "TEAL_DEPLOYMENT": switch(shop, hold_max_s=20, run=["/bin/true"])["id"]}
+    shop.end()
+    shop.start()
+    other = subprocess.Popen(["/bin/sleep", "600"], env=marks, process_group=0)
+    try:
+        status, problem = shop.api("POST", "/v1/services/shop/switch", {"exclusive": True, "bake_s": 0})
+        assert (status, problem["code"]) == (409, "command_remains"), problem
+    finally:
+        other.kill()
+        other.wait()
+    assert switch(shop, hold_max_s=20)["outcome"] == "promoted"
+
+
+def test_a_rehearsal_gives_way(noting, teal):
+    """Its copies are requests, too: the new color's take long, and are waited for."""
+    blue, green = noting("blue", 0.002), noting("green", 1.0)
+    one = teal(rig.colors([blue], [green]))
+    crowd = Crowd(one.port, 3)
+    status, report = one.api("POST", "/v1/services/shop/rehearse", {"share": 1, "for_s": 3600})
+    assert status == 202, report
+    rig.wait_until("copies", lambda: one.api("GET", "/v1/services/shop/rehearsal")[1]["compared"] > 2, 60)
+    times = one.folder / "times"
+    now = f"{sys.executable} -c 'import time; print(time.monotonic_ns())' >>{times}"
+    document = switch(one, hold_max_s=30, run=[script(one, "migrate", now, "sleep 1", now)])
+    crowd.finish()
+    time.sleep(1.5)  # what was given up without being waited for would end by then
+    began, ended = map(int, times.read_text().split())
+    assert [span for span in blue.spans + green.spans if span[0] < ended and span[1] > began] == []
+    assert document["outcome"] == "promoted", document
+    report = one.api("GET", "/v1/services/shop/rehearsal")[1]
+    assert report["state"] == "ended" and "it ended early: a deployment began" in report["text"]
 
 
 # ---- who may ask for what ----

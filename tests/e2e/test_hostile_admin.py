@@ -96,6 +96,51 @@ def test_changes_over_tcp(guarded, fields, status):
     assert guarded.newest() is None
 
 
+def test_a_token_that_others_may_read(guarded, tmp_path):
+    def refused(mode):
+        (tmp_path / "token").chmod(mode)
+        sentence = f"admin.token_file: {tmp_path / 'token'} may be used by others than its owner (mode {mode:04o}): chmod 600 it"
+        result = guarded.run("reload")
+        assert result.code != 0 and sentence in result.err, result
+        return sentence
+
+    for mode in (0o644, 0o640, 0o602):
+        sentence = refused(mode)
+    assert " 200 " in send(guarded, f"GET /v1/status HTTP/1.1\r\nHost: localhost:{guarded.admin_port}\r\nConnection: close\r\n\r\n".encode(), tcp=True)
+    checked = guarded.run("check", "-c", str(guarded.file))
+    assert checked.code == 2 and sentence in checked.out, checked
+    guarded.end()
+    guarded.start()
+    guarded.admin_port = int(guarded.status()["admin_listen"].rsplit(":", 1)[1])
+    assert sentence in guarded.read_log() and TOKEN not in guarded.read_log()
+    assert guarded.get()[0] == 200
+
+    def switch_over_tcp():
+        fields = (f"Authorization: Bearer {TOKEN}", "Content-Type: application/json", "Connection: close")
+        return send(guarded, post(SWITCH, b"{}", *fields).replace(b"Host: localhost", f"Host: localhost:{guarded.admin_port}".encode()), tcp=True)
+
+    assert " 403 " in switch_over_tcp() and guarded.newest() is None
+    (tmp_path / "token").chmod(0o400)
+    guarded.must("reload")
+    assert guarded.run("check", "-c", str(guarded.file)).code == 0
+    assert " 202 " in switch_over_tcp()
+
+
+@pytest.mark.parametrize("token, good", [("0123456789abcdef", True), ("x" * 4096, True), ("x" * 4097, False), ("0123456789abcde", False), ("0123456789 abcdef", False),
+                                         ("0123456789abcdef\x07", False), ("0123456789abcdef\0secret", False), ("t\u00f6ken of 0123456", False), ("", False)])
+def test_what_a_token_is(guarded, tmp_path, token, good):
+    """Whatever else there is, a client could not send it, or would send a part of it."""
+    (tmp_path / "token").write_text(token + "\nmore\n")
+    result = guarded.run("reload")
+    assert (result.code == 0) == good, result
+    if good:
+        fields = (f"Authorization: Bearer {token}", "Content-Type: application/json", "Connection: close")
+        data = post(SWITCH, b"{}", *fields).replace(b"Host: localhost", f"Host: localhost:{guarded.admin_port}".encode())
+        assert " 202 " in send(guarded, data, tcp=True)
+    else:
+        assert "must be a token of 16 to 4096 visible ASCII characters without spaces" in result.err and (not token or token not in result.err)
+
+
 def test_host_of_somebody_else(guarded):
     data = f"GET /v1/status HTTP/1.1\r\nHost: shop.example.com:{guarded.admin_port}\r\n\r\n".encode()
     assert " 403 " in send(guarded, data, tcp=True)

@@ -127,6 +127,19 @@ def test_a_key_that_is_damaged_is_made_anew(shop):
     (one.folder / "state" / "preview.key").write_bytes(b"short")
     one.start()
     assert len(key_of(one)) == 32
+    assert "preview.key was 5 bytes long" in one.read_log() and "no good any more" in one.read_log()
+    assert color_of(one, {"Cookie": f"look={token}"}) == "blue"
+    assert color_of(one, {"Cookie": f"look={token_of(one, 'green')}"}) == "green"
+
+
+def test_a_key_that_others_could_use_is_made_anew(shop):
+    one = shop({"cookie": "look"})
+    token, key, file = token_of(one, "green"), key_of(one), one.folder / "state" / "preview.key"
+    one.end()
+    file.chmod(0o640)
+    one.start()
+    assert f"others than its owner could use {file} (mode 0640)" in one.read_log() and "no good any more" in one.read_log()
+    assert key_of(one) != key and stat.S_IMODE(file.stat().st_mode) == 0o600
     assert color_of(one, {"Cookie": f"look={token}"}) == "blue"
     assert color_of(one, {"Cookie": f"look={token_of(one, 'green')}"}) == "green"
 

@@ -355,6 +355,36 @@ def test_freeze_after_a_reload(shop):
     assert one.run("switch").code == 0
 
 
+def test_a_reload_brings_a_gate_in_front(shop):
+    """Of that which is under way: it is passed all the same, behind it."""
+    one = shop(gates={"approval": "10m"})
+    status, answer = one.api("POST", "/v1/services/shop/switch", {})
+    assert status == 202, answer
+    rig.wait_until("the approval is asked for", lambda: (one.service()["waiting"] or {}).get("gate") == "approval")
+    one.conf["services"]["shop"]["gates"]["smoke"] = [{"path": "/fail"}]
+    one.write_file()
+    one.must("reload")
+    one.must("approve")
+    document = one.deployment(answer["deployment"])
+    assert (document["outcome"], document["cause"]) == ("refused", "smoke"), document
+    assert gate(document, "approval")[0]["passed"] is True
+    assert one.service()["live"] == "blue"
+
+
+def test_a_reload_takes_the_approval_away(shop):
+    """That is waited for: it goes on as if nobody had been asked."""
+    one = shop(gates={"approval": "10m"})
+    status, answer = one.api("POST", "/v1/services/shop/switch", {})
+    assert status == 202, answer
+    rig.wait_until("the approval is asked for", lambda: (one.service()["waiting"] or {}).get("gate") == "approval")
+    del one.conf["services"]["shop"]["gates"]
+    one.write_file()
+    one.must("reload")
+    document = one.deployment(answer["deployment"])
+    assert document["outcome"] == "promoted" and gate(document, "approval") == [], document
+    assert "approval_dropped: shop: approval: nobody is asked any more" in one.read_log()
+
+
 def test_smoke(shop):
     one = shop(gates={"smoke": [{"path": "/"}, {"path": "/fail"}]})
     result = one.run("switch")
@@ -405,6 +435,15 @@ def test_a_moment_fails(shop):
     assert one.newest()["outcome"] == "promoted"
     rig.wait_until("the event", lambda: "hook_failed: shop: hook of switched: /nonexistent/tell could not be started" in one.read_log(), 90)
     rig.wait_until("the event in the journal", lambda: "hook of switched" in one.must("explain", id).out)
+
+
+def test_explain_shows_what_failed_hooks_said(shop):
+    """Also of those that are only told, and that are over when the switch has ended."""
+    one = shop(hooks={"switched": [sh("echo first line; echo the channel is gone; exit 1")], "promoted": [sh("echo all is well")]})
+    assert one.run("switch").code == 0
+    rig.wait_until("the event", lambda: "hook_failed: shop: hook of switched: " in one.read_log(), 90)
+    rig.wait_until("the output", lambda: "told of switched:\n  | first line\n  | the channel is gone\n" in one.must("explain").out)
+    assert "all is well" not in one.must("explain").out
 
 
 def test_notify(shop, receiver, secret):

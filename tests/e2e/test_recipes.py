@@ -422,6 +422,7 @@ def test_go_back_while_a_release_is_under_way(pipeline):
     assert run_github(pipeline, "github-rollback.yml", **{"inputs.version": "1", "inputs.reason": "none"})[0] == 0
     assert pipeline.newest()["outcome"] == "rolled_back" and pipeline.service()["live"] == "blue"
     pipeline.green.fall_sick()
+    rig.wait_until("green is unhealthy", lambda: pipeline.service()["colors"]["green"]["health"] == "unhealthy", 30)
     status, answer = pipeline.api("POST", "/v1/services/shop/deploy", {"backends": [pipeline.green.address], "version": "3", "wait_s": 3600})
     assert status == 202
     assert run_github(pipeline, "github-rollback.yml", **{"inputs.version": "1", "inputs.reason": "none"})[0] == 0

@@ -142,6 +142,41 @@ def test_restart_keeps_users(shop):
     assert [color for color, _ in ask_all(one, cookies)] == [color for color, _ in before]
 
 
+def test_a_reload_moves_nobody(shop):
+    """While both colors have users, what they are known by stays; before and after it may change."""
+    one = shop("cookie")
+    service = one.conf["services"]["shop"]
+    service["gates"] = {"approval": "10m"}
+    one.write_file()
+    one.must("reload")
+    status, document = one.api("POST", "/v1/services/shop/switch", {"steps": [25, 100], "pause_s": "manual"})
+    assert status == 202, document
+    rig.wait_until("the approval is asked for", lambda: (one.service()["waiting"] or {}).get("gate") == "approval")
+    service["sticky"]["name"] = "other"
+    one.write_file()
+    one.must("reload")
+    service["sticky"]["name"] = "pin"
+    one.write_file()
+    one.must("reload")
+    one.must("approve")
+    await_share(one, 25)
+    for change in ({"sticky": {"by": "address"}}, {"sticky": {"by": "cookie", "name": "other"}}, {"sticky": {"by": "none"}}):
+        kept = {key: service[key] for key in change}
+        service.update(change)
+        one.write_file()
+        result = one.run("reload")
+        assert result.code == 3 and "sticky of service shop" in result.err and document["deployment"] in result.err, result
+        service.update(kept)
+    service["balance"] = "round_robin"
+    one.write_file()
+    one.must("reload")
+    await_share(one, 25)
+    one.must("abort")
+    service["sticky"] = {"by": "address"}
+    one.write_file()
+    one.must("reload")
+
+
 def test_sick_color_gets_nobody(shop):
     """Its users are served by the other one meanwhile, without another number, and are back when it is well."""
     one = shop("cookie")
@@ -155,7 +190,9 @@ def test_sick_color_gets_nobody(shop):
     one.green.fall_sick()
     rig.wait_until("green down", lambda: health() == "unhealthy")
     rig.wait_until("nobody on green", lambda: share_of(ask_all(one, cookies)) == 0, 30)
+    assert re.search(r"^ +green .* 50% \(0% now\) +unhealthy", one.must("status").out, re.M) and "(0% now)" not in one.must("status", "--json").out
     assert all(found == ("blue", None) for found in ask_all(one, cookies))
     one.green.fall_sick(False)
     rig.wait_until("green up", lambda: health() == "healthy")
+    assert "(0% now)" not in one.must("status").out
     rig.wait_until("its users are back", lambda: ask_all(one, cookies) == [(color, None) for color, _ in before], 30)

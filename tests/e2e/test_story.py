@@ -86,3 +86,19 @@ def test_metrics_in_both_forms(small, teal):
     assert kind.startswith("text/plain; version=0.0.4") and b"# EOF" not in text and b"# TYPE teal_requests_total counter\n" in text
     checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, timeout=30)
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
+
+
+def test_texts_stay_on_their_line(shop):
+    """Whatever a text has in it, it ends no line that teal prints for a person; in JSON it is as it was."""
+    reason = "weekly\nrollback: ready\t\x1b[31m\x9b32m \u202eydaer\u2066\u2028\ufeff."
+    shown = r"weekly\nrollback: ready\t\x1b[31m\u009b32m \u202eydaer\u2066\u2028\ufeff."
+    shop.must("lock", "--reason", reason)
+    assert f": {shown}\n" in shop.must("status").out
+    refused = shop.run("switch")
+    assert refused.code == 3 and shown in refused.err, refused
+    assert shop.run("switch", "--json").err.count("\n") == 1
+    shop.must("unlock")
+    watched = shop.must("switch", "--reason", reason)
+    assert f": {shown}\n" in watched.out
+    assert f'because: "{shown}".\n' in shop.must("explain").out and shown.split("32m")[0] in shop.must("history").out
+    assert shop.newest()["reason"] == shop.must("explain", "--json").json()["reason"] == reason

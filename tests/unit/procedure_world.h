@@ -250,7 +250,7 @@ static inline void set_conf(struct world *world)
 static inline void begin(struct world *world)
 {
 	set_conf(world);
-	procedure_begin(world->procedure, world->deployment, &world->now);
+	procedure_begin(world->procedure, world->deployment);
 }
 
 static inline enum procedure_state run(struct world *world)

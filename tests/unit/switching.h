@@ -24,6 +24,7 @@ static inline void make_switcher(void)
 		.read_probes = read_probes,
 		.forget_probes = forget_probes,
 		.read_counts = read_counts,
+		.count_given_up = count_given_up,
 		.read_before = read_before,
 		.read_window = read_window,
 		.mark_senses = mark_senses,
@@ -39,13 +40,20 @@ static inline void make_switcher(void)
 		.write_deployment = write_deployment,
 		.emit = emit,
 		.begin_procedure = begin_procedure,
+		.resume_procedure = resume_procedure,
 		.run_procedure = run_procedure,
 		.read_procedure = read_procedure,
 		.cancel_procedure = cancel_procedure,
 		.tell = tell,
+		.foresee_command = foresee_command,
 		.begin_command = begin_command,
 		.run_command = run_command,
-		.cancel_command = cancel_command,
+		.tell_command = tell_command,
+		.end_command = end_command,
+		.choose_backends = choose_backends,
+		.run_check = run_check,
+		.stop_check = stop_check,
+		.had_orphans = had_orphans,
 	};
 	static const struct actuator actuator = {
 		.apply = apply,
@@ -145,11 +153,9 @@ static inline unsigned count_told(const char *event)
 	return told;
 }
 
-/* The daemon ends and begins anew with what the truth said last. */
-static inline void restart(void)
+/* The daemon ends and begins anew with a truth, which is consumed. */
+static inline void restart_with(json_t *document, enum color live)
 {
-	json_t *document = deployment_to_truth(switcher_current(world.switcher));
-	enum color live = switcher_truth_live(world.switcher, world.live);
 	struct deployment *deployment = deployment_read_truth(document);
 	json_decref(document);
 	switcher_free(world.switcher);
@@ -163,6 +169,12 @@ static inline void restart(void)
 	world.change.sent = NULL;
 	assert_non_null(deployment);
 	switcher_resume(world.switcher, deployment);
+}
+
+/* With what the truth said last. */
+static inline void restart(void)
+{
+	restart_with(deployment_to_truth(switcher_current(world.switcher)), switcher_truth_live(world.switcher, world.live));
 }
 
 #endif

@@ -25,11 +25,14 @@ static struct world {
 	unsigned armed;
 	uint64_t log_matches;
 	bool log_is_lost;
+	uint64_t given_up[COLOR_COUNT];
 	uint64_t inflight[COLOR_COUNT], assist[COLOR_COUNT], cut[COLOR_COUNT];
 	bool crosses;   /* once a color's busy ones were read, the other one's request is sent there */
 	unsigned share; /* of the color that is not live */
 	bool held;
 	enum procedure_state procedure;
+	unsigned procedure_change, procedure_reads; /* changes not told yet; how often its rows were read */
+	bool gates_came;                            /* by a reload, after it had passed */
 	struct procedure_refusal refusal;
 	enum switcher_command command;
 	uint64_t ticket; /* of the last flip */
@@ -37,6 +40,8 @@ static struct world {
 	enum keeper_state truth;
 	uint64_t truths;
 	uint64_t command_ms;
+	bool broken;      /* the new color, behind the command */
+	bool orphan;      /* something of an earlier command is alive */
 	char told[256];   /* by hooks and their like */
 	char story[4096]; /* what was done, in order */
 	char outcome[32], cause[32];
@@ -107,6 +112,13 @@ static inline void read_counts(void *arg, enum color color, struct switcher_coun
 {
 	(void)arg;
 	*counts = world.counts[color];
+}
+
+static inline uint64_t count_given_up(void *arg, enum color color, uint64_t *within_ms)
+{
+	(void)arg;
+	*within_ms = 90000;
+	return world.given_up[color];
 }
 
 static inline void read_before(void *arg, enum color color, struct judge_baseline *before)
@@ -325,19 +337,34 @@ static inline void begin_procedure(void *arg, const struct deployment *deploymen
 {
 	(void)arg;
 	(void)deployment;
+	world.procedure_change = 1;
 	note("procedure", NULL);
 }
 
-static inline enum procedure_state run_procedure(void *arg, const struct procedure_refusal **refusal)
+static inline bool resume_procedure(void *arg, const struct deployment *deployment)
+{
+	(void)arg;
+	assert_non_null(deployment);
+	bool came = world.gates_came;
+	if (came)
+		note("resume", NULL);
+	world.gates_came = false;
+	return came;
+}
+
+static inline enum procedure_state run_procedure(void *arg, const struct procedure_refusal **refusal, bool *changed)
 {
 	(void)arg;
 	*refusal = &world.refusal;
+	*changed = world.procedure_change > 0 || world.procedure != PROCEDURE_PENDING;
+	world.procedure_change = 0;
 	return world.procedure;
 }
 
 static inline json_t *read_procedure(void *arg)
 {
 	(void)arg;
+	world.procedure_reads++;
 	return json_pack("[{s:s, s:b}]", "name", "hook", "passed", world.procedure == PROCEDURE_PASSED);
 }
 
@@ -371,10 +398,50 @@ static inline enum switcher_command run_command(void *arg, char *sentence, size_
 	return world.command;
 }
 
-static inline void cancel_command(void *arg)
+static inline const char *foresee_command(void *arg)
 {
 	(void)arg;
-	note("kill", NULL);
+	return world.orphan ? "a process of the last one is still there" : NULL;
+}
+
+static inline void tell_command(void *arg, bool kill)
+{
+	(void)arg;
+	note(kill ? "kill" : "term", NULL);
+}
+
+static inline void end_command(void *arg, uint64_t grace_ms)
+{
+	char grace[32];
+	(void)arg;
+	snprintf(grace, sizeof(grace), "%u", (unsigned)grace_ms);
+	note("end", grace);
+}
+
+static inline void choose_backends(void *arg, enum color color)
+{
+	(void)arg;
+	note("choose", color_name(color));
+}
+
+static inline bool run_check(void *arg, char *sentence, size_t size)
+{
+	(void)arg;
+	snprintf(sentence, size, "127.0.0.1:2 did not pass a probe: status 500");
+	return !world.broken;
+}
+
+static inline void stop_check(void *arg)
+{
+	(void)arg;
+	note("stop_check", NULL);
+}
+
+static inline bool had_orphans(void *arg, const struct deployment *deployment)
+{
+	(void)arg;
+	note("orphans_of", deployment->id[0] ? NULL : "nobody");
+	return world.orphan;
 }
 
 #endif

@@ -96,7 +96,9 @@ static int tear_down(void **state)
 {
 	struct world *world = *state;
 	void *scratch = world->scratch;
+	unsigned told = world->count;
 	courier_free(world->courier);
+	assert_int_equal(world->count, told);
 	hook_tools_free(world->tools);
 	resolver_free(world->resolver);
 	fetch_free(world->fetch);

@@ -98,6 +98,64 @@ static void test_health_that_is_lost_meanwhile(void **state)
 	assert_int_equal(count_told("procedure"), 1);
 }
 
+/* They come by a reload when the procedure has passed and health is waited for. */
+static void test_gates_that_come_meanwhile(void **state)
+{
+	(void)state;
+	start_pending();
+	world.up[COLOR_GREEN] = 0;
+	world.procedure = PROCEDURE_PASSED;
+	pass(10);
+	world.gates_came = true;
+	world.procedure = PROCEDURE_PENDING;
+	world.up[COLOR_GREEN] = 1;
+	pass(10);
+	pass(10);
+	assert_string_equal(phase(), "gating");
+	assert_null(strstr(world.story, "gates_passed"));
+	assert_int_equal(count_told("resume"), 1);
+	world.procedure = PROCEDURE_PASSED;
+	pass(10);
+	assert_int_equal(world.live, COLOR_GREEN);
+	assert_int_equal(count_told("procedure"), 1); /* it went on where it was */
+}
+
+/* Whoever asked for the switch waits no longer because gates came. */
+static void test_the_wait_does_not_begin_anew(void **state)
+{
+	(void)state;
+	start_pending();
+	world.up[COLOR_GREEN] = 0;
+	world.procedure = PROCEDURE_PASSED;
+	pass(10);
+	pass(40000);
+	world.gates_came = true;
+	world.procedure = PROCEDURE_PENDING;
+	world.up[COLOR_GREEN] = 1;
+	pass(10);
+	assert_int_equal(count_told("resume"), 1);
+	world.up[COLOR_GREEN] = 0;
+	world.procedure = PROCEDURE_PASSED;
+	pass(10);
+	pass(19900);
+	assert_string_equal(phase(), "gating");
+	pass(100);
+	assert_ended("refused", "healthy", 3);
+}
+
+static void test_rows_are_read_when_they_change(void **state)
+{
+	(void)state;
+	start_pending();
+	unsigned before = world.procedure_reads;
+	for (unsigned i = 0; i < 20; i++)
+		pass(50);
+	assert_int_equal(world.procedure_reads, before);
+	world.procedure_change = 1;
+	pass(50);
+	assert_int_equal(world.procedure_reads, before + 1);
+}
+
 static void test_aborted(void **state)
 {
 	(void)state;
@@ -153,6 +211,9 @@ int main(void)
 		TEST(test_an_approval_that_does_not_come),
 		TEST(test_a_lock_that_comes_meanwhile),
 		TEST(test_health_that_is_lost_meanwhile),
+		TEST(test_gates_that_come_meanwhile),
+		TEST(test_the_wait_does_not_begin_anew),
+		TEST(test_rows_are_read_when_they_change),
 		TEST(test_aborted),
 		TEST(test_the_daemon_stops),
 		TEST(test_ended_in_the_middle),

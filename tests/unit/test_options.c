@@ -13,9 +13,13 @@
 #include "base/text.h"
 
 #define ARGUMENTS_MAX 12
+#define KEY_OF_32 "0123456789abcdef0123456789abcdef"
+#define KEY_OF_128 KEY_OF_32 KEY_OF_32 KEY_OF_32 KEY_OF_32
 
 static const struct option own[] = {
 	{"reason", 0, OPTION_TEXT, "TEXT", "why"},
+	{"file", 0, OPTION_PATH, "FILE", "which"},
+	{"key", 0, OPTION_KEY, "KEY", "once"},
 	{"force", 'f', OPTION_FLAG, NULL, "go on"},
 	{"backend", 'b', OPTION_LIST, "ADDR", "where"},
 	{"bake", 0, OPTION_DURATION, "TIME", "how long"},
@@ -78,6 +82,11 @@ static void test_good(void **state)
 		{"end of options", {"--", "--force", "-n", NULL}, "--force -n", NULL, NULL, 0, NULL},
 		{"a single dash is a word", {"-", NULL}, "-", NULL, NULL, 0, NULL},
 		{"a value that looks like an option", {"--reason=--force", NULL}, "", "reason", "--force", 0, NULL},
+		{"UTF-8", {"--reason", "gr\xc3\xbc\xc3\x9f \xf0\x9f\x90\xa6\n", "\xe2\x82\xac", NULL}, "\xe2\x82\xac", "reason",
+			"gr\xc3\xbc\xc3\x9f \xf0\x9f\x90\xa6\n", 0, NULL},
+		{"a file of any name", {"--file", "caf\xe9", NULL}, "", "file", "caf\xe9", 0, NULL},
+		{"a key", {"--key", "!build-17~", NULL}, "", "key", "!build-17~", 0, NULL},
+		{"a long key", {"--key", KEY_OF_128, NULL}, "", "key", KEY_OF_128, 0, NULL},
 		{"a value that begins with one dash", {"--reason", "-1", NULL}, "", "reason", "-1", 0, NULL},
 	};
 	(void)state;
@@ -135,6 +144,17 @@ static void test_bad(void **state)
 		{"no color", {"--expect-live", "red", NULL}, "--expect-live wants blue or green, not \"red\""},
 		{"not in this version", {"--steps", "5,25", NULL}, "--steps is not supported by this version"},
 		{"not in this version, with equals", {"--steps=5", NULL}, "--steps is not supported by this version"},
+		{"no UTF-8", {"--reason", "caf\xe9", NULL}, "the value of --reason is not UTF-8"},
+		{"no UTF-8 in a list", {"--backend=a:1,\xff", NULL}, "the value of --backend is not UTF-8"},
+		{"no UTF-8 where a number is wanted", {"-n\xff", NULL}, "the value of --number is not UTF-8"},
+		{"no UTF-8 in a word", {"shop", "gr\xfcn", NULL}, "word 2 is not UTF-8"},
+		{"a surrogate", {"--reason", "\xed\xa0\x80", NULL}, "the value of --reason is not UTF-8"},
+		{"a key that ends its line", {"--key", "a\r\nX: y", NULL}, "--key wants 1 to 128 visible ASCII characters"},
+		{"a key of two words", {"--key", "a b", NULL}, "--key wants 1 to 128 visible ASCII characters"},
+		{"a key with a letter of another alphabet", {"--key", "\xc3\xbc", NULL}, "--key wants 1 to 128 visible ASCII characters"},
+		{"a key with DEL", {"--key", "a\x7f", NULL}, "--key wants 1 to 128 visible ASCII characters"},
+		{"an empty key", {"--key=", NULL}, "--key wants 1 to 128 visible ASCII characters"},
+		{"a key that is too long", {"--key", KEY_OF_128 "x", NULL}, "--key wants 1 to 128 visible ASCII characters"},
 		{"too many words", {"1", "2", "3", "4", "5", "6", "7", "8", "9", NULL}, "too many words, from \"9\" on"},
 	};
 	(void)state;

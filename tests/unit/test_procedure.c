@@ -213,6 +213,11 @@ static void set_hooks(struct world *world, struct conf_hook *list, size_t count)
 	world->conf.hooks[CONF_BEFORE_SWITCH] = (struct conf_hooks){.list = list, .count = count};
 }
 
+static void set_other_hooks(struct conf_service *conf, struct conf_hook *list, size_t count)
+{
+	conf->hooks[CONF_BEFORE_SWITCH] = (struct conf_hooks){.list = list, .count = count};
+}
+
 static const char *output_of(json_t *rows, size_t at)
 {
 	return json_string_value(json_object_get(json_array_get(rows, at), "output"));
@@ -380,7 +385,7 @@ static void test_reload(void **state)
 	begin(world);
 	wait_for_approval(world);
 	other = world->conf;
-	other.gates.approval_ms = 0;
+	other.gates.approval_ms = 1200000;
 	other.hooks[CONF_BEFORE_SWITCH] = (struct conf_hooks){.list = &hook_0, .count = 1};
 	procedure_set_conf(world->procedure, &other);
 	assert_int_equal(run(world), PROCEDURE_PENDING);
@@ -389,7 +394,113 @@ static void test_reload(void **state)
 	expect_rows(world, (const char *[]){"freeze passed: ", "rehearsal passed: ", "smoke passed: ", "approval passed: ", "hook passed: ", NULL});
 }
 
-/* The hook that runs goes on; behind it comes the whole of the new list, wherever that has it. */
+/* Nobody has to answer for a file that asks for no answer; what it asks for comes. */
+static void test_reload_takes_the_approval_away(void **state)
+{
+	struct world *world = *state;
+	struct conf_service other;
+	struct switcher_refusal refusal;
+	set_hooks(world, &hook_1, 1);
+	ask_for_approval(world);
+	other = world->conf;
+	other.gates.approval_ms = 0;
+	set_other_hooks(&other, &hook_0, 1);
+	unsigned news = world->news;
+	procedure_set_conf(world->procedure, &other);
+	assert_int_equal(world->news, news + 1);
+	assert_true(json_is_null(procedure_waiting_to_json(world->procedure)));
+	assert_false(answer(world, true, NULL, NULL, &refusal));
+	assert_string_equal(refusal.code, "nothing_to_approve");
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	assert_string_equal(world->events, "approval_asked approval\napproval_dropped approval\ngate_started hook\ngate_passed hook\n");
+	expect_rows(world, (const char *[]){"hook passed: ", NULL});
+}
+
+static void test_reload_brings_the_approval_back(void **state)
+{
+	struct world *world = *state;
+	struct conf_service without, with;
+	struct switcher_refusal refusal;
+	ask_for_approval(world);
+	without = with = world->conf;
+	without.gates.approval_ms = 0;
+	procedure_set_conf(world->procedure, &without);
+	procedure_set_conf(world->procedure, &with);
+	assert_int_equal(run(world), PROCEDURE_PENDING);
+	assert_string_equal(world->events, "approval_asked approval\napproval_dropped approval\napproval_asked approval\n");
+	assert_true(answer(world, true, NULL, NULL, &refusal));
+	assert_int_equal(run(world), PROCEDURE_PASSED);
+}
+
+/* More time was not promised to anybody who waits for the end of the former one. */
+static void test_reload_shortens_the_approval(void **state)
+{
+	struct world *world = *state;
+	struct conf_service longer, shorter;
+	ask_for_approval(world); /* 10 min, of which 1 ms is left */
+	longer = shorter = world->conf;
+	longer.gates.approval_ms = 3600000;
+	procedure_set_conf(world->procedure, &longer);
+	expect_rows(world, (const char *[]){"approval waits: ", NULL});
+	shorter.gates.approval_ms = 599999;
+	assert_int_equal(run(world), PROCEDURE_PENDING);
+	procedure_set_conf(world->procedure, &shorter);
+	json_t *waiting = procedure_waiting_to_json(world->procedure);
+	assert_string_equal(json_string_value(json_object_get(waiting, "expires_at")), "2026-01-06T12:09:59.999Z");
+	json_decref(waiting);
+	assert_int_equal(run(world), PROCEDURE_REFUSED);
+	expect_refusal(world, "approval", 6, "nobody approved it within 9m59.999s");
+}
+
+static void test_a_longer_approval_is_not_waited_for(void **state)
+{
+	struct world *world = *state;
+	struct conf_service longer;
+	ask_for_approval(world);
+	longer = world->conf;
+	longer.gates.approval_ms = 3600000;
+	procedure_set_conf(world->procedure, &longer);
+	world->now.mono_ms++;
+	assert_int_equal(run(world), PROCEDURE_REFUSED);
+	expect_refusal(world, "approval", 6, "nobody approved it within 10m");
+}
+
+/* What was run is not run again, wherever the new list has it; what the list has once more is. */
+static void test_reload_keeps_what_hooks_did(void **state)
+{
+	struct conf_hook same = hook_0, slower = hook_0;
+	slower.timeout_ms++;
+	const struct row {
+		struct conf_hook list[3];
+		size_t count;
+		const char *rows[4];
+	} rows[] = {
+		{{same}, 1, {"hook passed: ", NULL}},
+		{{same, same}, 2, {"hook passed: ", "hook passed: ", NULL}},
+		{{slower, same}, 2, {"hook passed: ", "hook passed: ", NULL}},
+		{{same, slower, same}, 3, {"hook passed: ", "hook passed: ", "hook passed: ", NULL}},
+		{{slower}, 1, {"hook passed: ", "hook passed: ", NULL}},
+		{{same}, 0, {"hook passed: ", NULL}},
+	};
+	struct world *world = *state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct conf_hook first[] = {hook_0, hook_1};
+		struct conf_hook list[3];
+		struct conf_service other;
+		memcpy(list, rows[i].list, sizeof(list));
+		set_hooks(world, first, 2);
+		begin(world);
+		assert_int_equal(run(world), PROCEDURE_PENDING);
+		other = world->conf;
+		set_other_hooks(&other, list, rows[i].count);
+		procedure_set_conf(world->procedure, &other);
+		assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+		expect_rows(world, rows[i].rows);
+		set_conf(world);
+	}
+}
+
+/* The hook that runs goes on; behind it comes what the new list has besides, wherever that is. */
 static void test_reload_of_hooks(void **state)
 {
 	struct world *world = *state;
@@ -403,6 +514,188 @@ static void test_reload_of_hooks(void **state)
 	procedure_set_conf(world->procedure, &other);
 	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
 	expect_rows(world, (const char *[]){"hook passed: ", "hook failed: ", NULL});
+}
+
+static void expect_refused_by_rehearsal(struct world *world)
+{
+	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
+	expect_refusal(world, "rehearsal", 3, "v2 was not rehearsed");
+	assert_null(strstr(world->events, "gate_started hook"));
+}
+
+/* Gates in front of the one that is under way: they come behind it, and before everything that comes then. */
+static void test_reload_brings_gates_in_front(void **state)
+{
+	struct world *world = *state;
+	struct conf_smoke smoke = one_request();
+	struct switcher_refusal refusal;
+	struct conf_service other;
+	add_backend(world, "backend:1", OK_ANSWER);
+	set_hooks(world, &hook_0, 1);
+	ask_for_approval(world);
+	other = world->conf;
+	other.gates.freezes = tonight;
+	other.gates.freeze_count = 1;
+	other.gates.smokes = &smoke;
+	other.gates.smoke_count = 1;
+	procedure_set_conf(world->procedure, &other);
+	assert_true(answer(world, true, NULL, NULL, &refusal));
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	assert_string_equal(
+		world->events, "approval_asked approval\napproved approval\ngate_started smoke\ngate_passed smoke\ngate_started hook\ngate_passed hook\n");
+	expect_rows(world, (const char *[]){"freeze passed: ", "smoke passed: ", "approval passed: ", "hook passed: ", NULL});
+}
+
+static void test_reload_brings_a_rehearsal(void **state)
+{
+	struct world *world = *state;
+	struct switcher_refusal refusal;
+	struct conf_service other;
+	set_hooks(world, &hook_0, 1);
+	ask_for_approval(world);
+	other = world->conf;
+	other.gates.rehearsal_ms = 1000;
+	procedure_set_conf(world->procedure, &other);
+	assert_true(answer(world, true, NULL, NULL, &refusal));
+	expect_refused_by_rehearsal(world);
+}
+
+/* Between two hooks, and what was passed is not asked for again. */
+static void test_reload_brings_an_approval(void **state)
+{
+	struct world *world = *state;
+	struct conf_hook hooks[] = {hook_0, hook_0};
+	struct switcher_refusal refusal;
+	struct conf_service other;
+	set_hooks(world, hooks, 2);
+	begin(world);
+	assert_int_equal(run(world), PROCEDURE_PENDING);
+	other = world->conf;
+	other.gates.approval_ms = 600000;
+	procedure_set_conf(world->procedure, &other);
+	wait_for_approval(world);
+	expect_rows(world, (const char *[]){"approval waits: ", "hook passed: ", NULL});
+	assert_true(answer(world, true, NULL, NULL, &refusal));
+	other.gates.approval_ms = 900000;
+	procedure_set_conf(world->procedure, &other);
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	expect_rows(world, (const char *[]){"approval passed: ", "hook passed: ", "hook passed: ", NULL});
+}
+
+/* Other requests than those that were passed. */
+static void test_reload_of_smoke_requests(void **state)
+{
+	struct world *world = *state;
+	struct conf_smoke smoke = one_request(), two[] = {one_request(), one_request()};
+	struct switcher_refusal refusal;
+	struct conf_service other;
+	set_everything(world, &smoke, &hook_0);
+	begin(world);
+	wait_for_approval(world);
+	other = world->conf;
+	other.gates.smokes = two;
+	other.gates.smoke_count = 2;
+	procedure_set_conf(world->procedure, &other);
+	assert_true(answer(world, true, NULL, NULL, &refusal));
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	expect_rows(world, (const char *[]){"freeze passed: ", "rehearsal passed: ", "smoke passed: 2 requests", "approval passed: ", "hook passed: ", NULL});
+	json_t *rows = procedure_to_json(world->procedure);
+	assert_int_equal(json_array_size(json_object_get(json_array_get(rows, 2), "results")), 2);
+	json_decref(rows);
+}
+
+/* Everything has passed, and the switch still waits for something else. */
+static void test_reload_behind_the_end(void **state)
+{
+	struct world *world = *state;
+	struct conf_service same, other;
+	set_hooks(world, &hook_0, 1);
+	begin(world);
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	same = other = world->conf;
+	procedure_set_conf(world->procedure, &same);
+	assert_false(procedure_resume(world->procedure, world->deployment, &world->now));
+	assert_int_equal(run(world), PROCEDURE_PASSED);
+	other.hooks[CONF_BEFORE_SWITCH] = (struct conf_hooks){.list = &hook_1, .count = 1};
+	procedure_set_conf(world->procedure, &other);
+	assert_true(procedure_resume(world->procedure, world->deployment, &world->now));
+	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
+	expect_rows(world, (const char *[]){"hook passed: ", "hook failed: ", NULL});
+}
+
+/* Health is waited for meanwhile. */
+static void pass_with_a_freeze_of_tonight(struct world *world)
+{
+	world->conf.gates.freezes = tonight;
+	world->conf.gates.freeze_count = 1;
+	begin(world);
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	assert_false(procedure_resume(world->procedure, world->deployment, &world->now));
+}
+
+static void test_a_new_freeze_behind_the_end(void **state)
+{
+	struct world *world = *state;
+	struct conf_service other;
+	pass_with_a_freeze_of_tonight(world);
+	other = world->conf;
+	other.gates.freezes = today;
+	procedure_set_conf(world->procedure, &other);
+	assert_true(procedure_resume(world->procedure, world->deployment, &world->now));
+	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
+	expect_refusal(world, "freeze", 3, "no switch begins until Tue 2026-01-06 17:00 UTC");
+}
+
+static void test_a_freeze_begins_behind_the_end(void **state)
+{
+	struct world *world = *state;
+	pass_with_a_freeze_of_tonight(world);
+	world->now.wall_ms += 9 * 3600000ull;
+	assert_true(procedure_resume(world->procedure, world->deployment, &world->now));
+	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
+	expect_rows(world, (const char *[]){"freeze passed: ", "freeze failed: no switch begins", NULL});
+}
+
+/* Overridden once, it is not in the way again. */
+static void test_a_forced_freeze_behind_the_end(void **state)
+{
+	struct world *world = *state;
+	world->deployment->force = true;
+	pass_with_a_freeze_of_tonight(world);
+	world->now.wall_ms += 9 * 3600000ull;
+	assert_true(procedure_resume(world->procedure, world->deployment, &world->now));
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	assert_false(procedure_resume(world->procedure, world->deployment, &world->now));
+}
+
+/* The hook has ended, nobody has looked yet, and the file has others by now. */
+static void test_looked_at_between_a_hook_and_the_next_round(void **state)
+{
+	struct world *world = *state;
+	struct conf_service other;
+	set_hooks(world, &hook_0, 1);
+	begin(world);
+	assert_int_equal(run(world), PROCEDURE_PENDING);
+	while (world->news == 0)
+		event_base_loop(world->loop, EVLOOP_ONCE);
+	other = world->conf;
+	other.hooks[CONF_BEFORE_SWITCH] = (struct conf_hooks){.list = &hook_1, .count = 1};
+	procedure_set_conf(world->procedure, &other);
+	json_t *waiting = procedure_waiting_to_json(world->procedure);
+	assert_string_equal(json_string_value(json_object_get(waiting, "detail")), "1 hook: /bin/sh");
+	json_decref(waiting);
+	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
+	expect_rows(world, (const char *[]){"hook passed: ", "hook failed: ", NULL});
+}
+
+static void test_changes_are_told_once(void **state)
+{
+	struct world *world = *state;
+	ask_for_approval(world);
+	assert_true(procedure_take_change(world->procedure));
+	assert_int_equal(run(world), PROCEDURE_PENDING);
+	assert_false(procedure_take_change(world->procedure));
+	procedure_cancel(world->procedure);
 }
 
 /* ---- cancelled ---- */
@@ -553,7 +846,22 @@ int main(void)
 		ROUND(test_order),
 		ROUND(test_foresee),
 		ROUND(test_reload),
+		ROUND(test_reload_takes_the_approval_away),
+		ROUND(test_reload_brings_the_approval_back),
+		ROUND(test_reload_shortens_the_approval),
+		ROUND(test_a_longer_approval_is_not_waited_for),
+		ROUND(test_reload_keeps_what_hooks_did),
 		ROUND(test_reload_of_hooks),
+		ROUND(test_reload_brings_gates_in_front),
+		ROUND(test_reload_brings_a_rehearsal),
+		ROUND(test_reload_brings_an_approval),
+		ROUND(test_reload_of_smoke_requests),
+		ROUND(test_reload_behind_the_end),
+		ROUND(test_a_new_freeze_behind_the_end),
+		ROUND(test_a_freeze_begins_behind_the_end),
+		ROUND(test_a_forced_freeze_behind_the_end),
+		ROUND(test_looked_at_between_a_hook_and_the_next_round),
+		ROUND(test_changes_are_told_once),
 		ROUND(test_cancel_smoke),
 		ROUND(test_cancel_approval),
 		ROUND(test_cancel_hook),

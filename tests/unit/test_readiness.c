@@ -16,6 +16,7 @@ static const struct readiness_case {
 } cases[] = {
 	{"nothing to undo", {.backends = 2, .up = 2}, READINESS_GONE, "there is no deployment to undo"},
 	{"all up", {.undoable = true, .backends = 2, .up = 2}, READINESS_READY, "every backend of blue is up (2)"},
+	{"all up, of no version", {.undoable = true, .backends = 1, .up = 1, .version = ""}, READINESS_READY, "every backend of blue is up (1)"},
 	{"all up, just seen", {.undoable = true, .backends = 2, .up = 2, .version = "a1b2c3d", .seen = true, .seen_ms = 420}, READINESS_READY,
 		"every backend of blue (a1b2c3d) is up (2), last seen 0.4 s ago"},
 	{"all up, seen long ago", {.undoable = true, .backends = 2, .up = 2, .seen = true, .seen_ms = 150000}, READINESS_READY,

@@ -332,6 +332,74 @@ static void test_cleans_up(void **state)
 		assert_non_null(strstr(result->output, "cleaned up\n"));
 }
 
+/* ---- what is told from outside ---- */
+
+static pid_t await_group(struct world *world, const struct runner_job *job)
+{
+	while (runner_group(job) == 0)
+		event_base_loop(world->loop, EVLOOP_ONCE);
+	return runner_group(job);
+}
+
+static void test_told(void **state)
+{
+	struct world *world = *state;
+	char script[512];
+	snprintf(script, sizeof(script), "trap 'echo told; exit 5' TERM; echo $$ >%s; while :; do sleep 0.01; done", scratch_name(world->scratch, "pid"));
+	struct runner_job *job = start(world, write_script(world, "script", script), NULL, 50000);
+	pid_t pid = read_pid(world, "pid");
+	assert_int_equal(await_group(world, job), pid);
+	runner_tell(job);
+	wait_for(world, 1);
+	assert_int_equal(world->last.outcome, RUNNER_EXITED);
+	assert_int_equal(world->last.status, 5);
+	assert_non_null(strstr(world->output, "told\n")); /* the shell may say so of its child, too */
+}
+
+/* All of its group at once, whatever holds its output; what it has said is kept. */
+static void test_killed_from_outside(void **state)
+{
+	struct world *world = *state;
+	char script[512];
+	snprintf(script, sizeof(script), "trap '' TERM; echo last words; (while :; do sleep 1; done) & echo $! >%s; while :; do sleep 1; done",
+		scratch_name(world->scratch, "pid"));
+	struct runner_job *job = start(world, write_script(world, "script", script), NULL, 50000);
+	pid_t pid = read_pid(world, "pid");
+	await_group(world, job);
+	runner_tell(job);
+	assert_false(is_gone(pid));
+	runner_kill(job);
+	check_gone(pid); /* nothing had to come by the loop for that */
+	assert_int_equal(world->done, 0);
+	wait_for(world, 1);
+	assert_int_equal(world->last.outcome, RUNNER_KILLED);
+	assert_int_equal(world->last.signal, SIGKILL);
+	assert_string_equal(world->output, "last words\n");
+}
+
+/* It comes about all the same, and is ended as soon as it is there. */
+static void test_killed_before_it_is_there(void **state)
+{
+	struct world *world = *state;
+	const char *script = write_script(world, "script", "sleep 1000");
+	struct runner_job *job = start(world, script, NULL, 50000);
+	assert_int_equal(runner_group(job), 0);
+	runner_kill(job);
+	wait_for(world, 1);
+	assert_int_equal(world->last.outcome, RUNNER_KILLED);
+	assert_int_equal(world->last.signal, SIGKILL);
+}
+
+static void test_told_before_it_is_there(void **state)
+{
+	struct world *world = *state;
+	struct runner_job *job = start(world, write_script(world, "script", "sleep 1000"), NULL, 50000);
+	runner_tell(job);
+	wait_for(world, 1);
+	assert_int_equal(world->last.outcome, RUNNER_KILLED);
+	assert_int_equal(world->last.signal, SIGTERM);
+}
+
 /* ---- what leaves others behind ---- */
 
 /* One that stays in the group and keeps the output is killed; one that keeps nothing, too. */
@@ -520,6 +588,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hangs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ignores_term, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cleans_up, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_told, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_killed_from_outside, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_killed_before_it_is_there, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_told_before_it_is_there, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_grandchildren, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_session, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_late_words, set_up, tear_down),

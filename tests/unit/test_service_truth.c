@@ -106,8 +106,39 @@ static void test_cases(void **state)
 	conf_free(conf);
 }
 
+static const struct {
+	const char *truth, *under_way, *last;
+} commands[] = {
+	{"{}", NULL, ""},
+	{"{\"last_command\": null, \"deployment\": null}", NULL, ""},
+	{"{\"last_command\": \"d1\", \"deployment\": {\"id\": \"d2\", \"exclusive\": null}}", NULL, "d1"},
+	{"{\"last_command\": \"d1\", \"deployment\": {\"id\": \"d2\", \"exclusive\": {\"program\": null}}}", NULL, "d1"},
+	{"{\"last_command\": \"d1\", \"deployment\": {\"id\": \"d2\", \"exclusive\": {\"program\": \"/bin/migrate\"}}}", "d2", "d1"},
+};
+
+static void test_commands(void **state)
+{
+	(void)state;
+	struct conf_faults faults = {0};
+	struct conf *conf = conf_parse(file, strlen(file), "teal.yaml", &faults);
+	assert_null(service_truth_find_command(NULL));
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		struct service service = {.name = (char *)"shop", .conf = &conf->services[0]};
+		json_t *truth = json_loads(commands[i].truth, 0, NULL);
+		const char *under_way = service_truth_find_command(truth);
+		service_truth_read(&service, truth);
+		assert_string_equal(service.last_command, commands[i].last);
+		assert_int_equal(under_way != NULL, commands[i].under_way != NULL);
+		if (under_way)
+			assert_string_equal(under_way, commands[i].under_way);
+		json_decref(truth);
+		finish(&service);
+	}
+	conf_free(conf);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_commands)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -189,11 +189,14 @@ static void it_is_the_same_the_other_way_round(void **state)
 	uint32_t turn = 0;
 	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
 		struct table_service *service = make(TABLE_STICKY_COOKIE, shares[i], 77);
+		unsigned blue = 0;
 		for (unsigned c = 0; c < CLIENTS; c++) {
 			enum color before = i > 0 ? clients[c].color : COLOR_GREEN;
 			visit(service, &clients[c], &turn);
 			assert_true(before == COLOR_GREEN || clients[c].color == COLOR_BLUE);
+			blue += clients[c].color == COLOR_BLUE;
 		}
+		assert_int_equal(blue, shares[i] * (CLIENTS / TABLE_SPLIT_WHOLE));
 		table_service_release(service);
 	}
 	free(clients);

@@ -38,20 +38,28 @@ static void what_is_made_is_good_until_it_expires(void **state)
 	}
 }
 
-/* What others would compute by the same rule. */
-static void the_form_is_as_described(void **state)
+/* As it is described in base/token.h, for any claim. */
+static void sign(const char *claim, char out[128])
 {
-	(void)state;
-	char token[TOKEN_SIZE], text[64];
+	char signed_text[64], text[64];
 	unsigned char mac[32];
-	token_make(key, "shop green", 1800000000, token);
-	HMAC(EVP_sha256(), key, (int)TOKEN_KEY_SIZE, (const unsigned char *)"v1.1800000000\nshop green", 24, mac, NULL);
+	int length = snprintf(signed_text, sizeof(signed_text), "%s\nshop green", claim);
+	HMAC(EVP_sha256(), key, (int)TOKEN_KEY_SIZE, (const unsigned char *)signed_text, (size_t)length, mac, NULL);
 	EVP_EncodeBlock((unsigned char *)text, mac, 32);
 	for (char *at = text; *at; at++)
 		*at = *at == '+' ? '-' : *at == '/' ? '_' : *at;
 	text[43] = '\0';
-	assert_memory_equal(token, "v1.1800000000.", 14);
-	assert_string_equal(token + 14, text);
+	snprintf(out, 128, "%s.%s", claim, text);
+}
+
+/* What others would compute by the same rule. */
+static void the_form_is_as_described(void **state)
+{
+	(void)state;
+	char token[TOKEN_SIZE], text[128];
+	token_make(key, "shop green", 1800000000, token);
+	sign("v1.1800000000", text);
+	assert_string_equal(token, text);
 }
 
 static void another_subject_or_key_is_another_token(void **state)
@@ -100,6 +108,22 @@ static void faulty_ones_are_none(void **state)
 		assert_false(check(faulty[i], strlen(faulty[i]), 1));
 }
 
+/* Not even with a good signature, which nobody without the key can make. */
+static void faulty_claims_are_none(void **state)
+{
+	static const char *const claims[] = {"", "v", "v1", "v1.", "v1..", "v2.1800000000", "V1.1800000000", "1800000000", "v11800000000", "v1.-1800000000",
+		"v1.+1800000000", "v1. 1800000000", "v1.1800000000 ", "v1.0x5", "v1.1800000000x", "v1.123456789012", "v1.5.1800000000", "v1.1e9"};
+	char token[128];
+	(void)state;
+	sign("v1.1800000000", token);
+	assert_true(check(token, strlen(token), 1));
+	for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+		sign(claims[i], token);
+		if (check(token, strlen(token), 1))
+			fail_msg("%s is a claim", claims[i]);
+	}
+}
+
 /* A longer expiry can't be had by leading zeros or by moving bytes from one part to the other. */
 static void parts_can_not_be_moved(void **state)
 {
@@ -120,6 +144,7 @@ int main(void)
 		cmocka_unit_test(another_subject_or_key_is_another_token),
 		cmocka_unit_test(a_changed_token_is_none),
 		cmocka_unit_test(faulty_ones_are_none),
+		cmocka_unit_test(faulty_claims_are_none),
 		cmocka_unit_test(parts_can_not_be_moved),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,7 +63,7 @@ static bool add_request(struct account *account, const struct head *head, const 
 		.path = head->path,
 		.minor = head->minor,
 		.upgrades = wants_upgrade(head),
-		.expects = head->first[FIELD_expect] != 0,
+		.expects = head->minor > 0 && head->first[FIELD_expect] != 0, /* ignored in HTTP/1.0: RFC 9110 section 10.1.1 */
 		.bodiless = framing.kind == FRAMING_none,
 	};
 	bool fine = read_body(&framing, false, rest, length, &request->data, &request->data_length, &used, &request->whole);
