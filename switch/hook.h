@@ -51,7 +51,7 @@ typedef void hook_done(void *arg, const struct hook_result *result);
 struct hook *hook_start(struct hook_tools *tools, const struct conf_hook *conf, const struct hook_facts *facts, hook_done *done, void *arg);
 /* Without a callback: a program gets SIGTERM, and SIGKILL 2 s later, without being waited for. Not from inside its own `done`. */
 void hook_cancel(struct hook *hook);
-/* A program is told to end (SIGTERM), or killed with all of its group; how it ended comes by `done` (see switch/runner). Not for a URL. */
+/* A program is told to end (SIGTERM), or killed with all of its group; how it ended comes by `done` (see base/runner). Not for a URL. */
 void hook_tell(struct hook *hook);
 void hook_kill(struct hook *hook);
 /* The program's process group, also inside `done`; 0: it was not started, or is not yet. */

@@ -87,6 +87,29 @@ static void test_last_of_all(void **state)
 	expect_rows(world, (const char *[]){"freeze passed", "smoke passed", "armed passed", NULL});
 }
 
+/* What a reload brought comes behind it; by then what it showed is old. */
+static void test_again_behind_a_reload(void **state)
+{
+	struct world *world = *state;
+	struct conf_service other;
+	struct conf_smoke request = one_request();
+	add_backend(world, "127.0.0.1:1", OK_ANSWER);
+	world->armed = PROCEDURE_ARMED_YES;
+	make_armed(world);
+	begin(world);
+	assert_int_equal(run_to_end(world), PROCEDURE_PASSED);
+	assert_false(procedure_resume(world->procedure, world->deployment, &world->now));
+	other = world->conf;
+	other.gates.smokes = &request;
+	other.gates.smoke_count = 1;
+	procedure_set_conf(world->procedure, &other);
+	assert_true(procedure_resume(world->procedure, world->deployment, &world->now));
+	world->armed = PROCEDURE_ARMED_NO;
+	assert_int_equal(run_to_end(world), PROCEDURE_REFUSED);
+	expect_refusal(world, "armed", 3, "the keys expire in 2 min");
+	assert_int_equal(world->armed_begun, 2);
+}
+
 static void test_cancelled(void **state)
 {
 	struct world *world = *state;
@@ -120,6 +143,7 @@ int main(void)
 		ROUND(test_not_armed_and_forced),
 		ROUND(test_nobody_says),
 		ROUND(test_last_of_all),
+		ROUND(test_again_behind_a_reload),
 		ROUND(test_cancelled),
 		ROUND(test_planned),
 	};
