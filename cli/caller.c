@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/document.h"
-#include "cli/steering.h"
+#include "cli/unprintable.h"
 
 #define ANSWER_LIMIT ((size_t)64 << 20)
 #define EVENT_LIMIT ((size_t)1 << 20)
@@ -111,7 +111,7 @@ struct caller *caller_new(const char *place, const char *token, struct err *err)
 		err_set(err, "the socket's path is too long (at most %zu bytes): %s", SOCKET_PATH_MAX - 1, place);
 		return NULL;
 	}
-	if (token && !steering_is_visible(token, CALLER_TOKEN_MAX)) {
+	if (token && !unprintable_is_absent(token, CALLER_TOKEN_MAX)) {
 		err_set(err, "the token, from $TEAL_TOKEN or admin.token_file, is not 1 to %u visible ASCII characters without spaces", CALLER_TOKEN_MAX);
 		return NULL;
 	}

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "cli/steering.h"
+#include "cli/unprintable.h"
 
 const char *document_text(const json_t *document, const char *key)
 {
@@ -62,7 +62,7 @@ static void add_escaped(struct text *out, const char *bytes, size_t length)
 static bool has_control(const char *text, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
-		if (steering_measure(text + i, length - i) > 0)
+		if (unprintable_measure(text + i, length - i) > 0)
 			return true;
 	return false;
 }
@@ -76,7 +76,7 @@ static void escape_text(json_t *string)
 		return;
 	text_init(&out, SIZE_MAX);
 	for (size_t i = 0, control; i < length; i += control ? control : 1) {
-		control = steering_measure(text + i, length - i);
+		control = unprintable_measure(text + i, length - i);
 		if (control > 0)
 			add_escaped(&out, text + i, control);
 		else

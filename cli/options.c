@@ -9,7 +9,7 @@
 #include "base/color.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/steering.h"
+#include "cli/unprintable.h"
 
 #define KEY_MAX 128
 
@@ -108,7 +108,7 @@ static bool is_utf8(const char *text)
 /* As the daemon wants it. */
 static bool take_key(const struct options_value *value, const char *text, struct err *err)
 {
-	if (!steering_is_visible(text, KEY_MAX))
+	if (!unprintable_is_absent(text, KEY_MAX))
 		return err_set(err, "--%s wants 1 to %d visible ASCII characters without spaces", value->option->name, KEY_MAX);
 	return true;
 }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "cli/steering.h"
+#include "cli/unprintable.h"
 
 static struct {
 	bool terminal, colors, live;
@@ -42,7 +42,7 @@ static void tame(char *text)
 {
 	size_t left = strlen(text);
 	for (size_t control; left > 0; text += control ? control : 1, left -= control ? control : 1) {
-		control = steering_measure(text, left);
+		control = unprintable_measure(text, left);
 		if (*text != '\n')
 			memset(text, '?', control);
 	}

@@ -1,5 +1,5 @@
 /* Which characters steer a terminal. What becomes of them is for others to say. */
-#include "cli/steering.h"
+#include "cli/unprintable.h"
 
 #include <string.h>
 
@@ -22,7 +22,7 @@ static bool is_of_three(const unsigned char *bytes)
 	return memcmp(bytes, "\xef\xbb\xbf", 3) == 0;
 }
 
-size_t steering_measure(const char *bytes, size_t left)
+size_t unprintable_measure(const char *bytes, size_t left)
 {
 	const unsigned char *at = (const unsigned char *)bytes;
 	if (at[0] < 0x20 || at[0] == 0x7f)
@@ -32,7 +32,7 @@ size_t steering_measure(const char *bytes, size_t left)
 	return left >= 3 && is_of_three(at) ? 3 : 0;
 }
 
-bool steering_is_visible(const char *text, size_t most)
+bool unprintable_is_absent(const char *text, size_t most)
 {
 	size_t length = strlen(text);
 	for (size_t i = 0; i < length; i++)
