@@ -16,7 +16,7 @@ LOAD = ("--connections", 8, "--seconds", 600, "--methods", "get,post,head", "--r
 def test_switches_under_load():
     result = switching.run(20)
     assert switching.faults_of(result) == {}
-    assert result["strict"]["color_checked"] > 1000
+    assert result["strict"]["color_checked"] > 100
 
 
 @pytest.mark.parametrize("options", [("--pipeline",), ("--fresh",), ("--body-max", 300000)], ids=lambda options: options[0].strip("-"))
