@@ -108,7 +108,7 @@ static void check_traffic(const struct conf_service *service)
 	const struct conf_rehearsal *rehearsal = &service->rehearsal;
 	check_steps(&service->steps);
 	demand(service->sticky.name && service->preview.expires_ms > 0);
-	demand(hold->requests > 0 && hold->bytes > 0 && hold->max_ms > 0 && hold->max_ms <= 60000 && hold->release > 0);
+	demand(hold->requests > 0 && hold->bytes > 0 && hold->max_ms >= CONF_HOLD_LEAST_MS && hold->max_ms <= CONF_HOLD_MOST_MS && hold->release > 0);
 	demand(rehearsal->share > 0 && rehearsal->share <= 1 && rehearsal->for_ms > 0 && rehearsal->concurrency > 0 && rehearsal->bytes > 0);
 	demand(is_share(rehearsal->differences) && rehearsal->slower >= 0 && rehearsal->slower <= 10);
 	for (size_t i = 0; i < rehearsal->field_count; i++)
