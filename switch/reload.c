@@ -65,10 +65,11 @@ static bool keeps_fixed(const struct control *control, const struct plan *plan, 
 	return true;
 }
 
-/* Both colors have users: with another `sticky` they would be divided anew. */
-static bool is_divided(const struct deployment *deployment)
+/* Both colors have users: with another `sticky` they would be divided anew. A file that has had another one since a restart may stay as it is, or have again what they are known by. */
+static bool divides_anew(const struct service *service, const struct deployment *deployment, const struct conf_sticky *sticky)
 {
-	return deployment->step == STEP_SHIFT || deployment->step == STEP_COMPLETE;
+	bool divided = deployment->step == STEP_SHIFT || deployment->step == STEP_COMPLETE;
+	return divided && !alike_sticky(sticky, &service->conf->sticky) && !alike_sticky(sticky, &service->split_sticky);
 }
 
 static bool leaves_deployment(const struct service *service, const struct plan *plan, struct reload_refusal *refusal)
@@ -81,7 +82,7 @@ static bool leaves_deployment(const struct service *service, const struct plan *
 		refuse(refusal, "deployment_running", NULL,
 			"the file changes or removes %s of service %s while deployment %s is under way; nothing has changed",
 			conf && !alike_route53(&conf->route53, &service->conf->route53) ? "the record" : "a color", service->name, deployment->id);
-	else if (is_divided(deployment) && !alike_sticky(&conf->sticky, &service->conf->sticky))
+	else if (divides_anew(service, deployment, &conf->sticky))
 		refuse(refusal, "deployment_running", NULL,
 			"the file changes sticky of service %s while deployment %s shifts its users in steps, who would change color; nothing has changed",
 			service->name, deployment->id);

@@ -280,6 +280,7 @@ void service_free(struct service *service)
 	if (service->hold.end)
 		event_free(service->hold.end);
 	free(service->lock.reason);
+	free(service->split_sticky.name);
 	free(service->name);
 	free(service);
 }
@@ -342,6 +343,7 @@ struct table_service *service_read_table(struct service *service)
 		[CONF_CLIENT_ADDRESS] = TABLE_CLIENT_ADDRESS,
 	};
 	struct table_member *members[COLOR_COUNT];
+	const struct conf_sticky *sticky = service->idle_share > 0 ? &service->split_sticky : &service->conf->sticky;
 	assert(service_is_routed(service));
 	if (service->table)
 		return service->table;
@@ -350,8 +352,8 @@ struct table_service *service_read_table(struct service *service)
 		.live = service->live,
 		.blue_split = service_share(service, COLOR_BLUE),
 		.seed = service->split_seed, /* of the deployment, so that it is not always the same keys that go first; the same after a restart */
-		.sticky = stickies[service->conf->sticky.by],
-		.sticky_name = service->conf->sticky.name,
+		.sticky = stickies[sticky->by],
+		.sticky_name = sticky->name,
 		.preview_header = service->conf->preview.header,
 		.preview_cookie = service->conf->preview.cookie,
 		.refuses_previews = !service_takes_previews(service),

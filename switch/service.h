@@ -79,6 +79,8 @@ struct service {
 	bool live_known;     /* always, in the path; by Route 53 only while the record names a color: see switch/service_dns.h */
 	unsigned idle_share; /* of the other color, in hundredths of a percent: only in a switch in steps, else 0 */
 	uint64_t split_seed; /* of the deployment that it belongs to */
+	struct conf_sticky
+		split_sticky; /* what its users are known by, as the file had it when the first of them came; owned; only while idle_share is not 0 */
 	struct service_color colors[COLOR_COUNT];
 	struct {
 		bool set;
@@ -121,8 +123,11 @@ void service_set_conf(struct service *service, const struct conf_service *conf);
 void service_set_release(struct service *service, enum color color, const struct release *release, bool deployed, bool afresh);
 /* Takes back what service_close_tunnels and service_set_cut ordered. The other color's idle connections are kept as they are, for the way back, until service_settle. */
 void service_set_live(struct service *service, enum color live);
-/* A switch in steps: the idle color gets so many hundredths of a percent of the requests, both colors' connections are pooled. service_set_live takes it back. */
+/* A switch in steps: the idle color gets so many hundredths of a percent of the requests, both colors' connections are pooled. service_set_live takes it back. From the first share on, and over a restart, its users are
+ * known by what they were known by then. */
 void service_set_split(struct service *service, unsigned idle_share, const char *deployment);
+/* Copied. */
+void service_set_split_sticky(struct service *service, const struct conf_sticky *sticky);
 /* Of the keys of a deployment's split: the same after a restart, and not the same in every deployment. */
 uint64_t service_split_seed(const char *deployment);
 /* What the color has of the split, in hundredths of a percent. */

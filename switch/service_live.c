@@ -1,7 +1,9 @@
 /* Which color of a service is live, whether the other could be, and what becomes of what that was given: orders to the workers, as they stand in the next table. Control thread. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "switch/actuator.h"
 #include "switch/service.h"
@@ -60,8 +62,16 @@ uint64_t service_split_seed(const char *deployment)
 	return text_hash(deployment, strlen(deployment), TEXT_HASH_SEED);
 }
 
+void service_set_split_sticky(struct service *service, const struct conf_sticky *sticky)
+{
+	free(service->split_sticky.name);
+	service->split_sticky = (struct conf_sticky){sticky->by, memory_text(sticky->name)};
+}
+
 void service_set_split(struct service *service, unsigned idle_share, const char *deployment)
 {
+	if (service->idle_share == 0)
+		service_set_split_sticky(service, &service->conf->sticky);
 	service->idle_share = idle_share;
 	service->split_seed = service_split_seed(deployment);
 	service->colors[color_other(service->live)].pooling = BACKEND_POOLED;

@@ -7,9 +7,18 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "switch/alike.h"
 #include "switch/prepare.h"
 #include "switch/service_dns.h"
 #include "switch/wire.h"
+
+/* The names are in the files: they stay. */
+static const char *const sticky_names[] = {
+	[CONF_STICKY_NONE] = "none",
+	[CONF_STICKY_COOKIE] = "cookie",
+	[CONF_STICKY_HEADER] = "header",
+	[CONF_STICKY_ADDRESS] = "address",
+};
 
 /* ---- reading ---- */
 
@@ -62,6 +71,16 @@ static void read_hold(struct service *service, const json_t *truth)
 	service->hold.ends_at = now + left_ms;
 }
 
+/* An older daemon wrote none: it had the file's. */
+static void read_sticky(struct service *service, const json_t *truth)
+{
+	const char *by = wire_read_text(truth, "by"), *name = wire_read_text(truth, "name");
+	service_set_split_sticky(service, &service->conf->sticky);
+	for (unsigned i = 0; by && name && i < sizeof(sticky_names) / sizeof(sticky_names[0]); i++)
+		if (strcmp(by, sticky_names[i]) == 0)
+			service_set_split_sticky(service, &(struct conf_sticky){(enum conf_sticky_by)i, (char *)name});
+}
+
 /* In force from the first table on, so that no user changes color by a restart. */
 static void read_split(struct service *service, const json_t *truth)
 {
@@ -72,6 +91,7 @@ static void read_split(struct service *service, const json_t *truth)
 		return;
 	service->idle_share = (unsigned)(share * 100 + 0.5);
 	service->split_seed = service_split_seed(id);
+	read_sticky(service, json_object_get(truth, "split_sticky"));
 }
 
 void service_truth_read(struct service *service, const json_t *truth)
@@ -94,6 +114,14 @@ void service_truth_read(struct service *service, const json_t *truth)
 		snprintf(service->last_command, sizeof(service->last_command), "%s", wire_read_text(truth, "last_command"));
 }
 
+/* The file was changed while the daemon was not there, or a moment before. */
+static void tell_other_sticky(const struct service *service, struct deployment *deployment)
+{
+	if (deployment->step != STEP_SHIFT || service->idle_share == 0 || alike_sticky(&service->split_sticky, &service->conf->sticky))
+		return;
+	deployment_warn(deployment, "the file has another sticky than this deployment began with, which it keeps to its end: its users would change color");
+}
+
 static void resume(struct service *service, const json_t *document)
 {
 	if (!json_is_object(document))
@@ -104,6 +132,7 @@ static void resume(struct service *service, const json_t *document)
 		service_set_live(service, service->live); /* nobody would end a split */
 		return;
 	}
+	tell_other_sticky(service, deployment);
 	switcher_resume(service->switcher, deployment);
 	service_change(service); /* the shield may be up */
 }
@@ -176,6 +205,11 @@ static json_t *split_to_truth(const struct service *service, enum color live)
 	return json_pack("{s:o, s:o}", "blue", deployment_share_to_json(blue), "green", deployment_share_to_json(TABLE_SPLIT_WHOLE - blue));
 }
 
+static json_t *sticky_to_truth(const struct conf_sticky *sticky)
+{
+	return json_pack("{s:s, s:o}", "by", sticky_names[sticky->by], "name", wire_text(sticky->name));
+}
+
 json_t *service_truth_write(const struct service *service)
 {
 	enum color live = switcher_truth_live(service->switcher, service->live);
@@ -186,6 +220,8 @@ json_t *service_truth_write(const struct service *service)
 		colors, "locked", lock_to_truth(service), "held", hold_to_truth(service), "deployment", running_or_null(switcher_current(service->switcher)),
 		"undo", deployment_or_null(switcher_undo(service->switcher)), "last_command",
 		service->last_command[0] ? wire_text(service->last_command) : json_null());
+	if (service->idle_share > 0)
+		json_object_set_new(truth, "split_sticky", sticky_to_truth(&service->split_sticky));
 	if (service->dns)
 		json_object_set_new(truth, "record", service_dns_to_truth(service));
 	if (service->prepare)

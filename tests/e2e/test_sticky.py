@@ -177,6 +177,48 @@ def test_a_reload_moves_nobody(shop):
     one.must("reload")
 
 
+def test_a_restart_with_another_sticky_moves_nobody(shop):
+    """The deployment keeps what it began with, and says so; the file's counts from the next one on."""
+    one = shop("cookie")
+    service = one.conf["services"]["shop"]
+    begin(one, 25, 60)
+    before = ask_all(one, [b""] * 400)
+    cookies = [b"Cookie: pin=%s\r\n" % number for _, number in before]
+    one.kill()
+    service["sticky"] = {"by": "address"}
+    one.write_file()
+    one.start()
+    await_share(one, 25)
+    assert ask_all(one, cookies) == [(color, None) for color, _ in before]
+    assert "another sticky" in str(one.service()["deployment"]["warnings"])
+    one.must("reload")
+    service["sticky"] = {"by": "none"}
+    one.write_file()
+    assert one.run("reload").code == 3
+    service["sticky"] = {"by": "cookie", "name": "pin"}
+    one.write_file()
+    one.must("reload")
+    one.kill()
+    one.start()
+    step(one, 60)
+    after = ask_all(one, cookies)
+    assert all(now == was or now[0] == "green" for now, was in zip(after, [(color, None) for color, _ in before]))
+    service["sticky"] = {"by": "cookie", "name": "other"}
+    one.kill()
+    one.write_file()
+    one.start()
+    assert ask_all(one, cookies) == after
+    one.must("abort")
+    one.must("switch", "green", "--steps", "50,100", "--pause", "manual", "--no-wait", "--force")
+    rig.wait_until("the new cookie", lambda: b"\r\nset-cookie: other=" in raw_answer(one).lower(), 30)
+
+
+def raw_answer(one):
+    with socket.create_connection(("127.0.0.1", one.port), timeout=60) as peer:
+        peer.sendall(b"GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")
+        return b"".join(iter(lambda: peer.recv(65536), b""))
+
+
 def test_sick_color_gets_nobody(shop):
     """Its users are served by the other one meanwhile, without another number, and are back when it is well."""
     one = shop("cookie")

@@ -72,6 +72,7 @@ static void finish(struct service *service)
 		free(half->quarantine.reason);
 	}
 	service_unlock(service);
+	free(service->split_sticky.name);
 }
 
 static void check(const struct truth_case *test, const struct conf *conf)
@@ -137,8 +138,45 @@ static void test_commands(void **state)
 	conf_free(conf);
 }
 
+#define SHIFT "{\"live\": \"blue\", \"split\": {\"blue\": 75, \"green\": 25}, \"deployment\": {\"id\": \"d1\", \"step\": \"shift\"}"
+
+static const struct {
+	const char *name, *truth;
+	enum conf_sticky_by by;
+	const char *known_by;
+} stickies[] = {
+	{"as the shift began", SHIFT ", \"split_sticky\": {\"by\": \"cookie\", \"name\": \"pin\"}}", CONF_STICKY_COOKIE, "pin"},
+	{"it began with none", SHIFT ", \"split_sticky\": {\"by\": \"none\", \"name\": \"teal_pin\"}}", CONF_STICKY_NONE, "teal_pin"},
+	{"an older daemon's truth", SHIFT "}", CONF_STICKY_HEADER, "X-User"},
+	{"one that nobody knows", SHIFT ", \"split_sticky\": {\"by\": \"voice\", \"name\": \"pin\"}}", CONF_STICKY_HEADER, "X-User"},
+	{"without a name", SHIFT ", \"split_sticky\": {\"by\": \"cookie\"}}", CONF_STICKY_HEADER, "X-User"},
+};
+
+/* The file has had another one since: users of a split stay who they are, and it counts for the next one. */
+static void test_sticky(void **state)
+{
+	(void)state;
+	struct conf_faults faults = {0};
+	struct conf *conf = conf_parse(file, strlen(file), "teal.yaml", &faults);
+	struct conf_sticky *in_file = &conf->services[0].sticky;
+	in_file->by = CONF_STICKY_HEADER;
+	free(in_file->name);
+	in_file->name = strdup("X-User");
+	for (size_t i = 0; i < sizeof(stickies) / sizeof(stickies[0]); i++) {
+		struct service service = {.name = (char *)"shop", .conf = &conf->services[0]};
+		json_t *truth = json_loads(stickies[i].truth, 0, NULL);
+		assert_non_null(truth);
+		service_truth_read(&service, truth);
+		if (service.idle_share != 2500 || service.split_sticky.by != stickies[i].by || strcmp(service.split_sticky.name, stickies[i].known_by) != 0)
+			fail_msg("%s: by %d, %s", stickies[i].name, (int)service.split_sticky.by, service.split_sticky.name);
+		json_decref(truth);
+		finish(&service);
+	}
+	conf_free(conf);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_commands)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_commands), cmocka_unit_test(test_sticky)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
