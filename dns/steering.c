@@ -198,7 +198,7 @@ void steering_set_conf(struct steering *steering, const struct conf_route53 *con
 	steering_watch_stop(steering);
 	judge_anew(steering);
 	if (armed)
-		steering_arm(steering, steering->arm.to, steering->arm.force, steering->arm.need_ms);
+		steering_arm(steering, steering->arm.to, steering->arm.force, steering->arm.need_ms, steering->arm.whole_ms);
 	else if (looked)
 		steering_look(steering);
 	steering_tell(steering);

@@ -65,9 +65,9 @@ void steering_read(const struct steering *steering, struct steering_view *view);
 /* ---- the armed check ---- */
 
 enum steering_state { STEERING_NONE, STEERING_PENDING, STEERING_DONE, STEERING_REFUSED, STEERING_FAILED };
-/* Credentials that outlast `need_ms`, the clock, the zone and its delegation, the record as expected, the permission (by a change that replaces the record by itself), the batch of the way back.
- * Begins anew; one that is under way is dropped. `force`: a record that names neither color is taken as it is. */
-void steering_arm(struct steering *steering, enum color to, bool force, uint64_t need_ms);
+/* Credentials that are good for `need_ms` (that they end within `whole_ms` is told, no reason against it: they are renewed), the clock, the zone and its delegation, or what the file's
+ * name servers answer, the record as expected, the permission (by a change that replaces the record by itself), the batch of the way back. Begins anew; one that is under way is dropped. `force`: a record that names neither color is taken as it is. */
+void steering_arm(struct steering *steering, enum color to, bool force, uint64_t need_ms, uint64_t whole_ms);
 /* STEERING_REFUSED: something does not hold, and would not the next time either; STEERING_FAILED: it could not be told (no answer, throttled). `sentence` is empty when done. */
 enum steering_state steering_read_arm(const struct steering *steering, char *sentence, size_t size);
 /* Its rows as far as they are known: an array of {"name": "credentials"|"clock"|"zone"|"delegation"|"record"|"permission"|"way_back"|"ttl", "passed": bool, "detail": sentence}, a new reference. */

@@ -180,7 +180,7 @@ static void on_delegation(void *arg, enum delegation_result result, const char *
 {
 	struct steering *steering = arg;
 	enum outcome outcome = result == DELEGATION_SAME ? HOLDS : result == DELEGATION_UNKNOWN ? UNTOLD : FAILS;
-	set_row(steering, ARM_ROW_DELEGATION, outcome, "%s%s", sentence, outcome == UNTOLD ? "; with `name_servers` in the file this is left out" : "");
+	set_row(steering, ARM_ROW_DELEGATION, outcome, "%s%s", sentence, outcome == UNTOLD ? "; with `name_servers` in the file those are asked instead" : "");
 	delegation_free(steering->arm.delegation); /* and with it the sentence */
 	steering->arm.delegation = NULL;
 	check_sets(steering);
@@ -203,11 +203,20 @@ static void ask_delegation(struct steering *steering)
 	check_sets(steering);
 }
 
+void steering_arm_take_given(struct steering *steering, bool passed, bool unsure, const char *sentence)
+{
+	set_row(steering, ARM_ROW_DELEGATION, passed ? HOLDS : unsure ? UNTOLD : FAILS, "%s", sentence);
+	check_sets(steering);
+}
+
 static void check_delegation(struct steering *steering)
 {
-	if (steering->conf->name_server_count > 0)
-		set_row(steering, ARM_ROW_DELEGATION, HOLDS, "left out, as the file has `name_servers`: whether the world is sent to them was not asked");
-	else if (steering->zone.is_private)
+	if (steering->conf->name_server_count > 0) {
+		steering->arm.step = ARM_DELEGATION;
+		steering_given_ask(steering);
+		return;
+	}
+	if (steering->zone.is_private)
 		set_row(steering, ARM_ROW_DELEGATION, HOLDS,
 			"left out, as the zone is private: neither its delegation nor its name servers can be asked from here");
 	else {
@@ -282,7 +291,11 @@ static void on_keys(void *arg, const struct credentials_keys *keys, const struct
 		return;
 	}
 	clock_format(keys->expires_ms, until);
-	if (keys->expires_ms)
+	if (keys->expires_ms && keys->expires_ms < clock_wall_ms() + steering->arm.whole_ms)
+		set_row(steering, ARM_ROW_CREDENTIALS, HOLDS,
+			"%s, good until %s, which may be before the switch is over: newer ones are looked for ahead of it, and without them the record can't be changed back",
+			keys->source, until);
+	else if (keys->expires_ms)
 		set_row(steering, ARM_ROW_CREDENTIALS, HOLDS, "%s, good until %s", keys->source, until);
 	else
 		set_row(steering, ARM_ROW_CREDENTIALS, HOLDS, "%s, without an end", keys->source);
@@ -298,6 +311,7 @@ static void forget(struct steering_arming *arm, const struct route53_source *sou
 	if (arm->call)
 		route53_cancel(arm->call);
 	delegation_free(arm->delegation);
+	steering_given_stop(arm);
 	for (size_t i = 0; i < ARM_ROW_COUNT; i++)
 		free(arm->rows[i].detail);
 	*arm = (struct steering_arming){0};
@@ -317,13 +331,14 @@ void steering_arm_drop(struct steering *steering, const char *why)
 	finish(steering);
 }
 
-void steering_arm(struct steering *steering, enum color to, bool force, uint64_t need_ms)
+void steering_arm(struct steering *steering, enum color to, bool force, uint64_t need_ms, uint64_t whole_ms)
 {
 	const struct route53_source *source = route53_tell_source(steering->tools.route53);
 	steering_arm_fini(steering);
 	steering->arm.to = to;
 	steering->arm.force = force;
 	steering->arm.need_ms = need_ms;
+	steering->arm.whole_ms = whole_ms;
 	if (steering_change_is_pending(steering)) {
 		set_row(steering, ARM_ROW_RECORD, UNTOLD, "a change is under way");
 		finish(steering);

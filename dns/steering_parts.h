@@ -53,9 +53,12 @@ struct steering_arming {
 	enum steering_state state;
 	enum color to;
 	bool force;
-	uint64_t need_ms;
+	uint64_t need_ms, whole_ms;
 	struct credentials_wait *wait;
 	struct delegation *delegation;
+	struct propagation *given; /* the file's name servers, instead of the delegation */
+	struct event *given_limit;
+	bool given_alias;
 	struct route53_call *call;
 	struct {
 		bool passed, unsure; /* unsure: it could not be told */
@@ -175,6 +178,11 @@ void steering_arm_drop(struct steering *steering, const char *why);
 /* The look that it waits for is over: STEERING_DONE, REFUSED or FAILED, at that step, for `sentence`. */
 void steering_arm_take_look(struct steering *steering, enum steering_state end, enum look_step step, const char *sentence);
 void steering_arm_fini(struct steering *steering);
+
+/* steering_given.c: the file's name servers beside the record that was read; steering_arm_take_given comes once, maybe from inside. */
+void steering_given_ask(struct steering *steering);
+void steering_given_stop(struct steering_arming *arm);
+void steering_arm_take_given(struct steering *steering, bool passed, bool unsure, const char *sentence);
 
 bool steering_change_is_pending(const struct steering *steering);
 void steering_change_fini(struct steering *steering);

@@ -9,6 +9,8 @@
 
 #define SHARE_WHOLE 10000u
 #define ALIAS_TTL_S 60u
+/* The change and its way back; keys are renewed ahead of their end. */
+#define KEYS_MS (2u * ACTUATOR_ROUTE53_PATIENCE_MS)
 
 /* ---- health_check: an answer of our own, which nobody can refuse ---- */
 
@@ -248,7 +250,7 @@ void actuator_route53_fini(struct actuator_route53 *through)
 
 /* ---- the armed check ---- */
 
-static uint64_t need_ms(struct actuator_route53 *through, const struct deployment *deployment)
+static uint64_t whole_ms(struct actuator_route53 *through, const struct deployment *deployment)
 {
 	size_t pauses = deployment->shift.count > 0 ? deployment->shift.count - 1 : 0;
 	uint64_t bake_ms = deployment->bake_ms > deployment->confirm_within_ms ? deployment->bake_ms : deployment->confirm_within_ms;
@@ -257,7 +259,7 @@ static uint64_t need_ms(struct actuator_route53 *through, const struct deploymen
 
 void actuator_route53_arm(struct actuator_route53 *through, const struct deployment *deployment)
 {
-	steering_arm(through->steering, deployment->to, deployment->force, need_ms(through, deployment));
+	steering_arm(through->steering, deployment->to, deployment->force, KEYS_MS, whole_ms(through, deployment));
 }
 
 enum procedure_armed actuator_route53_read_armed(struct actuator_route53 *through, char *sentence, size_t size)

@@ -31,7 +31,8 @@ struct actuator_route53 {
 struct actuator actuator_route53_make(struct actuator_route53 *through);
 void actuator_route53_fini(struct actuator_route53 *through);
 
-/* The armed check, for struct procedure_tools; not with the policy health_check. The keys must outlast the deployment: its patience, its pauses, its drain and its bake. */
+/* The armed check, for struct procedure_tools; not with the policy health_check. The keys must outlast the change and its way back; where they
+ * end before the deployment can be over (its patience, its pauses, its drain and its bake) its row says so. */
 void actuator_route53_arm(struct actuator_route53 *through, const struct deployment *deployment);
 enum procedure_armed actuator_route53_read_armed(struct actuator_route53 *through, char *sentence, size_t size);
 json_t *actuator_route53_list_armed(struct actuator_route53 *through);

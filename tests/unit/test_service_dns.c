@@ -70,12 +70,13 @@ void steering_read(const struct steering *steering, struct steering_view *view)
 	*view = record.view;
 }
 
-void steering_arm(struct steering *steering, enum color to, bool force, uint64_t need_ms)
+void steering_arm(struct steering *steering, enum color to, bool force, uint64_t need_ms, uint64_t whole_ms)
 {
 	(void)steering;
 	(void)to;
 	(void)force;
 	(void)need_ms;
+	(void)whole_ms;
 }
 
 enum steering_state steering_read_arm(const struct steering *steering, char *sentence, size_t size)

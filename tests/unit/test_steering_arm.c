@@ -2,7 +2,8 @@
 // links: dns
 #include "tests/unit/steering_world.h"
 
-#define NEED_MS 3600000u
+#define NEED_MS 120000u
+#define WHOLE_MS 3600000u
 #define CLOCK(fields, body) ((struct script_entry){ANSWER("200 OK", fields, body), SCRIPT_CLOSES})
 
 static void say_well(struct world *world)
@@ -15,7 +16,7 @@ static void say_well(struct world *world)
 static void start_arm(struct world *world, bool force)
 {
 	world->inside = true;
-	steering_arm(world->steering, COLOR_GREEN, force, NEED_MS);
+	steering_arm(world->steering, COLOR_GREEN, force, NEED_MS, WHOLE_MS);
 	world->inside = false;
 }
 
@@ -101,7 +102,7 @@ static void holds(void **state)
 	assert_false(progress_of(world).known); /* that was no change of the record */
 }
 
-static void leaves_the_delegation_out(void **state)
+static void asks_the_servers_of_the_file(void **state)
 {
 	struct world *world = *state;
 	char sentence[2048];
@@ -115,7 +116,7 @@ static void leaves_the_delegation_out(void **state)
 	assert_int_equal(wait_for_arm(world, sentence), STEERING_DONE);
 	expect_rows(world, ALL);
 	expect_detail(world, "credentials", "a test, good until 2030-03-17T17:46:40.000Z");
-	expect_detail(world, "delegation", "left out, as the file has `name_servers`");
+	expect_detail(world, "delegation", "the file's `name_servers` give what the record says; whether the world is sent to them was not asked");
 	expect_detail(world, "ttl", "caches keep the old answer for up to 300 s; with `teal dns prepare` that would be 60 s");
 	steering_note_earlier(world->steering, clock_wall_ms() + 600000);
 	start_arm(world, false);
@@ -138,6 +139,89 @@ static void tells_of_a_clock_that_is_wrong(void **state)
 	expect_detail(world, "clock", " ahead of that of Route 53");
 }
 
+/* Sessions of a role may be shorter than a switch; what is asked for is what the change and its way back take. */
+static void warns_of_keys_that_end_early(void **state)
+{
+	struct world *world = *state;
+	char sentence[2048];
+	say_well(world);
+	world->credentials.expires_ms = clock_wall_ms() + WHOLE_MS / 2;
+	begin(world);
+	start_arm(world, false);
+	assert_int_equal(world->credentials.needed_ms, NEED_MS);
+	assert_int_equal(wait_for_arm(world, sentence), STEERING_DONE);
+	expect_rows(world, ALL);
+	expect_detail(world, "credentials", ", which may be before the switch is over");
+}
+
+/* ---- the name servers of the file ---- */
+
+struct given_case {
+	const char *label;
+	struct name_server_row rows[2];
+	enum steering_state state;
+	const char *detail;
+};
+
+#define SAYS(value) \
+	{ \
+		.answer = { "= A 60 " value } \
+	}
+#define SAYS_OTHERWISE "answers otherwise, though the hosted zone has the record: it is none of the zone's"
+
+static const struct given_case given_cases[] = {
+	{"both have it", {SAYS(BLUE), SAYS(BLUE)}, STEERING_DONE, "give what the record says"},
+	{"one has another", {SAYS(BLUE), SAYS(STRANGE)}, STEERING_REFUSED, SAYS_OTHERWISE},
+	{"one has what shall be", {SAYS(GREEN), SAYS(BLUE)}, STEERING_REFUSED, SAYS_OTHERWISE},
+	{"one has none", {SAYS(BLUE), {.rcode = ns_r_nxdomain, .authority = {"example.com SOA 60 60"}}}, STEERING_REFUSED, "has no such record, though"},
+	{"one is of another zone", {{.rcode = ns_r_refused}, SAYS(BLUE)}, STEERING_REFUSED, "it is none of the zone's"},
+	{"one is a resolver", {{.manner = SAYS_LAMELY, .answer = {"= A 60 " BLUE}}, SAYS(BLUE)}, STEERING_REFUSED, "it is none of the zone's"},
+	{"one is out of order", {SAYS(BLUE), {.rcode = ns_r_servfail}}, STEERING_DONE, "1 of the file's 2 `name_servers` give what the record says, but "},
+	{"both are", {{.rcode = ns_r_servfail}, {.rcode = ns_r_servfail}}, STEERING_FAILED, "none of the file's `name_servers` says what it has: "},
+};
+
+static void compares_the_servers_of_the_file(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(given_cases) / sizeof(given_cases[0]); i++) {
+		const struct given_case *row = &given_cases[i];
+		struct world *world;
+		void *own = NULL;
+		char sentence[2048];
+		open_world(&own);
+		world = own;
+		for (size_t k = 0; k < 2; k++) {
+			add_server(world, NULL);
+			world->servers[k].rows[0] = row->rows[k];
+		}
+		say_well(world);
+		begin(world);
+		start_arm(world, false);
+		enum steering_state end = wait_for_arm(world, sentence);
+		expect_detail(world, "delegation", row->detail);
+		if (end != row->state)
+			fail_msg("%s: %s", row->label, sentence);
+		assert_int_equal(world->answers[API_CHANGE].asked, end == STEERING_DONE);
+		assert_int_equal(close_world(&own), 0);
+	}
+}
+
+static void awaits_the_servers_behind_a_change(void **state)
+{
+	struct world *world = *state;
+	char sentence[4096];
+	add_server(world, "= A 60 " BLUE);
+	say_well(world);
+	say(world, API_GET_CHANGE, NOT_SYNCED);
+	begin(world);
+	look_and_wait(world);
+	assert_int_equal(change_to(world, COLOR_GREEN, sentence), STEERING_DONE);
+	say_instead(world, API_LIST, LISTED_GREEN);
+	steering_arm(world->steering, COLOR_BLUE, false, NEED_MS, WHOLE_MS);
+	assert_int_equal(wait_for_arm(world, sentence), STEERING_DONE);
+	expect_detail(world, "delegation", "answers otherwise: the change before this one is still on its way");
+}
+
 /* ---- the delegation ---- */
 
 struct delegation_case {
@@ -154,7 +238,7 @@ static const struct delegation_case delegation_cases[] = {
 	{"not delegated", {.rcode = ns_r_nxdomain, .authority = {"com SOA 60 60"}}, STEERING_REFUSED, "credentials clock zone -delegation record way_back ttl",
 		"the parent knows no such zone"},
 	{"nobody tells", {.rcode = ns_r_refused}, STEERING_FAILED, "credentials clock zone -delegation record way_back ttl",
-		"with `name_servers` in the file this is left out"},
+		"with `name_servers` in the file those are asked instead"},
 };
 
 static void open_parent(struct world *world, const struct name_server_row *says, char system_text[ADDR_TEXT_SIZE])
@@ -325,7 +409,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(holds),
-		TEST(leaves_the_delegation_out),
+		TEST(asks_the_servers_of_the_file),
+		TEST(warns_of_keys_that_end_early),
+		cmocka_unit_test(compares_the_servers_of_the_file),
+		TEST(awaits_the_servers_behind_a_change),
 		TEST(tells_of_a_clock_that_is_wrong),
 		cmocka_unit_test(checks_the_delegation),
 		TEST(tells_what_does_not_hold),
