@@ -227,6 +227,22 @@ void addr_format_host(const struct addr *addr, char *out, size_t size)
 	}
 }
 
+bool addr_is_this_machine(const struct addr *addr)
+{
+	const struct in6_addr *v6 = &addr->to.v6.sin6_addr;
+	switch (addr->kind) {
+	case ADDR_IPV4:
+		return ntohl(addr->to.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	case ADDR_IPV6:
+		return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
+	case ADDR_NAME:
+		return strcmp(addr->to.name, "localhost") == 0;
+	case ADDR_UNIX:
+		break;
+	}
+	return true;
+}
+
 bool addr_equal(const struct addr *a, const struct addr *b)
 {
 	if (a->kind != b->kind || a->port != b->port)

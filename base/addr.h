@@ -43,6 +43,9 @@ void addr_format(const struct addr *addr, char *out, size_t size);
 /* The same without the port (and without brackets): what X-Forwarded-For and a log want; "unix:" for unix sockets. */
 void addr_format_host(const struct addr *addr, char *out, size_t size);
 
+/* Whatever is sent there does not leave this machine: 127.0.0.0/8, ::1, what maps to them, a Unix socket, and the name `localhost`, whatever that would be looked up as. */
+bool addr_is_this_machine(const struct addr *addr);
+
 /* Same kind, address and port. */
 bool addr_equal(const struct addr *a, const struct addr *b);
 

@@ -1,7 +1,6 @@
 /* Checks what keys say together. Control thread. Opens no file and binds no address: what is true only on one machine is found out at the start. */
 #include "conf/check.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,18 +23,10 @@ static const struct node *find_below(const struct node *root, const char *map, c
 	return parent ? node_find(parent, key) : NULL;
 }
 
-static bool is_loopback(const struct addr *addr)
-{
-	if (addr->kind == ADDR_IPV4)
-		return ntohl(addr->to.v4.sin_addr.s_addr) >> 24 == 127;
-	const struct in6_addr *v6 = &addr->to.v6.sin6_addr;
-	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
-}
-
 static void check_admin(const struct node *root, const struct conf *conf, struct fault_list *faults)
 {
 	const struct node *listen = find_below(root, "admin", "listen");
-	if (!listen || !conf->admin.listen || is_loopback(&conf->admin.listen_address) || find_below(root, "admin", "token_file"))
+	if (!listen || !conf->admin.listen || addr_is_this_machine(&conf->admin.listen_address) || find_below(root, "admin", "token_file"))
 		return;
 	fault_add(faults, listen->line, listen->column,
 		"admin.listen: %s is not a loopback address, so admin.token_file is missing: name the file that holds the token", conf->admin.listen);

@@ -57,27 +57,12 @@ bool r53_texts_check_region(const char *text, struct err *err)
 	return err_set(err, "expected a region such as eu-central-1, found " FOUND, text);
 }
 
-static bool is_this_machine(const struct addr *addr)
-{
-	switch (addr->kind) {
-	case ADDR_IPV4:
-		return ntohl(addr->to.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	case ADDR_IPV6:
-		return IN6_IS_ADDR_LOOPBACK(&addr->to.v6.sin6_addr);
-	case ADDR_NAME:
-		return strcmp(addr->to.name, "localhost") == 0;
-	case ADDR_UNIX:
-		break;
-	}
-	return false;
-}
-
 bool r53_texts_check_endpoint(const char *text, struct err *err)
 {
 	struct url url;
 	if (!url_init(&url, text, err))
 		return false;
-	bool safe = strncasecmp(text, "https://", 8) == 0 || is_this_machine(&url.addr);
+	bool safe = strncasecmp(text, "https://", 8) == 0 || addr_is_this_machine(&url.addr);
 	url_fini(&url);
 	if (safe)
 		return true;

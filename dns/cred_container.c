@@ -1,5 +1,4 @@
 /* The agent of a container: ECS and Fargate (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI), EKS Pod Identity (AWS_CONTAINER_CREDENTIALS_FULL_URI and a token file). */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,15 +113,6 @@ static void on_token(void *arg, const struct cred_file *file)
 	ask(container, file->text);
 }
 
-static bool is_loopback(const struct addr *addr)
-{
-	if (addr->kind == ADDR_IPV4)
-		return ntohl(addr->to.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	if (addr->kind == ADDR_IPV6)
-		return IN6_IS_ADDR_LOOPBACK(&addr->to.v6.sin6_addr);
-	return addr->kind == ADDR_NAME && strcmp(addr->to.name, "localhost") == 0;
-}
-
 /* Whom a token may be told without TLS: this machine, and the agents' own addresses. */
 static bool is_agent(const struct addr *addr)
 {
@@ -132,7 +122,7 @@ static bool is_agent(const struct addr *addr)
 	for (size_t i = 0; i < sizeof(agents) / sizeof(agents[0]); i++)
 		if (strcmp(host, agents[i]) == 0)
 			return true;
-	return is_loopback(addr);
+	return addr_is_this_machine(addr);
 }
 
 static bool check_url(const char *url, struct err *err)

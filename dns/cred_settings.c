@@ -1,7 +1,6 @@
 /* The order in which settings win over one another. Pure. */
 #include "dns/cred_settings.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,28 +72,13 @@ static const char *find_endpoint(const struct cred_settings *settings, const str
 	return profiles_find(settings->profiles, settings->profile, "endpoint_url");
 }
 
-static bool is_this_machine(const struct addr *addr)
-{
-	switch (addr->kind) {
-	case ADDR_IPV4:
-		return ntohl(addr->to.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	case ADDR_IPV6:
-		return IN6_IS_ADDR_LOOPBACK(&addr->to.v6.sin6_addr);
-	case ADDR_NAME:
-		return strcmp(addr->to.name, "localhost") == 0;
-	case ADDR_UNIX:
-		break;
-	}
-	return false;
-}
-
 static bool take_url(struct cred_place *place, const char *text, const char *from, struct err *err)
 {
 	struct url url;
 	if (!url_init(&url, text, err))
 		return err_prefix(err, "%s", from);
 	place->url = memory_text(url.root);
-	bool safe = strncasecmp(text, "https://", 8) == 0 || is_this_machine(&url.addr);
+	bool safe = strncasecmp(text, "https://", 8) == 0 || addr_is_this_machine(&url.addr);
 	url_fini(&url);
 	if (safe)
 		return true;

@@ -129,7 +129,7 @@ static bool open_remote(struct admin *admin, const struct conf *conf, struct err
 {
 	if (!conf->admin.listen)
 		return true;
-	if (!admin_guard_is_loopback(&conf->admin.listen_address) && !conf->admin.token_file)
+	if (!addr_is_this_machine(&conf->admin.listen_address) && !conf->admin.token_file)
 		return err_set(err, "admin.listen: %s is not a loopback address, so admin.token_file is needed", conf->admin.listen);
 	int fd = admin_socket_listen(&conf->admin.listen_address, &admin->listen, err);
 	if (fd < 0)

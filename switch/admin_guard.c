@@ -17,18 +17,6 @@ static const struct guard_refusal no_token = {
 static const struct guard_refusal wrong_token = {401, "unauthorized", "this needs Authorization: Bearer and the token of admin.token_file"};
 static const struct guard_refusal wrong_type = {415, "wrong_content_type", "a change over TCP must be Content-Type: application/json"};
 
-bool admin_guard_is_loopback(const struct addr *address)
-{
-	if (address->kind == ADDR_UNIX)
-		return true;
-	if (address->kind == ADDR_IPV4)
-		return (ntohl(address->to.v4.sin_addr.s_addr) >> 24) == 127;
-	if (address->kind != ADDR_IPV6)
-		return false;
-	const struct in6_addr *six = &address->to.v6.sin6_addr;
-	return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
-}
-
 /* A name could be pointed at us by somebody else's DNS; an address can't. */
 static bool host_is_ours(const char *host, uint16_t port)
 {
@@ -77,7 +65,7 @@ static bool type_is_json(const char *type)
 
 const struct guard_refusal *admin_guard_check(const struct guard_rules *rules, const struct guard_request *request)
 {
-	bool needs_token = request->changes || (!request->free && !admin_guard_is_loopback(rules->listen));
+	bool needs_token = request->changes || (!request->free && !addr_is_this_machine(rules->listen));
 	if (request->hosts != 1)
 		return &no_host;
 	if (!host_is_ours(request->host, rules->listen->port))

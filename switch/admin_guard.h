@@ -25,7 +25,5 @@ struct guard_refusal {
 
 /* NULL when the request may pass. */
 const struct guard_refusal *admin_guard_check(const struct guard_rules *rules, const struct guard_request *request);
-/* 127.0.0.0/8, ::1 and what maps to them. */
-bool admin_guard_is_loopback(const struct addr *address);
 
 #endif

@@ -250,6 +250,23 @@ static void blocks_contain_their_addresses(void **state)
 	}
 }
 
+static void what_stays_on_this_machine(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *address;
+		bool here;
+	} addresses[] = {{"127.0.0.1:1", true}, {"127.9.9.9:1", true}, {"[::1]:1", true}, {"[::ffff:127.0.0.1]:1", true}, {"unix:/x", true},
+		{"localhost:1", true}, {"0.0.0.0:1", false}, {"[::]:1", false}, {"192.0.2.1:1", false}, {"[::ffff:192.0.2.1]:1", false},
+		{"localhost.example:1", false}};
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		struct addr address;
+		assert_true(addr_parse(addresses[i].address, &address, NULL));
+		if (addr_is_this_machine(&address) != addresses[i].here)
+			fail_msg("%s", addresses[i].address);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +277,7 @@ int main(void)
 		cmocka_unit_test(a_small_buffer_cuts_the_text),
 		cmocka_unit_test(equal_addresses_are_equal),
 		cmocka_unit_test(blocks_contain_their_addresses),
+		cmocka_unit_test(what_stays_on_this_machine),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

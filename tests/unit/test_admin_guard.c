@@ -74,27 +74,10 @@ static void test_cases(void **state)
 	}
 }
 
-static void test_loopback(void **state)
-{
-	(void)state;
-	static const struct {
-		const char *address;
-		bool loopback;
-	} addresses[] = {{"127.0.0.1:1", true}, {"127.9.9.9:1", true}, {"[::1]:1", true}, {"[::ffff:127.0.0.1]:1", true}, {"unix:/x", true},
-		{"0.0.0.0:1", false}, {"[::]:1", false}, {"192.0.2.1:1", false}, {"[::ffff:192.0.2.1]:1", false}};
-	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
-		struct addr address;
-		assert_true(addr_parse(addresses[i].address, &address, NULL));
-		if (admin_guard_is_loopback(&address) != addresses[i].loopback)
-			fail_msg("%s", addresses[i].address);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
-		cmocka_unit_test(test_loopback),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
