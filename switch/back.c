@@ -135,14 +135,18 @@ static void begin_return(struct switcher *switcher)
 	const struct deployment_rollback *rollback = &deployment->rollback;
 	const char *reason = rollback->reason ? rollback->reason : "";
 	course_enter(switcher, STEP_RETURN);
+	change_forget(switcher);
 	switcher->change.tries = 0;
 	course_emit(switcher, "returning",
 		json_pack("{s:s, s:o, s:o}", "cause", rollback->cause, "actor", wire_text(rollback->actor.name), "reason", wire_text(rollback->reason)),
 		"%s: the change back to %s is sent (%s by %s)%s%s", switcher->service, color_name(deployment->from), rollback->cause, rollback->actor.name,
 		*reason ? ": " : "", reason);
 	intend_return(switcher);
-	if (switcher->current)
-		course_save(switcher);
+	if (!switcher->current)
+		return;
+	course_save(switcher);
+	if (switcher->current->step == STEP_RETURN && !switcher->current->change.intent)
+		switcher->host.write_truth(switcher->host.arg); /* that somebody wants to go back outlives the daemon */
 }
 
 /* The first time as soon as it is on disk; what is tried again has been waited for already. */

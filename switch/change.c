@@ -41,9 +41,18 @@ static void keep_intent(struct deployment *deployment, json_t *intent)
 bool change_intend(struct switcher *switcher, enum color live, unsigned share, bool force, enum actuator_unable *unable, struct err *err)
 {
 	*unable = ACTUATOR_NEVER;
+	json_t *intent = switcher->actuator.intend(switcher->actuator.arg, live, share, force, unable, err);
+	if (!intent)
+		return false;
 	switcher->change.sent = false;
-	keep_intent(switcher->current, switcher->actuator.intend(switcher->actuator.arg, live, share, force, unable, err));
-	return switcher->current->change.intent != NULL;
+	keep_intent(switcher->current, intent);
+	return true;
+}
+
+void change_forget(struct switcher *switcher)
+{
+	switcher->change.sent = false;
+	keep_intent(switcher->current, NULL);
 }
 
 static void send_intent(struct switcher *switcher, const struct deployment *deployment)
@@ -62,11 +71,18 @@ void change_send(struct switcher *switcher)
 	send_intent(switcher, switcher->current);
 }
 
-/* True when it is another one than before. */
+/* The record is changed by others, too, who are no deployments: `teal dns prepare`. */
+static bool is_same_change(const json_t *a, const json_t *b)
+{
+	return wire_read_count(a, "created_at") == wire_read_count(b, "created_at");
+}
+
+/* True when more is known of it than before. */
 static bool take_intent(struct switcher *switcher, struct deployment *deployment)
 {
+	const json_t *before = deployment->change.intent;
 	json_t *now = switcher->actuator.read_intent(switcher->actuator.arg);
-	if (now && !json_equal(now, deployment->change.intent)) {
+	if (now && is_same_change(now, before) && !json_equal(now, before)) {
 		keep_intent(deployment, now);
 		return true;
 	}
@@ -122,22 +138,22 @@ void change_go_on(struct switcher *switcher, const struct deployment *deployment
 /* ---- forward ---- */
 
 /* What `next` stands for; the last share is the flip. */
-static bool intend_next(struct switcher *switcher, struct err *err)
+static bool intend_next(struct switcher *switcher, enum actuator_unable *unable, struct err *err)
 {
-	enum actuator_unable unable;
 	const struct deployment *deployment = switcher->current;
 	const struct deployment_shift *shift = &deployment->shift;
 	size_t next = deployment->change.next;
 	if (next + 1 < shift->count)
-		return change_intend(switcher, deployment->from, shift->shares[next], deployment->force, &unable, err);
-	return change_intend(switcher, deployment->to, 0, deployment->force, &unable, err);
+		return change_intend(switcher, deployment->from, shift->shares[next], deployment->force, unable, err);
+	return change_intend(switcher, deployment->to, 0, deployment->force, unable, err);
 }
 
 bool change_prepare(struct switcher *switcher)
 {
+	enum actuator_unable unable;
 	struct err err = {""};
 	switcher->current->change.next = 0;
-	if (!intend_next(switcher, &err))
+	if (!intend_next(switcher, &unable, &err))
 		course_finish(switcher, OUTCOME_REFUSED, "change_refused", 3, "the change can't be made: %s", err.text);
 	return switcher->current != NULL;
 }
@@ -159,15 +175,29 @@ void change_begin(struct switcher *switcher)
 	course_save(switcher);
 }
 
+/* What it is made of may still be read, as behind a restart. */
+static void wait_to_intend(struct switcher *switcher, const char *sentence)
+{
+	switcher->change.due_ms = course_now_ms(switcher) + COURSE_INTEND_MS;
+	tell_hindrance(switcher, sentence);
+}
+
 void change_begin_step(struct switcher *switcher, size_t next)
 {
+	enum actuator_unable unable;
 	struct err err = {""};
+	uint64_t now = course_now_ms(switcher);
+	if (now < switcher->change.due_ms)
+		return;
 	switcher->current->change.next = next;
-	switcher->current->shift.pause_ends_at = 0;
-	if (!intend_next(switcher, &err)) {
-		back_begin(switcher, "change_refused", &teal_itself, err.text);
+	if (!intend_next(switcher, &unable, &err)) {
+		if (unable == ACTUATOR_LATER && now < switcher->pause_ms + COURSE_CHANGE_MS)
+			wait_to_intend(switcher, err.text);
+		else
+			back_begin(switcher, "change_refused", &teal_itself, err.text);
 		return;
 	}
+	switcher->current->shift.pause_ends_at = 0;
 	switcher->change.limit_ms = course_now_ms(switcher) + COURSE_CHANGE_MS;
 	course_enter(switcher, STEP_CHANGE);
 	flip_record(switcher);

@@ -15,15 +15,17 @@ bool change_is_needed(const struct switcher *switcher);
 bool change_prepare(struct switcher *switcher);
 /* It is recorded. Enters STEP_CHANGE. */
 void change_begin(struct switcher *switcher);
-/* In steps: that share is next; it is recorded in STEP_CHANGE itself. */
+/* In steps, once the pause is over: that share is next; it is recorded in STEP_CHANGE itself. While what it is made of is being read the step goes on, and this is to be called again. */
 void change_begin_step(struct switcher *switcher, size_t next);
 /* STEP_CHANGE. */
 void change_run(struct switcher *switcher);
 /* A change forward was sent, and what comes of it is not known: whoever goes back waits for that. */
 bool change_is_under_way(const struct switcher *switcher);
 
-/* Makes the deployment's intent anew; it is not sent yet. As in struct actuator. */
+/* Makes the deployment's intent anew; it is not sent yet. As in struct actuator. False: the one from before stays. */
 bool change_intend(struct switcher *switcher, enum color live, unsigned share, bool force, enum actuator_unable *unable, struct err *err);
+/* The deployment has none from now on. */
+void change_forget(struct switcher *switcher);
 /* Sends the deployment's intent. */
 void change_send(struct switcher *switcher);
 /* Not pending for longer than COURSE_CHANGE_MS: then FAILED, with a sentence. Once it was made, the deployment has what became of it. */

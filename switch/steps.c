@@ -151,7 +151,7 @@ void steps_run_complete(struct switcher *switcher)
 void steps_promote(struct switcher *switcher)
 {
 	switcher->to_last = switcher->current->shift.pause_ms > 0;
-	switcher->pause_ms = 0;
+	switcher->pause_ms = course_now_ms(switcher);
 }
 
 /* ---- after a restart ---- */

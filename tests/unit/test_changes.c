@@ -519,6 +519,22 @@ static void test_a_way_back_that_is_cut_off(void **state)
 	assert_int_equal(world.live, COLOR_BLUE);
 }
 
+/* `teal dns prepare` changes the record, too, and that is not the deployment's. */
+static void test_a_change_that_is_nobodys(void **state)
+{
+	(void)state;
+	start(COLOR_GREEN);
+	leave_old();
+	pass(300000);
+	assert_ended("promoted", "bake_over", 0);
+	json_decref(world.change.sent);
+	world.change.sent = json_pack("{s:s, s:i}", "split", "green", "created_at", 7);
+	forget_story();
+	pass(1000);
+	assert_false(was_told("truth"));
+	assert_null(json_object_get(switcher_undo(world.switcher)->change.intent, "created_at"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -557,6 +573,7 @@ int main(void)
 		CHANGES(test_watched_after_the_way_back),
 		CHANGES(test_nobody_confirms),
 		CHANGES(test_a_way_back_that_is_cut_off),
+		CHANGES(test_a_change_that_is_nobodys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

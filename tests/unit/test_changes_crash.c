@@ -101,7 +101,7 @@ static void test_crashed_before_the_way_back_was_known(void **state)
 	world.change.unable = world.change.later = true;
 	roll_back(false);
 	world.change.unable = false;
-	restart();
+	crash();
 	pass(1000);
 	assert_int_equal(world.live, COLOR_BLUE);
 	assert_string_equal(world.change.record, "blue");
