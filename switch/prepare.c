@@ -175,10 +175,21 @@ static void wait(struct prepare *prepare)
 		finish(prepare);
 }
 
+/* Nobody who goes back waits for this. What the record was changed by then is what the deployment starts from, and the next change is its own. */
+static void give_way(struct prepare *prepare, const struct deployment *deployment)
+{
+	char why[256];
+	snprintf(why, sizeof(why), "deployment %s came in between; `teal dns status` shows the TTL", deployment->id);
+	fail(prepare, PREPARE_FAILED, why);
+}
+
 void prepare_run(struct prepare *prepare)
 {
 	if (!find_steering(prepare))
 		return;
+	const struct deployment *current = switcher_current(prepare->service->switcher);
+	if (current && prepare_is_changing(prepare))
+		give_way(prepare, current);
 	if (prepare->state == PREPARE_RECORDING)
 		record(prepare);
 	if (prepare->state == PREPARE_CHANGING)
