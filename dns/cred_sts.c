@@ -11,6 +11,7 @@
 #include "base/url.h"
 #include "dns/cred_http.h"
 #include "dns/cred_json.h"
+#include "dns/r53_error.h"
 #include "dns/sigv4.h"
 #include "dns/xml.h"
 
@@ -70,8 +71,9 @@ static void explain_refusal(const struct xml_node *root, int status, char code[C
 {
 	const char *said = xml_find_text(root, "Error/Code"), *message = xml_find_text(root, "Error/Message");
 	char shown[400];
+	size_t open = message ? r53_error_measure_public(message) : 0;
 	cred_json_show(said ? said : "", code, CRED_STS_CODE_SIZE);
-	cred_json_show(message ? message : "it gives no reason", shown, sizeof(shown));
+	cred_json_show(message ? message : "it gives no reason", shown, message && open + 1 < sizeof(shown) ? open + 1 : sizeof(shown));
 	err_set(err, "STS refused with status %d%s%s: %s", status, code[0] ? ", " : "", code, shown);
 }
 

@@ -22,8 +22,7 @@ static void copy_word(char *to, size_t size, const char *from)
 	to[length] = '\0';
 }
 
-/* Behind such words AWS repeats what it would have signed, our session token with it. */
-static size_t measure_public(const char *message)
+size_t r53_error_measure_public(const char *message)
 {
 	static const char *const secrets[] = {"The Canonical String", "The String-to-Sign", "x-amz-security-token"};
 	size_t length = strlen(message);
@@ -84,7 +83,7 @@ static size_t measure_first(const char *text, size_t length)
 
 static void add_messages(struct r53_error *error, const char *text)
 {
-	size_t length = measure_public(text);
+	size_t length = r53_error_measure_public(text);
 	if (length < 2 || text[0] != '[' || text[length - 1] != ']') {
 		add_message(error, text, length);
 		return;
@@ -119,7 +118,7 @@ static void read_root(struct r53_error *error, const struct xml_node *root)
 	if (message)
 		add_messages(error, message);
 	for (const struct xml_node *child = list ? list->child : NULL; child; child = child->next)
-		add_message(error, child->text, measure_public(child->text));
+		add_message(error, child->text, r53_error_measure_public(child->text));
 }
 
 void r53_error_read(struct r53_error *error, int status, const char *body, size_t length, const char *request_id)

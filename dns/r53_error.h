@@ -28,6 +28,8 @@ enum r53_remedy {
 /* `request_id` is that of the header, which wins, or NULL. Ended by r53_error_fini. */
 void r53_error_read(struct r53_error *error, int status, const char *body, size_t length, const char *request_id);
 void r53_error_fini(struct r53_error *error);
+/* How much of a message of AWS may be shown: behind that it repeats what it would have signed, with our session token. */
+size_t r53_error_measure_public(const char *message);
 enum r53_remedy r53_error_choose(const struct r53_error *error);
 
 /* Appends one sentence with everything that was said: `AccessDenied (403): User … is not authorized …; request 7f3c…`. */

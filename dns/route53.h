@@ -59,6 +59,7 @@ struct route53_result {
 	enum route53_outcome outcome;
 	const char *sentence;          /* "" when done; else what was asked, what came, and every message of Route 53 */
 	const struct r53_error *error; /* the answer behind `sentence`, if it was one; else NULL */
+	const char *keyless;           /* why there were no keys to ask with; NULL: there were */
 	unsigned requests;             /* how many it took */
 	const struct r53_change *change;
 	const struct record *records; /* in Route 53's order; foreign ones too */
@@ -74,7 +75,7 @@ struct route53 *route53_new(const struct route53_tools *tools, const struct rout
 /* Ends every call, without callbacks. NULL is allowed. */
 void route53_free(struct route53 *route53);
 
-/* Every call is over after `patience_ms`; the keys it uses are good for at least as long. Ids may have their prefix (`/hostedzone/Z…`); an empty one is our bug. */
+/* Every call is over after `patience_ms`; the keys of each request are good for as long as that may take. Ids may have their prefix (`/hostedzone/Z…`); an empty one is our bug. */
 
 /* ChangeResourceRecordSets: `change` is the accepted change. The batch has passed batch_check, and is copied. */
 struct route53_call *route53_change(

@@ -100,6 +100,8 @@ static void finish(struct route53_call *call, enum route53_outcome outcome)
 	struct route53_result result = {.outcome = outcome, .sentence = sentence.bytes, .requests = call->requests};
 	if (call->has_error)
 		result.error = &call->error;
+	if (call->keyless)
+		result.keyless = call->why.text;
 	if (outcome == ROUTE53_DONE)
 		fill_result(call, &result);
 	stop(call);
@@ -258,12 +260,17 @@ static void on_answer(void *arg, const struct fetch_answer *answer)
 
 /* ---- the request ---- */
 
+static uint64_t limit_request(const struct route53_call *call)
+{
+	uint64_t now_ms = clock_mono_ms(), left_ms = call->deadline_ms > now_ms ? call->deadline_ms - now_ms : 1, most_ms = call->api->settings.request_ms;
+	return left_ms < most_ms ? left_ms : most_ms;
+}
+
 static void send_signed(struct route53_call *call, const char *target, char *const *lines)
 {
 	static const char agent[] = "User-Agent: teal/" TEAL_VERSION;
 	const struct r53_endpoint *endpoint = call->api->endpoint;
 	const char *headers[16] = {agent}, *root = r53_endpoint_root(endpoint);
-	uint64_t now_ms = clock_mono_ms(), left_ms = call->deadline_ms > now_ms ? call->deadline_ms - now_ms : 1, most_ms = call->api->settings.request_ms;
 	char *url;
 	for (size_t i = 0; lines[i]; i++) {
 		assert(i + 2 < sizeof(headers) / sizeof(headers[0]));
@@ -279,7 +286,7 @@ static void send_signed(struct route53_call *call, const char *target, char *con
 		.headers = headers,
 		.body = call->body,
 		.body_length = call->body_length,
-		.timeout_ms = left_ms < most_ms ? left_ms : most_ms,
+		.timeout_ms = limit_request(call),
 		.body_limit = XML_SIZE_MAX,
 		/* libcurl sends a request again by itself when a connection that was kept turns out to be dead: never one that changes something. */
 		.keeps_open = !is_change(call),
@@ -327,6 +334,7 @@ static void on_keys(void *arg, const struct credentials_keys *keys, const struct
 	struct route53_call *call = arg;
 	struct r53_endpoint *endpoint = call->api->endpoint;
 	call->wait = NULL;
+	call->keyless = !keys;
 	if (!keys)
 		err_set(&call->why, "%s", err->text);
 	if (!keys || !r53_endpoint_aim(endpoint, keys->endpoint, &call->why)) {
@@ -340,12 +348,12 @@ static void on_keys(void *arg, const struct credentials_keys *keys, const struct
 		enter(call, ROUTE53_ADDRESS, call->deadline_ms);
 }
 
+/* Good for this request: those of the next one may be others. */
 static void ask_keys(struct route53_call *call)
 {
 	const struct route53_source *source = &call->api->tools.source;
-	uint64_t now_ms = clock_mono_ms();
 	enter(call, ROUTE53_KEYS, call->deadline_ms);
-	call->wait = source->get(source->credentials, call->deadline_ms > now_ms ? call->deadline_ms - now_ms : 1, on_keys, call);
+	call->wait = source->get(source->credentials, limit_request(call), on_keys, call);
 }
 
 /* Keys are at hand for a moment only, and so are asked for again. */
@@ -375,6 +383,7 @@ static void give_up(struct route53_call *call)
 		[ROUTE53_ADDRESS] = "no name server said in time where its endpoint is",
 	};
 	err_set(&call->why, "%s", awaited[call->step]);
+	call->keyless = call->step == ROUTE53_KEYS;
 	finish(call, ROUTE53_FAILED);
 }
 

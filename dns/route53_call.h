@@ -58,9 +58,9 @@ struct route53_call {
 	struct event *timer; /* the end of the step, but for the request, which has a limit of its own */
 	struct credentials_wait *wait;
 	struct fetch_job *job;
-	char key_id[160]; /* of the keys that signed the request that is out */
+	char key_id[257]; /* of the keys that signed the request that is out */
 	unsigned requests, failed, pages;
-	bool clock_corrected, renewed;
+	bool clock_corrected, renewed, keyless;
 
 	/* why the last try gave nothing */
 	struct r53_error error;

@@ -66,6 +66,21 @@ void steering_hush(char **slot)
 	*slot = NULL;
 }
 
+/* The first sentence stays: the next ones differ in how long keys would have to last. */
+void steering_note_keys(struct steering *steering, const struct route53_result *result)
+{
+	bool news = result->keyless ? !steering->keyless : result->requests > 0 && steering->keyless;
+	if (!news)
+		return;
+	if (result->keyless)
+		steering_say(&steering->keyless,
+			"there are no AWS credentials any more: until there are others, Route 53 can't be asked, and the record can't be changed back: %s",
+			result->keyless);
+	else
+		steering_hush(&steering->keyless);
+	steering_tell(steering);
+}
+
 struct event *steering_make_timer(struct steering *steering, event_callback_fn due)
 {
 	struct event *timer = evtimer_new(steering->tools.loop, due, steering);
@@ -173,6 +188,7 @@ void steering_free(struct steering *steering)
 	steering_zone_forget(&steering->zone);
 	record_free_all(steering->records, steering->record_count);
 	free(steering->why);
+	free(steering->keyless);
 	event_free(steering->news);
 	free(steering);
 }

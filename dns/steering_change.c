@@ -145,6 +145,7 @@ static void on_sent(void *arg, const struct route53_result *result)
 	struct steering *steering = arg;
 	struct steering_changing *change = &steering->change;
 	change->call = NULL;
+	steering_note_keys(steering, result);
 	switch (result->outcome) {
 	case ROUTE53_DONE:
 		take_acceptance(steering, result->change->id);
@@ -248,6 +249,7 @@ static void on_read(void *arg, const struct route53_result *result)
 	struct steering *steering = arg;
 	struct steering_changing *change = &steering->change;
 	change->call = NULL;
+	steering_note_keys(steering, result);
 	if (result->outcome == ROUTE53_DONE) {
 		take_record(steering, result->records, result->record_count);
 		return;

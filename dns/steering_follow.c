@@ -157,6 +157,7 @@ static void on_polled(void *arg, const struct route53_result *result)
 	struct steering_following *follow = &steering->follow;
 	bool late = clock_mono_ms() >= follow->accepted_ms + steering_scale(steering, LATE_MS), had = follow->poll_sentence;
 	follow->call = NULL;
+	steering_note_keys(steering, result);
 	if (result->outcome == ROUTE53_DONE && result->change->in_sync) {
 		note_insync(steering, clock_mono_ms());
 		return;
@@ -254,6 +255,7 @@ static void on_zone(void *arg, const struct route53_result *result)
 	struct steering *steering = arg;
 	struct steering_following *follow = &steering->follow;
 	follow->zone_call = NULL;
+	steering_note_keys(steering, result);
 	if (result->outcome == ROUTE53_DONE) {
 		steering_zone_take(&follow->zone, &result->zones[0]);
 		steering_hush(&follow->server_sentence);
@@ -370,8 +372,11 @@ void steering_follow_begin(struct steering *steering, struct steering_intent *in
 
 /* ---- what is told ---- */
 
-static const char *find_hindrance(const struct steering_following *follow)
+static const char *find_hindrance(const struct steering *steering)
 {
+	const struct steering_following *follow = &steering->follow;
+	if (steering->keyless)
+		return steering->keyless;
 	if (follow->poll_sentence)
 		return follow->poll_sentence;
 	return follow->server_sentence && !follow->asks_nobody ? follow->server_sentence : "";
@@ -392,6 +397,6 @@ void steering_read_progress(const struct steering *steering, struct steering_pro
 	progress->safe_at = intent->safe_at;
 	progress->safe = follow->safe;
 	progress->change_id = intent->change_id ? intent->change_id : "";
-	progress->sentence = find_hindrance(follow);
+	progress->sentence = find_hindrance(steering);
 	progress->servers = follow->has_status ? &follow->status : NULL;
 }

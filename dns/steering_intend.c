@@ -79,6 +79,8 @@ static void begin_intent(struct steering *steering, const struct present *presen
 	intent->old_ttl_s = steering_live_ttl(intent->old, intent->old_count);
 	note_from(intent, &present->verdict);
 	steering_follow_tell_earlier(steering, &intent->earlier_until, &earlier_ttl_s);
+	if (pending && steering->change.intent.earlier_until > intent->earlier_until)
+		intent->earlier_until = steering->change.intent.earlier_until;
 	if (pending && steering->change.intent.old_ttl_s > earlier_ttl_s)
 		earlier_ttl_s = steering->change.intent.old_ttl_s;
 	if (earlier_ttl_s > intent->old_ttl_s)

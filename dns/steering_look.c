@@ -29,6 +29,7 @@ static void end_look(struct steering *steering, enum steering_state end, const c
 static bool take_result(struct steering *steering, const struct route53_result *result)
 {
 	steering->look.call = NULL;
+	steering_note_keys(steering, result);
 	if (result->outcome == ROUTE53_DONE)
 		return true;
 	if (result->error && strcmp(result->error->code, "NoSuchHostedZone") == 0 && !steering->conf->zone)

@@ -136,6 +136,7 @@ struct steering {
 	struct steering_live_verdict verdict; /* of those */
 	bool unread;                          /* the newest look failed */
 	char *why;                            /* why it is not known what the record says */
+	char *keyless;                        /* there were no keys for the newest call: why */
 
 	uint64_t earlier_until; /* wall: until when something longer than the record's TTL may be cached */
 	struct steering_looking look;
@@ -153,6 +154,8 @@ void steering_tell(struct steering *steering);
 void steering_say(char **slot, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void steering_say_args(char **slot, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 void steering_hush(char **slot);
+/* Of every call: whether there are keys, as far as that is known. */
+void steering_note_keys(struct steering *steering, const struct route53_result *result);
 struct event *steering_make_timer(struct steering *steering, event_callback_fn due);
 /* After so long, or so many times sooner in a test. */
 void steering_arm_timer(const struct steering *steering, struct event *timer, uint64_t ms);

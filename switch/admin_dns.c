@@ -107,14 +107,14 @@ static void answer_status(struct ask *ask)
 		ask_answer(ask, 200, make_status(service));
 }
 
-/* Each has said something, or can't be asked. */
+/* Each has said something, or can't be asked. None at all: there is nobody to ask, as in a private zone. */
 static bool have_answered(const json_t *servers)
 {
 	const json_t *server;
 	size_t i;
 	json_array_foreach(
 		servers, i, server) if (json_is_null(json_object_get(server, "answer")) && json_is_null(json_object_get(server, "fault"))) return false;
-	return json_array_size(servers) > 0;
+	return true;
 }
 
 static bool is_complete(const struct ask *ask)

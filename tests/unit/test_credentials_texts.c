@@ -386,6 +386,9 @@ static void test_json(void **state)
 
 #define STS_OPEN "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>"
 #define STS_CLOSE "</AssumeRoleResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></AssumeRoleResponse>"
+#define REFUSED_WITH_TOKEN \
+	STS_ERROR "<Code>SignatureDoesNotMatch</Code><Message>It does not match. The Canonical String for this request should have been 'POST\n/\n\n" \
+		  "x-amz-security-token:SECRET'</Message></Error></ErrorResponse>"
 #define STS_ERROR "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>"
 
 static void test_sts(void **state)
@@ -411,6 +414,7 @@ static void test_sts(void **state)
 			"STS refused with status 403, AccessDenied: User: arn:x is not authorized"},
 		{400, STS_ERROR "<Code>ExpiredTokenException</Code><Message>Token expired</Message></Error></ErrorResponse>", "ExpiredTokenException",
 			"STS refused with status 400, ExpiredTokenException: Token expired"},
+		{403, REFUSED_WITH_TOKEN, "SignatureDoesNotMatch", "STS refused with status 403, SignatureDoesNotMatch: It does not match. "},
 		{502, "<html>", "", "STS refused with status 502: it gives no reason"},
 	};
 	(void)state;

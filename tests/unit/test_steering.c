@@ -566,6 +566,23 @@ static void notes_what_others_left_in_caches(void **state)
 	json_decref(intent);
 }
 
+/* After a restart nothing but the intent tells of what is older than both. */
+static void keeps_what_a_pending_change_knew_of_caches(void **state)
+{
+	struct world *world = *state;
+	uint64_t until = clock_wall_ms() + 3600000;
+	read_blue(world);
+	json_t *intent = intend(world, COLOR_GREEN, false);
+	json_object_set_new(intent, "earlier_until", json_integer((json_int_t)until));
+	begin_again(world);
+	say_instead(world, API_LIST, ANSWERED(HANG));
+	start_change(world, intent, CHANGE_PATIENCE_MS);
+	json_t *back = intend(world, COLOR_BLUE, false);
+	assert_int_equal(json_integer_value(json_object_get(back, "earlier_until")), until);
+	json_decref(back);
+	json_decref(intent);
+}
+
 /* ---- after a crash ---- */
 
 struct resume_case {
@@ -723,6 +740,7 @@ int main(void)
 		TEST(splits_a_weighted_record),
 		TEST(lowers_the_ttl),
 		TEST(notes_what_others_left_in_caches),
+		TEST(keeps_what_a_pending_change_knew_of_caches),
 		cmocka_unit_test(goes_on_with_what_was_written_down),
 		TEST(goes_on_with_what_was_accepted),
 		TEST(does_not_go_on_with_what_it_can_not_read),

@@ -39,6 +39,37 @@ static void expect_about(uint64_t is, uint64_t expected)
 	assert_in_range(is, expected - 1000, expected + 1000);
 }
 
+/* ---- keys that end behind a change ---- */
+
+static void tells_that_there_are_no_keys(void **state)
+{
+	struct world *world = *state;
+	char first[512];
+	add_server(world, OLD);
+	say(world, API_GET_CHANGE, NOT_SYNCED);
+	begin_with(world, LISTED_BLUE);
+	change_and_wait(world, COLOR_GREEN);
+	assert_string_equal(progress_of(world).sentence, "");
+	world->credentials.fault = "the keys of a test have expired";
+	while (progress_of(world).sentence[0] == '\0')
+		turn(world);
+	snprintf(first, sizeof(first), "%s", progress_of(world).sentence);
+	assert_non_null(strstr(first, "the record can't be changed back: the keys of a test have expired"));
+	world->credentials.fault = "others have, too";
+	look_and_wait(world);
+	assert_string_equal(progress_of(world).sentence, first); /* said once */
+	world->credentials.fault = NULL;
+	while (progress_of(world).sentence[0])
+		turn(world);
+	/* With INSYNC nobody asks how far it has got any more; the looks find out. */
+	say_instead(world, API_GET_CHANGE, SYNCED);
+	while (!progress_of(world).insync)
+		turn(world);
+	world->credentials.fault = "the keys of a test have expired";
+	look_and_wait(world);
+	assert_string_equal(progress_of(world).sentence, first);
+}
+
 /* ---- one change ---- */
 
 static void waits_for_insync_and_all_servers(void **state)
@@ -545,6 +576,7 @@ static void shows_the_servers_without_a_change(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(tells_that_there_are_no_keys),
 		TEST(waits_for_insync_and_all_servers),
 		TEST(is_safe_when_safe_at_is_past),
 		TEST(asks_the_servers_of_the_zone),
