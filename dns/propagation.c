@@ -159,7 +159,7 @@ static uint32_t larger(uint32_t a, uint32_t b)
 
 static void take_new(struct propagation *propagation, struct propagation_server *status)
 {
-	if (status->run == 0)
+	if (status->run < propagation->samples) /* the old answer may be one that had its turn in between */
 		status->new_since_ms = status->answered_ms;
 	if (status->run < UINT_MAX)
 		status->run++;

@@ -75,7 +75,7 @@ struct propagation_server {
 	enum propagation_fault fault; /* of the last question; the answer is then from before it */
 	uint32_t ttl_s;               /* served with the answer, at most RRSET_TTL_MAX */
 	uint64_t answered_ms;         /* when the last answer came (clock_mono_ms); 0: never */
-	uint64_t new_since_ms;        /* when the run of new answers began; 0: the last answer is not new */
+	uint64_t new_since_ms;        /* when it agreed, or gave its newest answer on the way there; 0: the last answer is not new */
 	unsigned run;                 /* new answers in a row */
 	unsigned faults;              /* in a row */
 	bool agrees;

@@ -454,6 +454,7 @@ static void test_samples(void **state)
 	wait_for_agreeing(world, 1);
 	assert_true(world->servers[0].queries - before >= 4);
 	assert_int_equal(world->told.servers[0].run, 5);
+	assert_int_equal(world->told.servers[0].new_since_ms, world->told.servers[0].answered_ms); /* until then the old one may have been given */
 }
 
 /* An alias answers with the addresses of its target, which is looked up; one of them is enough. */
