@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "base/memory.h"
 #include "base/statedir.h"
 #include "base/text.h"
+#include "cli/private_folder.h"
 #include "cli/screen.h"
 #include "conf/conf.h"
 #include "switch/control.h"
@@ -26,7 +26,8 @@
 #define READY 'r'
 
 struct standalone {
-	char folder[128], socket[160], log[160];
+	struct private_folder folder;
+	char socket[160], log[160];
 	char *service, *file_words;
 	pid_t child; /* 0: none */
 	bool waits;  /* in steps, for somebody who promotes */
@@ -63,31 +64,11 @@ unsigned standalone_interrupted(void)
 
 static bool make_folder(struct standalone *standalone, struct err *err)
 {
-	const char *parent = getenv("TMPDIR");
-	if (!parent || *parent != '/' || strlen(parent) > 64)
-		parent = "/tmp";
-	snprintf(standalone->folder, sizeof(standalone->folder), "%s/teal-alone-XXXXXX", parent);
-	if (!mkdtemp(standalone->folder)) {
-		standalone->folder[0] = '\0';
-		return err_set(err, "no folder can be made below %s: %s", parent, strerror(errno));
-	}
-	snprintf(standalone->socket, sizeof(standalone->socket), "%s/admin.sock", standalone->folder);
-	snprintf(standalone->log, sizeof(standalone->log), "%s/teal.log", standalone->folder);
+	if (!private_folder_make(&standalone->folder, err))
+		return false;
+	snprintf(standalone->socket, sizeof(standalone->socket), "%s/admin.sock", standalone->folder.path);
+	snprintf(standalone->log, sizeof(standalone->log), "%s/teal.log", standalone->folder.path);
 	return true;
-}
-
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-	(void)status;
-	(void)kind;
-	(void)walk;
-	return remove(path);
-}
-
-static void remove_folder(const struct standalone *standalone)
-{
-	if (standalone->folder[0])
-		nftw(standalone->folder, remove_entry, 4, FTW_DEPTH | FTW_PHYS);
 }
 
 /* ---- the child ---- */
@@ -132,7 +113,7 @@ static void live(struct standalone *standalone, struct conf *conf, int pipe, pid
 		event_base_free(loop);
 	}
 	if (getppid() != parent)
-		remove_folder(standalone);
+		private_folder_remove(&standalone->folder);
 	_exit(control ? 0 : 1);
 }
 
@@ -226,7 +207,7 @@ void standalone_close(struct standalone *standalone)
 		return;
 	bool left = standalone->left && interruptions > 0;
 	end_child(standalone);
-	remove_folder(standalone);
+	private_folder_remove(&standalone->folder);
 	free(standalone->service);
 	free(standalone->file_words);
 	free(standalone);
@@ -335,6 +316,12 @@ static bool is_stepwise(const struct conf_service *service)
 	return service->steps.count > 0 && service->steps.pause_ms == 0;
 }
 
+static bool is_held_by_another(const struct standalone *standalone, const struct conf *conf)
+{
+	long holder = statedir_find_holder(conf->state);
+	return holder != 0 && holder != (long)standalone->child;
+}
+
 static enum exit_code open_child(struct command *command, struct conf *conf, const struct target *target)
 {
 	struct err err;
@@ -347,7 +334,7 @@ static enum exit_code open_child(struct command *command, struct conf *conf, con
 		return command_fail(EXIT_FAILED, &err);
 	conf_make_alone(conf, target->service, standalone->socket);
 	if (!start(standalone, conf, &err))
-		return command_fail(statedir_find_holder(conf->state) ? EXIT_REFUSED : EXIT_FAILED, &err);
+		return command_fail(is_held_by_another(standalone, conf) ? EXIT_REFUSED : EXIT_FAILED, &err);
 	command->client = caller_new(standalone->socket, NULL, &err);
 	return command->client ? EXIT_DONE : command_fail(EXIT_FAILED, &err);
 }

@@ -15,8 +15,11 @@ static void tell(const struct target *target, const json_t *answer)
 	const char *id = document_text_or(answer, "deployment", "?"), *live = document_text(answer, "live"), *warning = document_text(answer, "warning");
 	if (warning)
 		screen_complain("warning: %s", warning);
-	if (live)
-		screen_line("%s: %s is live again; deployment %s is rolled back", target->service, live, id);
+	if (document_flag(answer, "in_force"))
+		screen_line("%s: %s is live again; deployment %s is rolled back", target->service, live ? live : "?", id);
+	else if (document_has(answer, "in_force"))
+		screen_complain(
+			"%s: deployment %s is on its way back, and that is not in force yet; `teal status %s` shows it", target->service, id, target->service);
 	else
 		screen_line("%s: deployment %s is aborted before its flip", target->service, id);
 }
@@ -30,6 +33,8 @@ static enum exit_code run(struct command *command)
 	enum exit_code code = order_send(command, "abort", body, &target, &names, &answer);
 	if (code == EXIT_DONE && !command->json)
 		tell(&target, answer.document);
+	if (code == EXIT_DONE && document_has(answer.document, "in_force") && !document_flag(answer.document, "in_force"))
+		code = EXIT_TIMED_OUT;
 	caller_answer_fini(&answer);
 	json_decref(names);
 	return code;

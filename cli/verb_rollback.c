@@ -22,17 +22,18 @@ static const struct option rows[] = {
 };
 
 /* By Route 53: `deployment` has the change that was made. */
-static void tell_accepted(const struct target *target, const json_t *deployment, const char *live)
+static void tell_accepted(const struct target *target, const json_t *deployment)
 {
-	const char *to = document_text_or(deployment, "to", "?"), *change = document_text_or(json_object_get(deployment, "change"), "change_id", "-");
-	screen_line("%s: %s is live again, by change %s; deployment %s is rolled back", target->service, live, change, document_text_or(deployment, "id", "?"));
+	const char *from = document_text_or(deployment, "from", "?"), *to = document_text_or(deployment, "to", "?"),
+		   *change = document_text_or(json_object_get(deployment, "change"), "change_id", "-");
+	screen_line("%s: %s is live again, by change %s; deployment %s is rolled back", target->service, from, change, document_text_or(deployment, "id", "?"));
 	screen_line("caches may send users to %s for a while: keep it up until `teal dns status %s` says that it may go", to, target->service);
 }
 
 static void tell_not_accepted(const struct target *target, const char *live)
 {
-	screen_complain("%s: Route 53 has not accepted the change back yet, and %s is live until then; it is tried on: `teal status %s` shows it",
-		target->service, live, target->service);
+	screen_complain("%s: Route 53 has not accepted the change back yet%s%s%s; it is tried on: `teal status %s` shows it", target->service,
+		live ? ", and " : "", live ? live : "", live ? " is live until then" : "", target->service);
 }
 
 static void tell_live(struct command *command, const struct target *target, const char *id, const char *live, bool in_force)
@@ -45,7 +46,7 @@ static void tell_live(struct command *command, const struct target *target, cons
 	enum exit_code code = caller_call(command->client, "GET", path.bytes, NULL, COMMAND_TIMEOUT_MS, &answer);
 	bool by_change = code == EXIT_DONE && dns_change_is_of(answer.document);
 	if (by_change && in_force)
-		tell_accepted(target, answer.document, live);
+		tell_accepted(target, answer.document);
 	else if (by_change)
 		tell_not_accepted(target, live);
 	else if (in_force)
@@ -64,7 +65,7 @@ static void tell(struct command *command, const struct target *target, const jso
 		screen_complain("warning: %s", warning);
 	if (document_has(answer, "durable") && !document_flag(answer, "durable"))
 		screen_complain("warning: the journal could not be written yet; the daemon tries again");
-	if (live)
+	if (document_has(answer, "in_force"))
 		tell_live(command, target, id, live, document_flag(answer, "in_force"));
 	else
 		screen_line("%s: deployment %s is stopped before its flip", target->service, id);
@@ -93,7 +94,7 @@ static enum exit_code run(struct command *command)
 		command_print(answer.document);
 	else if (code == EXIT_DONE)
 		tell(command, &target, answer.document);
-	if (code == EXIT_DONE && document_has(answer.document, "live") && !document_flag(answer.document, "in_force"))
+	if (code == EXIT_DONE && document_has(answer.document, "in_force") && !document_flag(answer.document, "in_force"))
 		code = EXIT_TIMED_OUT;
 	caller_answer_fini(&answer);
 	json_decref(body);

@@ -495,6 +495,34 @@ class Ending(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Returning(http.server.BaseHTTPRequestHandler):
+    """A daemon by Route 53 whose change back is not accepted yet; which color is live it knows or not."""
+    def do_POST(self):
+        self.answer(200, {"deployment": "20260131-120000-4f2a9c", "live": self.server.live, "in_force": False, "durable": True, "warning": None})
+
+    def do_GET(self):
+        self.answer(200, {"id": "20260131-120000-4f2a9c", "from": "blue", "to": "green", "outcome": "running", "phase": "rolling_back", "change": {"safe_at": None}})
+
+    answer, log_message = Ending.answer, Ending.log_message
+
+
+@pytest.mark.parametrize("live", ["green", None])
+@pytest.mark.parametrize("verb", ["rollback", "abort"])
+def test_a_way_back_that_takes_longer(tmp_path, verb, live):
+    """Asked for is not done: neither by the words nor by the exit code."""
+    place = str(tmp_path / "admin.sock")
+    with socketserver.ThreadingUnixStreamServer(place, Returning) as server:
+        server.daemon_threads, server.live = True, live
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            got = teal(verb, "shop", TEAL_ADMIN=place)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert got.code == 6 and "teal status shop" in got.err and "live again" not in got.out and "before its flip" not in got.out, got
+
+
 @pytest.mark.parametrize("event, code", [("aborted", 1), ("rolled_back", 4), ("promoted", 0), ("refused", 3)])
 def test_a_daemon_that_ends_behind_the_deployment(tmp_path, event, code):
     """What it said last counts, not that it is gone."""

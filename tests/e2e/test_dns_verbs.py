@@ -377,6 +377,25 @@ def test_killed_behind_the_change():
         site.check_record()
 
 
+def test_killed_with_its_process():
+    """kill -9 of both, so that nobody takes the folder away: the next run does."""
+    with Site(start=False, delays=(0.0, 1.0)) as site:
+        one = Alone(site, "switch", "--bake", "60s")
+        one.await_line("green is live, ")
+        (child,) = pathlib.Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
+        (folder,) = left_behind(site)
+        os.kill(one.process.pid, signal.SIGSTOP)
+        os.kill(int(child), signal.SIGKILL)
+        one.process.kill()
+        one.process.communicate()
+        assert left_behind(site) == [folder]
+        os.utime(folder, (1, 1))
+        two = Alone(site, "rollback")
+        out, err = two.process.communicate(timeout=60)
+        assert two.process.returncode == 0 and "rolled back: blue (1) is live again" in out, (out, err)
+        assert not left_behind(site)
+
+
 def test_its_process_is_killed():
     """The one that does it, not the verb: said at once, and gone on with by the next run."""
     with Site(start=False, delays=(0.0, 1.0)) as site:
