@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "dns/steering_parts.h"
 
 #define SENTENCE_MAX ((size_t)16 * 1024)
@@ -42,12 +43,26 @@ static void cut(char *sentence)
 	sentence[length] = '\0';
 }
 
+/* JSON takes no bytes that are no characters, and sentences of others may have been cut within one. */
+static void clean(char *sentence)
+{
+	size_t left = strlen(sentence);
+	for (unsigned char *at = (unsigned char *)sentence; left > 0;) {
+		size_t one = text_measure_utf8(at, left), step = one > 0 ? one : 1;
+		if (one == 0)
+			*at = '?';
+		at += step;
+		left -= step;
+	}
+}
+
 void steering_say_args(char **slot, const char *format, va_list args)
 {
 	char *old = *slot, *new = NULL;
 	if (vasprintf(&new, format, args) < 0)
 		abort(); /* out of memory */
 	cut(new);
+	clean(new);
 	*slot = new;
 	free(old);
 }

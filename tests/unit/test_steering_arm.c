@@ -339,6 +339,11 @@ static void needs_keys(void **state)
 	assert_int_equal(wait_for_arm(world, sentence), STEERING_REFUSED);
 	assert_string_equal(sentence, "the keys of a test are good for 5 minutes only");
 	expect_rows(world, "-credentials");
+	world->credentials.fault = "the file /home/k\xc3\xa4/\xe2\x80 can't be read"; /* a name, cut within a character */
+	start_arm(world, false);
+	assert_int_equal(wait_for_arm(world, sentence), STEERING_REFUSED);
+	expect_rows(world, "-credentials");
+	expect_detail(world, "credentials", "the file /home/k\xc3\xa4/?? can't be read");
 }
 
 /* What is not permitted to be told weighs less than what is known not to hold. */
