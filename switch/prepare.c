@@ -163,8 +163,10 @@ static void wait(struct prepare *prepare)
 	uint64_t before = prepare->quick_from;
 	if (ours) {
 		keep_intent(prepare);
-		prepare->insync_at = progress.insync_at;
-		prepare->quick_from = progress.safe_at;
+		if (progress.insync_at)
+			prepare->insync_at = progress.insync_at;
+		if (progress.safe_at) /* behind a restart that is found out anew */
+			prepare->quick_from = progress.safe_at;
 	} else if (!prepare->quick_from || steering_quick_from(steering) > prepare->quick_from) {
 		uint64_t quick_from = steering_quick_from(steering);
 		prepare->quick_from = quick_from ? quick_from : clock_wall_ms();

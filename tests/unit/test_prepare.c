@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "dns/steering.h"
 #include "switch/prepare.h"
 #include "switch/service.h"
@@ -17,6 +18,7 @@ static struct {
 	enum keeper_state disk;
 	enum steering_state change;
 	unsigned sent;
+	uint64_t safe_at;
 	const struct deployment *current;
 } world;
 
@@ -94,7 +96,7 @@ json_t *steering_intent(const struct steering *steering)
 void steering_read_progress(const struct steering *steering, struct steering_progress *progress)
 {
 	(void)steering;
-	*progress = (struct steering_progress){.known = true, .change_id = "C1", .sentence = ""};
+	*progress = (struct steering_progress){.known = true, .safe_at = world.safe_at, .change_id = "C1", .sentence = ""};
 }
 
 uint64_t steering_quick_from(const struct steering *steering)
@@ -119,6 +121,7 @@ static struct prepare *begin(void)
 	world.disk = KEEPER_PENDING;
 	world.change = STEERING_PENDING;
 	world.sent = 0;
+	world.safe_at = 0;
 	world.current = NULL;
 	assert_true(prepare_start(prepare, "ada", &refusal));
 	return prepare;
@@ -147,6 +150,28 @@ static void test_its_way(void **state)
 	prepare_free(prepare);
 }
 
+/* Servers are asked anew behind a restart; what is promised stays until they say something else. */
+static void test_a_promise_stays(void **state)
+{
+	(void)state;
+	struct prepare *before = begin(), *after = prepare_new(&service, NULL, NULL);
+	world.disk = KEEPER_DURABLE;
+	world.change = STEERING_DONE;
+	world.safe_at = clock_wall_ms() + 60000;
+	prepare_run(before);
+	json_t *truth = prepare_to_truth(before);
+	world.safe_at = 0;
+	prepare_resume(after, truth);
+	prepare_run(after);
+	assert_state(after, "waiting");
+	json_t *document = prepare_to_json(after);
+	assert_string_equal(wire_read_text(document, "quick_from"), wire_read_text(truth, "quick_from"));
+	json_decref(document);
+	json_decref(truth);
+	prepare_free(before);
+	prepare_free(after);
+}
+
 /* Who goes back is told no by nobody; a change of the record behind that would undo it. */
 static void test_a_rollback_in_between(void **state)
 {
@@ -170,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_its_way),
+		cmocka_unit_test(test_a_promise_stays),
 		cmocka_unit_test(test_a_rollback_in_between),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
