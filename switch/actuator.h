@@ -36,6 +36,8 @@ struct actuator {
 	bool (*is_left)(void *arg, char *sentence, size_t size);
 	/* How long that may take until nobody waits any longer, in milliseconds. */
 	uint64_t (*read_patience)(void *arg);
+	/* Why it is not this color that is live any more since it was made so, as far as is known, as somebody else changed it: a sentence, borrowed for the moment; NULL: it is. */
+	const char *(*read_drift)(void *arg, enum color live);
 	/* What hinders it, as a sentence; and why a change could not be made now as far as is known; and why a split can't be. NULL: nothing. Borrowed for the moment. */
 	const char *(*read_hindrance)(void *arg);
 	const char *(*foresee_change)(void *arg);

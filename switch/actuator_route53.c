@@ -163,6 +163,21 @@ static const char *read_hindrance(void *arg)
 	return progress.sentence[0] ? progress.sentence : NULL;
 }
 
+/* A record that can't be read is as it was read last. */
+static const char *read_drift(void *arg, enum color live)
+{
+	struct actuator_route53 *through = arg;
+	struct steering_view view = {.live = STEERING_UNREAD};
+	if (through->steering)
+		steering_read(through->steering, &view);
+	if (view.live == STEERING_UNREAD || view.live == (live == COLOR_BLUE ? STEERING_BLUE : STEERING_GREEN))
+		return NULL;
+	bool named = view.live == STEERING_BLUE || view.live == STEERING_GREEN;
+	snprintf(through->text, sizeof(through->text), "somebody else changed the record: %s%s", named ? "it names " : view.sentence,
+		named ? color_name(color_other(live)) : "");
+	return through->text;
+}
+
 static bool is_quiet(void *arg, enum color color)
 {
 	char sentence[256];
@@ -231,6 +246,7 @@ struct actuator actuator_route53_make(struct actuator_route53 *through)
 		.read_intent = read_intent,
 		.is_left = is_left,
 		.read_patience = read_patience,
+		.read_drift = read_drift,
 		.read_hindrance = read_hindrance,
 		.foresee_change = foresee_change,
 		.foresee_split = foresee_split,

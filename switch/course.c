@@ -123,9 +123,21 @@ static void step_drain(struct switcher *switcher)
 
 /* ---- bake ---- */
 
+/* Nothing is promoted that nobody is sent to. */
+static bool end_drifted(struct switcher *switcher)
+{
+	const struct deployment *deployment = switcher->current;
+	const char *drift = change_is_needed(switcher) ? switcher->actuator.read_drift(switcher->actuator.arg, deployment->to) : NULL;
+	if (drift)
+		course_finish(switcher, OUTCOME_FAILED, "drifted", 1, "the change to %s was made, but since then %.850s", color_name(deployment->to), drift);
+	return drift != NULL;
+}
+
 static void promote(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
+	if (end_drifted(switcher))
+		return;
 	const char *to = color_name(deployment->to);
 	uint64_t live_ms = course_since_ms(switcher, deployment->switched_at ? deployment->switched_at : deployment->flipped_at);
 	const char *text = wire_read_text(deployment->evidence, "text");

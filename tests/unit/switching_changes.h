@@ -74,6 +74,13 @@ static inline uint64_t read_patience(void *arg)
 	return CHANGES_PATIENCE_MS;
 }
 
+static inline const char *read_drift(void *arg, enum color live)
+{
+	(void)arg;
+	(void)live;
+	return world.change.drift;
+}
+
 static inline const char *read_hindrance(void *arg)
 {
 	(void)arg;
@@ -105,6 +112,7 @@ static const struct actuator actuator_of_changes = {
 	.read_intent = read_intent,
 	.is_left = is_left,
 	.read_patience = read_patience,
+	.read_drift = read_drift,
 	.read_hindrance = read_hindrance,
 	.foresee_change = foresee_change,
 	.foresee_split = foresee_split,

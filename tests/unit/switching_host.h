@@ -54,7 +54,7 @@ static struct world {
 		bool once;                    /* what is sent behind that is made */
 		enum actuator_change outcome; /* of whatever is sent */
 		char record[32];              /* what was made last */
-		const char *hindrance, *fault;
+		const char *hindrance, *fault, *drift;
 		json_t *written; /* the deployment in the truth as begun to be written last, running or to be undone; and the live color */
 		enum color written_live;
 		uint64_t written_us;

@@ -87,6 +87,8 @@ static void test_made(void **state)
 	assert_int_not_equal(sentence[0], '\0');
 	assert_false(rig.actuator.is_quiet(rig.actuator.arg, COLOR_BLUE));
 	assert_null(rig.actuator.read_hindrance(rig.actuator.arg));
+	assert_null(rig.actuator.read_drift(rig.actuator.arg, COLOR_GREEN));
+	assert_string_equal(rig.actuator.read_drift(rig.actuator.arg, COLOR_BLUE), "somebody else changed the record: it names green");
 	assert_int_equal(rig.actuator.read_patience(rig.actuator.arg), 15 * 60000 + 60000);
 }
 
@@ -130,6 +132,7 @@ static void test_of_neither(void **state)
 	look_and_wait(world);
 	assert_null(try_intent(COLOR_GREEN, 0, &unable));
 	assert_int_equal(unable, ACTUATOR_NEVER);
+	assert_non_null(strstr(rig.actuator.read_drift(rig.actuator.arg, COLOR_GREEN), rig.world->conf.name));
 	json_t *forced = rig.actuator.intend(rig.actuator.arg, COLOR_GREEN, 0, true, &unable, &err);
 	assert_non_null(forced);
 	json_decref(forced);
@@ -211,6 +214,7 @@ static void test_an_answer_of_our_own(void **state)
 	char sentence[512];
 	struct world *world = *state;
 	make_rig(world, CONF_ROUTE53_HEALTH_CHECK);
+	assert_null(rig.actuator.read_drift(rig.actuator.arg, COLOR_GREEN));
 	assert_null(rig.actuator.foresee_change(rig.actuator.arg));
 	assert_null(rig.actuator.read_hindrance(rig.actuator.arg));
 	assert_null(rig.actuator.read_intent(rig.actuator.arg));
@@ -234,6 +238,7 @@ static void test_an_alias_is_cached_for_a_minute(void **state)
 	struct world *world = *state;
 	world->conf.ttl_s = 10;
 	make_rig(world, CONF_ROUTE53_HEALTH_CHECK);
+	assert_null(rig.actuator.read_drift(rig.actuator.arg, COLOR_GREEN));
 	assert_int_equal(rig.actuator.read_patience(rig.actuator.arg), 15 * 60000 + 10000);
 	rig.conf.route53.colors[COLOR_GREEN].alias = alias;
 	assert_int_equal(rig.actuator.read_patience(rig.actuator.arg), 15 * 60000 + 60000);

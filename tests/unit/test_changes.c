@@ -519,6 +519,28 @@ static void test_a_way_back_that_is_cut_off(void **state)
 	assert_int_equal(world.live, COLOR_BLUE);
 }
 
+/* Nothing is promoted that nobody is sent to. */
+static void test_drifted_in_the_bake(void **state)
+{
+	(void)state;
+	for (unsigned by_hand = 0; by_hand < 2; by_hand++) {
+		char id[32];
+		struct switcher_refusal refusal;
+		start(COLOR_GREEN);
+		leave_old();
+		world.change.drift = "somebody else changed the record: it names blue";
+		if (by_hand)
+			assert_true(switcher_promote(world.switcher, &ada, id, &refusal));
+		else
+			pass(300000);
+		assert_ended("failed", "drifted", 1);
+		assert_non_null(strstr(json_string_value(json_object_get(world.document, "detail")), "it names blue"));
+		assert_false(was_told("quarantine"));
+		end(state);
+		begin_changes(state);
+	}
+}
+
 /* `teal dns prepare` changes the record, too, and that is not the deployment's. */
 static void test_a_change_that_is_nobodys(void **state)
 {
@@ -573,6 +595,7 @@ int main(void)
 		CHANGES(test_watched_after_the_way_back),
 		CHANGES(test_nobody_confirms),
 		CHANGES(test_a_way_back_that_is_cut_off),
+		CHANGES(test_drifted_in_the_bake),
 		CHANGES(test_a_change_that_is_nobodys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
