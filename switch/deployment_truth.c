@@ -30,7 +30,12 @@ static const char *const step_names[] = {
 bool deployment_is_shifting(const json_t *truth)
 {
 	const char *step = wire_read_text(truth, "step");
-	return step && strcmp(step, step_names[STEP_SHIFT]) == 0;
+	bool between = wire_read_time(truth, "flipped_at") && !wire_read_time(truth, "switched_at");
+	if (!step)
+		return false;
+	if (strcmp(step, step_names[STEP_SHIFT]) == 0)
+		return true;
+	return between && (strcmp(step, step_names[STEP_CHANGE]) == 0 || strcmp(step, step_names[STEP_RETURN]) == 0);
 }
 
 json_t *deployment_to_truth(const struct deployment *deployment)

@@ -29,6 +29,7 @@ static void test_crashed_in_the_change(void **state)
 		world.change.outcome = ACTUATOR_CHANGE_PENDING;
 		world.change.left = true;
 		start(COLOR_GREEN);
+		assert_false(deployment_is_shifting(world.change.written));
 		crash();
 		assert_true(was_told("change:green"));
 		assert_int_equal(world.live, COLOR_BLUE);
@@ -139,6 +140,7 @@ static void test_crashed_between_the_steps(void **state)
 		go_to_step(at);
 		world.change.outcome = ACTUATOR_CHANGE_PENDING;
 		pass(30000);
+		assert_true(deployment_is_shifting(world.change.written)); /* the share before that is in force */
 		crash();
 		assert_true(was_told(at == 0 ? "change:blue-2500" : "change:green"));
 		answer_change(ACTUATOR_CHANGE_MADE);
