@@ -58,7 +58,7 @@ def run_insync():
     with dnsing.Site() as site:
         site.world.zone.insync_after = math.inf
         id, accepted = begin(site)
-        said_s = await_hindrance(site, accepted, "INSYNC")
+        said_s = await_hindrance(site, accepted, "has not said in 5 minutes")
         demand(LATE_S <= said_s, f"said after {said_s} s")
         drained_s = check_given_up(site, site.teal.deployment(id, DRAIN_S + SLACK_S))
         site.world.zone.insync_after = 0
@@ -81,7 +81,7 @@ def run_late():
     with dnsing.Site() as site:
         site.world.zone.insync_after = LATE_S + 30
         id, accepted = begin(site)
-        said_s = await_hindrance(site, accepted, "INSYNC")
+        said_s = await_hindrance(site, accepted, "has not said in 5 minutes")
         document = site.teal.deployment(id, LATE_S + SLACK_S)
         safe_s = dnsing.parse(document["change"]["safe_at"]) - accepted
         demand(document["outcome"] == "promoted" and safe_s > LATE_S + 30, document)
