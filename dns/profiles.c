@@ -89,6 +89,12 @@ static char *unquote(char *text)
 	return text + 1;
 }
 
+/* With something behind it. */
+static bool is_word(const char *inside, size_t length, const char *word)
+{
+	return length == strlen(word) && strncmp(inside, word, length) == 0 && inside[length] != '\0';
+}
+
 /* What is in the brackets of config. */
 static void name_config_section(struct entry *here, char *inside)
 {
@@ -97,8 +103,8 @@ static void name_config_section(struct entry *here, char *inside)
 	here->name = inside;
 	if (strcmp(inside, "default") == 0)
 		here->kind = KIND_PROFILE;
-	else if (inside[word] != '\0' && (strncmp(inside, "profile", word) == 0 || strncmp(inside, "services", word) == 0)) {
-		here->kind = word == strlen("profile") ? KIND_PROFILE : KIND_SERVICES;
+	else if (is_word(inside, word, "profile") || is_word(inside, word, "services")) {
+		here->kind = inside[0] == 'p' ? KIND_PROFILE : KIND_SERVICES;
 		here->name = unquote(trim(inside + word));
 	}
 }

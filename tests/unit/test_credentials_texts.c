@@ -502,6 +502,8 @@ static const struct settings_case {
 	{{"AWS_ENDPOINT_URL=http://[::1]:1", "AWS_ENDPOINT_URL_ROUTE_53=https://r.example", "AWS_ENDPOINT_URL_STS=https://s.example"}, NULL, NULL, NULL,
 		"https://r.example", "us-east-1", "https://s.example", "us-east-1"},
 	{{NULL}, SERVICES, NULL, NULL, "https://r53.example/x", "us-east-1", "https://all.example", "us-east-1"},
+	{{NULL}, "[default]\nservices=local\n[service local]\nroute_53=\n  endpoint_url=https://r53.example\n", NULL, NULL, "https://route53.amazonaws.com",
+		"us-east-1", "https://sts.amazonaws.com", "us-east-1"},
 	{{"AWS_ENDPOINT_URL=https://e.example"}, SERVICES, NULL, NULL, "https://e.example", "us-east-1", "https://e.example", "us-east-1"},
 	{{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", "AWS_ENDPOINT_URL=https://e.example"}, SERVICES, NULL, NULL, "https://route53.amazonaws.com", "us-east-1",
 		"https://sts.amazonaws.com", "us-east-1"},
