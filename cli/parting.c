@@ -38,6 +38,13 @@ static void tell_change(const json_t *deployment, const char *live)
 		change ? " by change " : "", change ? change : "", document_text_or(deployment, "id", "?"));
 }
 
+/* The change back is sent, or about to be. */
+static void tell_return(const json_t *deployment)
+{
+	screen_complain("interrupted: deployment %s is on its way back to %s, which Route 53 has not accepted yet; nobody watches it any more",
+		document_text_or(deployment, "id", "?"), document_text_or(deployment, "from", "?"));
+}
+
 static void tell_caches(const json_t *deployment, const char *left)
 {
 	char when[DOCUMENT_FORM_SIZE];
@@ -55,8 +62,12 @@ void parting_tell_left(const struct command *command, const json_t *deployment)
 	const char *from = document_text_or(deployment, "from", "?"), *to = document_text_or(deployment, "to", "?");
 	bool back = document_has(deployment, "rollback");
 	screen_live_end();
-	tell_change(deployment, back ? from : to);
-	tell_caches(deployment, back ? to : from);
+	if (back && !document_flag(json_object_get(deployment, "rollback"), "in_force")) {
+		tell_return(deployment);
+	} else {
+		tell_change(deployment, back ? from : to);
+		tell_caches(deployment, back ? to : from);
+	}
 	if (back) {
 		screen_complain("go on with it: teal rollback %s --standalone%s", service, words);
 		return;

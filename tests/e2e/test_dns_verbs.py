@@ -363,6 +363,25 @@ def test_ended_behind_the_change():
         site.check_record()
 
 
+def test_ended_on_the_way_back():
+    """While Route 53 has not accepted that, nobody is told that it is so."""
+    with Site(start=False, delays=(0.0, 1.0)) as site:
+        one = Alone(site, "switch", "--bake", "60s")
+        one.await_line("green is live, ")
+        one.end()
+        site.world.api.faults.throttle(1000, CHANGE)
+        two = Alone(site, "rollback")
+        two.await_line("the change back to blue is sent")
+        result = two.end()
+        assert result.code == -signal.SIGTERM and "is on its way back to blue, which Route 53 has not accepted yet" in result.err, result
+        assert "blue is live" not in result.out + result.err and f"teal rollback api --standalone -c {site.teal.file}" in result.err, result
+        assert site.sets() == simple("green")
+        site.world.api.faults.clear()
+        result = alone(site, "rollback")
+        assert result.code == 0 and site.sets() == simple("blue"), result
+        site.check_record()
+
+
 def test_killed_behind_the_change():
     """kill -9 of all of it: the state directory knows, the way back is taken to its end."""
     with Site(start=False, delays=(0.0, 1.0)) as site:
