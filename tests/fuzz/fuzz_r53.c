@@ -140,8 +140,9 @@ static void read_error(const char *body, size_t length)
 
 static void read_name(const char *body, size_t length)
 {
-	char *text = strndup(body, length), full[R53_NAME_SIZE], again[R53_NAME_SIZE];
+	char *text = calloc(1, length + 1), full[R53_NAME_SIZE], again[R53_NAME_SIZE];
 	demand(text != NULL);
+	memcpy(text, body, length);
 	if (r53_name_make_full(text, full, NULL)) {
 		demand(r53_name_make_full(full, again, NULL) && strcmp(full, again) == 0 && r53_name_is_within(full, full));
 		r53_name_show(full, again);
