@@ -60,7 +60,7 @@ def run_insync():
         id, accepted = begin(site)
         said_s = await_hindrance(site, accepted, "has not said in 5 minutes")
         demand(LATE_S <= said_s, f"said after {said_s} s")
-        drained_s = check_given_up(site, site.teal.deployment(id, DRAIN_S + SLACK_S))
+        drained_s = check_given_up(site, site.teal.deployment(id, seconds=DRAIN_S + SLACK_S))
         site.world.zone.insync_after = 0
         await_safe(site)
         return {"said_s": said_s, "given_up_s": drained_s}
@@ -71,7 +71,7 @@ def run_server():
         site.world.servers[2].stay_behind()
         site.world.zone.insync_after = 1
         id, _ = begin(site)
-        drained_s = check_given_up(site, site.teal.deployment(id, DRAIN_S + SLACK_S))
+        drained_s = check_given_up(site, site.teal.deployment(id, seconds=DRAIN_S + SLACK_S))
         site.world.servers[2].catch_up()
         await_safe(site)
         return {"given_up_s": drained_s}
@@ -82,7 +82,7 @@ def run_late():
         site.world.zone.insync_after = LATE_S + 30
         id, accepted = begin(site)
         said_s = await_hindrance(site, accepted, "has not said in 5 minutes")
-        document = site.teal.deployment(id, LATE_S + SLACK_S)
+        document = site.teal.deployment(id, seconds=LATE_S + SLACK_S)
         safe_s = dnsing.parse(document["change"]["safe_at"]) - accepted
         demand(document["outcome"] == "promoted" and safe_s > LATE_S + 30, document)
         demand(not hindrance(site) and site.service()["route53"]["safe"], site.service()["route53"])
