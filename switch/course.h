@@ -37,6 +37,7 @@ struct switcher {
 	} change;
 	struct switcher_counts base[COLOR_COUNT]; /* at the flip */
 	uint64_t judge_ms, tell_ms, keep_ms;      /* when to look, to tell, and to write down what was seen next */
+	uint64_t seen_ms;                         /* behind a restart: until then a verdict may be in doubt as nothing was looked at yet */
 	bool judged_last, waiting, unconfirmed_told;
 	bool procedure_runs;
 	bool procedure_passed; /* or there is none: the record comes when the gates are passed */

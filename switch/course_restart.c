@@ -102,6 +102,7 @@ static void go_on_watching(struct switcher *switcher)
 	flip_read_base(switcher);
 	go_on_counting(switcher);
 	flip_arm_watch(switcher);
+	switcher->seen_ms = course_now_ms(switcher) + switcher->policy.look_ms;
 	switcher->ticket = 0;
 	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
 }

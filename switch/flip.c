@@ -51,6 +51,7 @@ void flip_arm_watch(struct switcher *switcher)
 	switcher->bake_ms = switcher->confirm_ms = UINT64_MAX;
 	switcher->judged_last = switcher->receipt_closed = switcher->unconfirmed_told = false;
 	switcher->blind_told = 0;
+	switcher->seen_ms = 0;
 }
 
 void flip_arm_bake(struct switcher *switcher)

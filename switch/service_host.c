@@ -393,6 +393,14 @@ static struct judge_limits limits_of(const struct service *service)
 	};
 }
 
+/* The pause between two probes is a tenth longer now and then. */
+static uint64_t look_ms_of(const struct conf_service *conf)
+{
+	const struct conf_prometheus *query = &conf->rollback.prometheus;
+	uint64_t probe_ms = 2 * conf->probe.interval_ms + conf->probe.timeout_ms, query_ms = query->url ? 2 * query->every_ms + query->timeout_ms : 0;
+	return probe_ms > query_ms ? probe_ms : query_ms;
+}
+
 void service_host_set_policy(struct service *service)
 {
 	struct switcher_policy policy = {
@@ -400,6 +408,7 @@ void service_host_set_policy(struct service *service)
 		.drain_tunnels_ms = service->conf->drain_tunnels_ms,
 		.limits = limits_of(service),
 		.inconclusive = service->conf->rollback.inconclusive,
+		.look_ms = look_ms_of(service->conf),
 		.verify_ms = service->conf->rollback.verify_ms,
 	};
 	switcher_set_policy(service->switcher, &policy);

@@ -96,6 +96,7 @@ struct switcher_policy {
 	uint64_t drain_requests_ms, drain_tunnels_ms;
 	struct judge_limits limits;
 	enum conf_inconclusive inconclusive;
+	uint64_t look_ms;   /* how long it takes after a start until every backend was probed, and the query asked */
 	uint64_t verify_ms; /* 0: the old color is not watched after a rollback */
 };
 

@@ -160,6 +160,13 @@ static bool go_back_unconfirmed(struct switcher *switcher)
 	return false;
 }
 
+/* Behind a restart nothing was looked at yet, which is no reason to be in doubt. */
+static bool is_last(const struct switcher *switcher, uint64_t now, const struct judgement *judgement)
+{
+	bool unseen = judgement->verdict == VERDICT_INCONCLUSIVE && now < switcher->seen_ms;
+	return now >= switcher->bake_ms && !unseen;
+}
+
 bool watch_run(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
@@ -171,9 +178,9 @@ bool watch_run(struct switcher *switcher)
 	if (deployment->promote_asked || switcher->judged_last || now < switcher->judge_ms)
 		return false;
 	switcher->judge_ms = now + JUDGE_EVERY_MS;
-	switcher->judged_last = now >= switcher->bake_ms;
 	watch_count(switcher);
 	look(switcher, &judgement);
+	switcher->judged_last = is_last(switcher, now, &judgement);
 	keep(switcher, now);
 	if (judgement.verdict != VERDICT_BAD || judgement.hold)
 		return false;

@@ -70,7 +70,7 @@ static inline void make_switcher(void)
 		.is_quiet = is_quiet,
 	};
 	static const struct switcher_policy policy = {
-		.drain_requests_ms = 5000, .drain_tunnels_ms = 8000, .limits = {.error_rate = 0.01, .unhealthy_probes = 3}};
+		.drain_requests_ms = 5000, .drain_tunnels_ms = 8000, .look_ms = 3000, .limits = {.error_rate = 0.01, .unhealthy_probes = 3}};
 	world.switcher = switcher_new("shop", &host, world.change.wanted ? &actuator_of_changes : &actuator);
 	switcher_set_policy(world.switcher, &policy);
 }

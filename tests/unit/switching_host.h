@@ -24,7 +24,7 @@ static struct world {
 	struct judge_window window;
 	unsigned armed;
 	uint64_t log_matches;
-	bool log_is_lost;
+	bool log_is_lost, unprobed;
 	uint64_t given_up[COLOR_COUNT];
 	uint64_t inflight[COLOR_COUNT], assist[COLOR_COUNT], cut[COLOR_COUNT];
 	bool crosses;   /* once a color's busy ones were read, the other one's request is sent there */
@@ -99,7 +99,7 @@ static inline void read_probes(void *arg, enum color color, struct switcher_prob
 {
 	(void)arg;
 	unsigned down = world.backends[color] - world.up[color] - world.unknown[color];
-	*probes = (struct switcher_probes){world.failed_rounds[color], true, color_health_of(world.up[color], down, world.unknown[color])};
+	*probes = (struct switcher_probes){world.failed_rounds[color], !world.unprobed, color_health_of(world.up[color], down, world.unknown[color])};
 }
 
 static inline void forget_probes(void *arg)

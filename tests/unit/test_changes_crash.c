@@ -80,6 +80,26 @@ static void test_crashed_in_the_bake(void **state)
 	assert_ended("promoted", "bake_over", 0);
 }
 
+/* The bake is over, but nobody has looked at the new color since the restart. */
+static void test_judged_anew(void **state)
+{
+	for (unsigned seen = 0; seen < 2; seen++) {
+		start(COLOR_GREEN);
+		pass(299000);
+		world.unprobed = true;
+		crash();
+		pass(1000);
+		leave_old();
+		assert_string_equal(phase(), "baking");
+		world.unprobed = !seen;
+		pass(2000);
+		assert_ended("promoted", "bake_over", 0);
+		assert_int_equal(is_warned_of("not every backend of green was probed"), !seen);
+		end(state);
+		begin_changes(state);
+	}
+}
+
 static void test_crashed_on_the_way_back(void **state)
 {
 	(void)state;
@@ -205,6 +225,7 @@ int main(void)
 		CHANGES(test_crashed_when_it_was_stopped),
 		CHANGES(test_crashed_in_the_drain),
 		CHANGES(test_crashed_in_the_bake),
+		CHANGES(test_judged_anew),
 		CHANGES(test_crashed_on_the_way_back),
 		CHANGES(test_crashed_before_the_way_back_was_known),
 		CHANGES(test_crashed_behind_the_way_back),

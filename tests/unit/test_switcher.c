@@ -555,6 +555,22 @@ static void test_the_bake_goes_on(void **state)
 	assert_ended("promoted", "bake_over", 0);
 }
 
+/* It was over while nobody looked at the new color, which is probed in a moment. */
+static void test_the_bake_is_over_behind_a_restart(void **state)
+{
+	(void)state;
+	start(COLOR_GREEN);
+	answer(COLOR_GREEN, 5000, 0);
+	pass(299000);
+	world.unprobed = true;
+	restart();
+	assert_string_equal(phase(), "baking");
+	world.unprobed = false;
+	pass(1000);
+	assert_ended("promoted", "bake_over", 0);
+	assert_string_equal(json_string_value(json_object_get(world.document, "verdict")), "good");
+}
+
 static uint64_t read_receipt(const char *name)
 {
 	return (uint64_t)json_integer_value(json_object_get(json_object_get(world.document, "receipt"), name));
@@ -657,6 +673,7 @@ int main(void)
 		TEST(test_deploy_that_does_not_get_healthy),
 		TEST(test_the_daemon_stops),
 		TEST(test_the_bake_goes_on),
+		TEST(test_the_bake_is_over_behind_a_restart),
 		TEST(test_the_receipt_goes_on),
 		TEST(test_ended_between_the_truth_and_the_flip),
 		TEST(test_ended_while_it_waited),
