@@ -7,6 +7,7 @@
  *	   `--> reading --- as it shall be ----------------------------> done
  *	           |  `---- as it was, and patience is left: sending
  *	           |  `---- as it was -------------------------------> failed, or refused for what Route 53 said
+ *	           |  `---- as it shall be, by somebody else's hand --> refused: drifted
  *	           |  `---- neither ---------------------------------> refused: drifted
  *	           `------- can't be read: pause, reading, for ever
  *
@@ -221,10 +222,12 @@ static void take_before(struct steering *steering)
 		end_too_late(steering);
 }
 
-/* It is as it shall be. Where the change before this one may still undo that, it has to stay so for a moment. */
-static void take_after(struct steering *steering)
+/* It is as it shall be, by somebody else where every try of ours is known not to have been made. Where the change before this one may still undo that, it has to stay so for a moment. */
+static void take_after(struct steering *steering, const struct record *records, size_t count)
 {
-	if (steering->change.superseding && is_unsettled(steering))
+	if (steering->change.refusal && !steering->change.unsure)
+		end_drifted(steering, records, count);
+	else if (steering->change.superseding && is_unsettled(steering))
 		pause_in(steering, CHANGE_READ_PAUSE);
 	else
 		take_acceptance(steering, NULL);
@@ -234,7 +237,7 @@ static void take_record(struct steering *steering, const struct record *records,
 {
 	switch (batch_compare(&steering->change.batch, records, count)) {
 	case BATCH_AFTER:
-		take_after(steering);
+		take_after(steering, records, count);
 		return;
 	case BATCH_BEFORE:
 		take_before(steering);
