@@ -12,6 +12,7 @@
 #include "switch/prepare.h"
 #include "switch/wire.h"
 
+#define SHARE_PERCENT 100.0 /* a share is in hundredths of a percent */
 #define LOOK_MS 60000u
 #define LOOK_AGAIN_MS 10000u /* after one that failed */
 
@@ -27,6 +28,7 @@ struct service_dns {
 	enum steering_live found; /* what was said last of the record */
 	bool unread_told;
 	uint64_t quick_from; /* as the truth has it */
+	char split[1024];    /* what is to be said of a record that both colors have a share of */
 };
 
 /* ---- what the record says ---- */
@@ -77,12 +79,23 @@ static void follow_color(struct service_dns *dns, enum color live)
 	service->live_known = dns->remembered = true;
 }
 
+/* In the middle of a switch in steps that is nothing to tell. */
+static const char *describe(struct service_dns *dns, const struct steering_view *view)
+{
+	if (view->live != STEERING_SPLIT || is_under_way(dns->service))
+		return view->sentence;
+	snprintf(dns->split, sizeof(dns->split),
+		"the record is split: blue has a share of %g %%, green of %g %%; with the color named, --force takes it as it is%s%.700s",
+		view->share[COLOR_BLUE] / SHARE_PERCENT, view->share[COLOR_GREEN] / SHARE_PERCENT, view->sentence[0] ? "; " : "", view->sentence);
+	return dns->split;
+}
+
 static void lose_color(struct service_dns *dns, const struct steering_view *view)
 {
 	char text[1024];
 	struct service *service = dns->service;
 	if (service->live_known || dns->found != view->live) {
-		snprintf(text, sizeof(text), "%s: which color is live is not known: %s", service->name, view->sentence);
+		snprintf(text, sizeof(text), "%s: which color is live is not known: %s", service->name, describe(dns, view));
 		emit(service, "record_changed", NULL, text);
 	}
 	service->live_known = false;
@@ -197,7 +210,15 @@ const char *service_dns_fault(const struct service *service, bool *drifted)
 	if (service->live_known && view.live != STEERING_UNREAD)
 		return NULL;
 	*drifted = view.live != STEERING_UNREAD;
-	return view.sentence[0] ? view.sentence : "the record has not been read yet";
+	const char *sentence = describe(service->dns, &view);
+	return sentence[0] ? sentence : "the record has not been read yet";
+}
+
+const char *service_dns_sentence(const struct service *service)
+{
+	struct steering_view view;
+	steering_read(service->dns->steering, &view);
+	return describe(service->dns, &view);
 }
 
 /* ---- making it ---- */

@@ -39,6 +39,9 @@ void service_dns_tick(struct service *service);
 /* Why nobody can say which color is live now, as a sentence; NULL when it is known. `*drifted`: the record was read, and names neither color (`force` takes it as it is). */
 const char *service_dns_fault(const struct service *service, bool *drifted);
 
+/* What is to be said of the record as it was read last, "" when nothing is: not with the policy health_check. Borrowed for the moment. */
+const char *service_dns_sentence(const struct service *service);
+
 /* `route53` of the status; null in the path. See docs/api.md (switch/service_dns_json.c). */
 json_t *service_dns_to_json(const struct service *service);
 /* `record` of the truth: what is to be known of former TTLs after a restart; null where there is nothing. */

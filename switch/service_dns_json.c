@@ -32,7 +32,7 @@ static json_t *make_shares(const struct steering_view *view)
 	return json_pack("{s:f, s:f}", "blue", view->share[COLOR_BLUE] / SHARE_WHOLE, "green", view->share[COLOR_GREEN] / SHARE_WHOLE);
 }
 
-static void add_record(json_t *object, const struct steering *steering)
+static void add_record(json_t *object, const struct service *service, const struct steering *steering)
 {
 	struct steering_view view;
 	steering_read(steering, &view);
@@ -40,7 +40,7 @@ static void add_record(json_t *object, const struct steering *steering)
 	json_object_set_new(object, "shares", make_shares(&view));
 	json_object_set_new(object, "ttl_s", view.read_ms ? json_integer(view.ttl_s) : json_null());
 	json_object_set_new(object, "read_at", wire_time(wall_of(view.read_ms)));
-	json_object_set_new(object, "sentence", wire_text(view.sentence));
+	json_object_set_new(object, "sentence", wire_text(service_dns_sentence(service)));
 	json_object_set_new(object, "quick_from", wire_time(steering_quick_from(steering)));
 }
 
@@ -85,7 +85,7 @@ json_t *service_dns_to_json(const struct service *service)
 		add_health(object, service);
 		return object;
 	}
-	add_record(object, steering);
+	add_record(object, service, steering);
 	add_progress(object, steering);
 	return object;
 }

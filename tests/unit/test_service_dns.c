@@ -297,10 +297,15 @@ static const struct reading_case {
 		false, "record_changed:blue"},
 };
 
+static const char split_by_hand[] =
+	"the record is split: blue has a share of 66.67 %, green of 33.33 %; with the color named, --force takes it as it is; so it is";
+
 static void check(const struct reading_case *test)
 {
 	bool drifted;
 	begin(test->truth, CONF_ROUTE53_SIMPLE);
+	record.view.share[COLOR_BLUE] = 6667;
+	record.view.share[COLOR_GREEN] = 3333;
 	assert_null(service_live_name(&service));
 	assert_non_null(service_dns_fault(&service, &drifted));
 	for (size_t i = 0; i < test->count; i++) {
@@ -314,7 +319,8 @@ static void check(const struct reading_case *test)
 	if (!live != !test->live || (live && strcmp(live, test->live) != 0))
 		fail_msg("%s: %s is live", test->name, live ? live : "nothing");
 	const char *fault = service_dns_fault(&service, &drifted);
-	if ((fault != NULL) != test->fault || drifted != test->drifted || (fault && strcmp(fault, "so it is") != 0))
+	const char *said = test->says[test->count - 1].live == STEERING_SPLIT ? split_by_hand : "so it is";
+	if ((fault != NULL) != test->fault || drifted != test->drifted || (fault && strcmp(fault, said) != 0))
 		fail_msg("%s: fault %s, drifted %d", test->name, fault ? fault : "none", drifted);
 	if (strcmp(told, test->told) != 0)
 		fail_msg("%s: told \"%s\"", test->name, told);
@@ -341,6 +347,29 @@ static void test_undo(void **state)
 	say(STEERING_BLUE, "");
 	assert_null(switcher.undo);
 	assert_int_equal(truths, 1);
+	end();
+}
+
+/* Both colors have a share of it, which needs no note of the record's. In a switch in steps that is as it should be. */
+static void test_split(void **state)
+{
+	static const char split[] = "the record is split: blue has a share of 50 %, green of 50 %; with the color named, --force takes it as it is";
+	bool drifted;
+	(void)state;
+	begin(NULL, CONF_ROUTE53_WEIGHTED);
+	record.view.share[COLOR_BLUE] = record.view.share[COLOR_GREEN] = 5000;
+	say(STEERING_SPLIT, "");
+	assert_string_equal(service_dns_fault(&service, &drifted), split);
+	assert_true(drifted);
+	json_t *status = service_dns_to_json(&service);
+	assert_string_equal(wire_read_text(status, "sentence"), split);
+	json_decref(status);
+	set_step(STEP_SHIFT);
+	say(STEERING_SPLIT, "");
+	assert_null(service_dns_fault(&service, &drifted));
+	status = service_dns_to_json(&service);
+	assert_null(wire_read_text(status, "sentence"));
+	json_decref(status);
 	end();
 }
 
@@ -418,7 +447,8 @@ static void test_status(void **state)
 	status = service_dns_to_json(&service);
 	assert_string_equal(wire_read_text(status, "name"), "api.example.test");
 	assert_string_equal(wire_read_text(status, "record"), "split");
-	assert_string_equal(wire_read_text(status, "sentence"), "both have a share");
+	assert_string_equal(wire_read_text(status, "sentence"),
+		"the record is split: blue has a share of 25 %, green of 75 %; with the color named, --force takes it as it is; both have a share");
 	assert_string_equal(wire_read_text(status, "hindrance"), "INSYNC is late");
 	assert_string_equal(wire_read_text(status, "change_id"), "C1");
 	assert_int_equal(json_integer_value(json_object_get(status, "ttl_s")), 60);
@@ -456,6 +486,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_undo),
+		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_looks),
 		cmocka_unit_test(test_truth),
 		cmocka_unit_test(test_reload),
