@@ -22,7 +22,7 @@
 
 struct follow {
 	struct command *command;
-	const char *id;
+	const char *id, *service;
 	uint64_t started_ms; /* of the deployment; 0 until known */
 	char last_at[64];    /* the newest event that was shown; its number breaks ties */
 	int64_t last_number;
@@ -31,6 +31,7 @@ struct follow {
 	bool ended;
 	bool left;                /* by a signal, before the end */
 	unsigned heeded;          /* signals */
+	json_t *seen;             /* the newest document, without a daemon: for what is said when its process is gone */
 	bool told;                /* an event of the end was shown; where the history can't be written there may be none */
 	enum exit_code told_code; /* what that said */
 };
@@ -179,8 +180,11 @@ static void look(struct follow *follow)
 	struct caller_answer answer;
 	enum exit_code code = get_deployment(follow->command, follow->id, follow->caught_up ? "" : "?events=1", COMMAND_TIMEOUT_MS, &answer);
 	take_listed(follow, answer.document);
-	if (code == EXIT_DONE)
+	if (code == EXIT_DONE) {
 		follow->caught_up = true;
+		json_decref(follow->seen);
+		follow->seen = json_incref(answer.document);
+	}
 	if (code == EXIT_DONE && !is_running(answer.document))
 		follow->ended = true;
 	else if (code == EXIT_DONE && !follow->command->json)
@@ -195,16 +199,12 @@ static bool on_event(void *arg, const json_t *event)
 	if (!follow->caught_up)
 		look(follow);
 	take_event(follow, event);
+	if (follow->command->standalone)
+		follow->next_look_ms = 0; /* what is so now is to be known should its process end */
 	return !follow->ended;
 }
 
 /* ---- a signal, without a daemon ---- */
-
-static bool has_gone_forward(const json_t *deployment)
-{
-	return document_has(deployment, "switched_at") || document_has(deployment, "rollback") ||
-	       document_flag(json_object_get(deployment, "steps"), "in_force");
-}
 
 static void stop_before_change(struct follow *follow, const char *service)
 {
@@ -229,7 +229,7 @@ static bool heed_signals(struct follow *follow)
 	enum exit_code code = get_deployment(follow->command, follow->id, "", COMMAND_TIMEOUT_MS, &answer);
 	if (code != EXIT_DONE || (again && is_running(answer.document)))
 		follow->left = true;
-	if (code == EXIT_DONE && is_running(answer.document) && has_gone_forward(answer.document)) {
+	if (code == EXIT_DONE && is_running(answer.document) && parting_has_gone_forward(answer.document)) {
 		parting_tell_left(follow->command, answer.document);
 		follow->left = true;
 	} else if (code == EXIT_DONE && is_running(answer.document) && !again) {
@@ -330,6 +330,8 @@ static enum exit_code follow_events(struct follow *follow, struct caller_answer 
 		enum exit_code code = listen_to_end(follow, &answer->err);
 		if (code != EXIT_DONE) {
 			screen_complain("deployment %s can't be watched any more: %s", follow->id, answer->err.text);
+			if (follow->command->standalone)
+				parting_tell_lost(follow->command, follow->service, follow->seen);
 			return code;
 		}
 		if (follow->left)
@@ -349,7 +351,7 @@ static enum exit_code follow_events(struct follow *follow, struct caller_answer 
 
 enum exit_code follow_to_end(struct command *command, const char *service, const char *id, uint64_t since_ms)
 {
-	struct follow follow = {.command = command, .id = id};
+	struct follow follow = {.command = command, .id = id, .service = service};
 	struct caller_answer answer = {.document = NULL};
 	clock_format(since_ms, follow.last_at);
 	parting_arm(command, service, id);
@@ -364,6 +366,7 @@ enum exit_code follow_to_end(struct command *command, const char *service, const
 			tell_end(answer.document, follow.told);
 	}
 	caller_answer_fini(&answer);
+	json_decref(follow.seen);
 	return code;
 }
 

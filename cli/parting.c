@@ -56,9 +56,26 @@ static void tell_caches(const json_t *deployment, const char *left)
 		screen_complain("when caches have let go of the old answer is not known yet: keep %s up", left);
 }
 
+bool parting_has_gone_forward(const json_t *deployment)
+{
+	return document_has(deployment, "switched_at") || document_has(deployment, "rollback") ||
+	       document_flag(json_object_get(deployment, "steps"), "in_force");
+}
+
+static void tell_ways(const struct command *command, const char *service, const char *to, bool back)
+{
+	const char *words = standalone_file_words(command->standalone);
+	if (back) {
+		screen_complain("go on with it: teal rollback %s --standalone%s", service, words);
+		return;
+	}
+	screen_complain("go on with it: teal switch %s %s%s--standalone%s", service, to, *to ? " " : "", words);
+	screen_complain("go back:       teal rollback %s --standalone%s", service, words);
+}
+
 void parting_tell_left(const struct command *command, const json_t *deployment)
 {
-	const char *words = standalone_file_words(command->standalone), *service = document_text_or(deployment, "service", "?");
+	const char *service = document_text_or(deployment, "service", "?");
 	const char *from = document_text_or(deployment, "from", "?"), *to = document_text_or(deployment, "to", "?");
 	bool back = document_has(deployment, "rollback");
 	screen_live_end();
@@ -68,10 +85,16 @@ void parting_tell_left(const struct command *command, const json_t *deployment)
 		tell_change(deployment, back ? from : to);
 		tell_caches(deployment, back ? to : from);
 	}
-	if (back) {
-		screen_complain("go on with it: teal rollback %s --standalone%s", service, words);
+	tell_ways(command, service, to, back);
+}
+
+void parting_tell_lost(const struct command *command, const char *service, const json_t *seen)
+{
+	if (seen && parting_has_gone_forward(seen)) {
+		parting_tell_left(command, seen);
 		return;
 	}
-	screen_complain("go on with it: teal switch %s %s --standalone%s", service, to, words);
-	screen_complain("go back:       teal rollback %s --standalone%s", service, words);
+	screen_live_end();
+	screen_complain("whether the record was changed is not known here: the next run reads it, and takes the deployment to its end first");
+	tell_ways(command, service, document_text_or(seen, "to", ""), false);
 }

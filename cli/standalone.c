@@ -27,9 +27,11 @@
 
 struct standalone {
 	struct private_folder folder;
-	char socket[160], log[160];
+	char path[160], place[160]; /* of the admin socket: where the child makes it, and where the verb finds it */
+	int log, socket;            /* -1: none. What is open can be used when the folder has gone: somebody may clear /tmp */
 	char *service, *file_words;
 	pid_t child; /* 0: none */
+	int status;  /* of one that has ended */
 	bool waits;  /* in steps, for somebody who promotes */
 	bool left;   /* what was begun is not at its end */
 };
@@ -64,11 +66,22 @@ unsigned standalone_interrupted(void)
 
 static bool make_folder(struct standalone *standalone, struct err *err)
 {
+	char log[160];
 	if (!private_folder_make(&standalone->folder, err))
 		return false;
-	snprintf(standalone->socket, sizeof(standalone->socket), "%s/admin.sock", standalone->folder.path);
-	snprintf(standalone->log, sizeof(standalone->log), "%s/teal.log", standalone->folder.path);
-	return true;
+	snprintf(standalone->path, sizeof(standalone->path), "%s/admin.sock", standalone->folder.path);
+	snprintf(log, sizeof(log), "%s/teal.log", standalone->folder.path);
+	standalone->log = open(log, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	return standalone->log >= 0 || err_set(err, "no file can be made below %s: %s", standalone->folder.path, strerror(errno));
+}
+
+/* The socket by a descriptor, which leads to it as long as the child has it, whatever becomes of its name; by its name where there is no /proc. */
+static void hold_socket(struct standalone *standalone)
+{
+	standalone->socket = open(standalone->path, O_PATH | O_CLOEXEC);
+	snprintf(standalone->place, sizeof(standalone->place), "/proc/self/fd/%d", standalone->socket);
+	if (standalone->socket < 0 || access(standalone->place, F_OK) != 0)
+		snprintf(standalone->place, sizeof(standalone->place), "%s", standalone->path);
 }
 
 /* ---- the child ---- */
@@ -83,8 +96,8 @@ static void detach(const struct standalone *standalone, pid_t parent)
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), log = open(standalone->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (null < 0 || log < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(standalone->log, STDOUT_FILENO) < 0 || dup2(standalone->log, STDERR_FILENO) < 0)
 		_exit(1);
 }
 
@@ -131,15 +144,16 @@ static bool read_answer(int pipe, char *answer, size_t size)
 
 static void find_last_line(const struct standalone *standalone, char *last, size_t size)
 {
-	char line[512];
-	FILE *file = fopen(standalone->log, "re");
-	snprintf(last, size, "it said nothing");
-	while (file && fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(last, size, "%s", line);
-	}
-	if (file)
-		fclose(file);
+	off_t end = lseek(standalone->log, 0, SEEK_END), from = end > (off_t)size - 1 ? end - (off_t)size + 1 : 0;
+	ssize_t length = pread(standalone->log, last, size - 1, from);
+	while (length > 0 && last[length - 1] == '\n')
+		length--;
+	last[length > 0 ? length : 0] = '\0';
+	const char *line = strrchr(last, '\n');
+	if (line)
+		memmove(last, line + 1, strlen(line));
+	if (!*last)
+		snprintf(last, size, "it said nothing");
 }
 
 bool standalone_waits_in_steps(const struct standalone *standalone)
@@ -147,14 +161,24 @@ bool standalone_waits_in_steps(const struct standalone *standalone)
 	return standalone->waits;
 }
 
+static void explain_end(const struct standalone *standalone, char *why, size_t size)
+{
+	if (WIFSIGNALED(standalone->status))
+		snprintf(why, size, "it was killed by signal %d (%s)", WTERMSIG(standalone->status), strsignal(WTERMSIG(standalone->status)));
+	else if (WEXITSTATUS(standalone->status) == 0)
+		snprintf(why, size, "somebody told it to");
+	else
+		find_last_line(standalone, why, size);
+}
+
 bool standalone_check(struct standalone *standalone, struct err *err)
 {
-	char last[512];
-	if (standalone->child > 0 && waitpid(standalone->child, NULL, WNOHANG) == 0)
+	char why[512];
+	if (standalone->child > 0 && waitpid(standalone->child, &standalone->status, WNOHANG) == 0)
 		return true;
 	standalone->child = 0;
-	find_last_line(standalone, last, sizeof(last));
-	return err_set(err, "the process that did it has ended: %s", last);
+	explain_end(standalone, why, sizeof(why));
+	return err_set(err, "the process that did it has ended: %s", why);
 }
 
 static bool await(struct standalone *standalone, int pipe, struct err *err)
@@ -201,6 +225,12 @@ static void end_child(struct standalone *standalone)
 	waitpid(standalone->child, NULL, 0);
 }
 
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 void standalone_close(struct standalone *standalone)
 {
 	if (!standalone)
@@ -208,6 +238,8 @@ void standalone_close(struct standalone *standalone)
 	bool left = standalone->left && interruptions > 0;
 	end_child(standalone);
 	private_folder_remove(&standalone->folder);
+	close_if_open(standalone->log);
+	close_if_open(standalone->socket);
 	free(standalone->service);
 	free(standalone->file_words);
 	free(standalone);
@@ -326,16 +358,18 @@ static enum exit_code open_child(struct command *command, struct conf *conf, con
 {
 	struct err err;
 	struct standalone *standalone = command->standalone = memory_new(sizeof(*standalone));
+	standalone->log = standalone->socket = -1;
 	standalone->file_words = make_file_words(command);
 	standalone->service = memory_text(target->service);
 	standalone->waits = is_stepwise(conf_find_service(conf, target->service));
 	catch_signals();
 	if (!make_folder(standalone, &err))
 		return command_fail(EXIT_FAILED, &err);
-	conf_make_alone(conf, target->service, standalone->socket);
+	conf_make_alone(conf, target->service, standalone->path);
 	if (!start(standalone, conf, &err))
 		return command_fail(is_held_by_another(standalone, conf) ? EXIT_REFUSED : EXIT_FAILED, &err);
-	command->client = caller_new(standalone->socket, NULL, &err);
+	hold_socket(standalone);
+	command->client = caller_new(standalone->place, NULL, &err);
 	return command->client ? EXIT_DONE : command_fail(EXIT_FAILED, &err);
 }
 

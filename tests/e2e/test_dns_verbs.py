@@ -5,6 +5,7 @@ import os
 import pathlib
 import pty
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -421,17 +422,45 @@ def test_killed_with_its_process():
         assert not left_behind(site)
 
 
-def test_its_process_is_killed():
-    """The one that does it, not the verb: said at once, and gone on with by the next run."""
+@pytest.mark.parametrize("number,why", [(signal.SIGKILL, "it was killed by signal 9"), (signal.SIGTERM, "somebody told it to")])
+def test_its_process_is_ended(number, why):
+    """The one that does it, not the verb: said at once, with what is and how it goes on, and gone on with by the next run."""
     with Site(start=False, delays=(0.0, 1.0)) as site:
         one = Alone(site, "switch", "--bake", "60s")
         one.await_line("green is live, ")
+        time.sleep(2)  # until the verb has asked
+        (child,) = pathlib.Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
+        os.kill(int(child), number)
+        out, err = one.process.communicate(timeout=60)
+        assert one.process.returncode == 1 and f"the process that did it has ended: {why}" in err and not left_behind(site), (out, err)
+        file = f" -c {site.teal.file}"
+        for part in ("green is live by change C", "keep blue up", f"teal switch api green --standalone{file}", f"teal rollback api --standalone{file}"):
+            assert part in err, err
+        result = alone(site, "rollback")
+        assert result.code == 0 and site.sets() == simple("blue"), result
+
+
+def test_its_process_is_killed_before_the_change():
+    with Site(start=False) as site:
+        site.backends["green"].fall_sick()
+        one = Alone(site, "switch")
+        one.await_line("waiting")
         (child,) = pathlib.Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
         os.kill(int(child), signal.SIGKILL)
         out, err = one.process.communicate(timeout=60)
-        assert one.process.returncode == 1 and "the process that did it has ended" in err and not left_behind(site), (out, err)
-        result = alone(site, "rollback")
-        assert result.code == 0 and site.sets() == simple("blue"), result
+        assert one.process.returncode == 1 and "is live" not in err and f"teal rollback api --standalone -c {site.teal.file}" in err, (out, err)
+
+
+def test_its_folder_is_cleared_away():
+    """By whoever cleans /tmp: nothing hangs on it once the process is there."""
+    with Site(start=False, bake="1s", delays=(0.0, 1.0)) as site:
+        one = Alone(site, "switch")
+        one.await_line("green is live, ")
+        (folder,) = left_behind(site)
+        shutil.rmtree(folder)
+        out, err = one.process.communicate(timeout=90)
+        assert one.process.returncode == 0 and "promoted: green (2) is live" in out and not err, (out, err)
+        site.check_record()
 
 
 def test_steps_that_wait():
