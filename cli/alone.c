@@ -63,6 +63,32 @@ enum exit_code alone_begin(struct command *command, struct target *target, bool 
 	return code;
 }
 
+/* ---- a switch ---- */
+
+/* Whoever hangs up before it is begun has nothing begun; what had begun already is followed, and stopped, by who asked. */
+static enum exit_code find_begun(struct command *command, const char *service, struct caller_answer *answer)
+{
+	struct caller_answer now;
+	enum exit_code code = get_service(command, service, &now);
+	const char *id = document_text(json_object_get(now.document, "deployment"), "id");
+	if (code == EXIT_DONE && id)
+		answer->document = json_pack("{s:s}", "deployment", id);
+	else if (code == EXIT_DONE)
+		screen_complain("nothing was changed");
+	caller_answer_fini(&now);
+	return answer->document ? EXIT_DONE : EXIT_FAILED;
+}
+
+enum exit_code alone_ask(struct command *command, const char *service, const char *action, const json_t *body, struct caller_answer *answer)
+{
+	caller_heed(command->client, standalone_interrupted);
+	enum exit_code code = command_call_service(command, "POST", service, action, body, answer);
+	caller_heed(command->client, NULL);
+	if (code == EXIT_FAILED && !answer->document && standalone_interrupted() > 0)
+		code = find_begun(command, service, answer);
+	return code;
+}
+
 /* ---- rollback ---- */
 
 /* The service once its record was read; the last answer when that does not come about. */
@@ -129,7 +155,7 @@ static enum exit_code switch_over(struct command *command, const char *service)
 		"{s:s, s:s, s:b, s:i, s:i}", "to", color_name(color_other(live)), "expect_live", color_name(live), "force", true, "bake_s", 0, "wait_s", 0);
 	command_put_text(command, "reason", body, "reason");
 	screen_complain("the state directory has no deployment to undo: %s becomes live as the other color", color_name(color_other(live)));
-	enum exit_code code = command_call_service(command, "POST", service, "switch", body, &answer);
+	enum exit_code code = alone_ask(command, service, "switch", body, &answer);
 	if (code == EXIT_DONE)
 		code = follow_answer(command, service, answer.document, 0);
 	caller_answer_fini(&answer);

@@ -27,6 +27,7 @@ struct caller {
 	struct curl_slist *headers;
 	CURL *easy; /* for calls: kept, so that the connection is */
 	bool keeps_texts;
+	unsigned (*interrupted)(void); /* NULL: nothing ends a call before its time */
 };
 
 /* A stream under way. */
@@ -74,6 +75,27 @@ static void add_token(struct caller *caller, const char *token)
 void caller_keep_texts(struct caller *caller)
 {
 	caller->keeps_texts = true;
+}
+
+void caller_heed(struct caller *caller, unsigned (*interrupted)(void))
+{
+	caller->interrupted = interrupted;
+}
+
+static int on_progress(void *arg, curl_off_t to_come, curl_off_t come, curl_off_t to_go, curl_off_t gone)
+{
+	const struct caller *caller = arg;
+	(void)to_come;
+	(void)come;
+	(void)to_go;
+	(void)gone;
+	return caller->interrupted() > 0;
+}
+
+static enum exit_code fail_interrupted(struct err *err)
+{
+	err_set(err, "interrupted");
+	return EXIT_FAILED;
 }
 
 /* NULL when it is none. */
@@ -281,10 +303,17 @@ enum exit_code caller_call(struct caller *caller, const char *method, const char
 	curl_easy_setopt(caller->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 	curl_easy_setopt(caller->easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(caller->easy, CURLOPT_WRITEDATA, &received);
+	if (caller->interrupted) {
+		curl_easy_setopt(caller->easy, CURLOPT_NOPROGRESS, 0L);
+		curl_easy_setopt(caller->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+		curl_easy_setopt(caller->easy, CURLOPT_XFERINFODATA, caller);
+	}
 	CURLcode result = curl_easy_perform(caller->easy);
 	enum exit_code code = EXIT_UNREACHABLE;
 	if (result == CURLE_OK)
 		code = read_answer(caller, &received, answer);
+	else if (result == CURLE_ABORTED_BY_CALLBACK)
+		code = fail_interrupted(&answer->err);
 	else
 		explain_failure(caller, caller->easy, result, timeout_ms, &answer->err);
 	text_fini(&received);

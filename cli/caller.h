@@ -33,6 +33,8 @@ void caller_free(struct caller *caller);
 void caller_keep_texts(struct caller *caller);
 /* Sends `Idempotency-Key: KEY` with every call from now on. Visible ASCII: see OPTION_KEY. */
 void caller_use_key(struct caller *caller, const char *key);
+/* From now on a call ends as soon as this says that signals came: EXIT_FAILED, "interrupted". NULL: no more. */
+void caller_heed(struct caller *caller, unsigned (*interrupted)(void));
 /* Adds a piece of a path or query, percent-encoded. */
 struct text;
 void caller_add_escaped(struct text *path, const char *piece);

@@ -59,7 +59,8 @@ static enum exit_code send_deployment(struct command *command, const struct targ
 	if (key)
 		caller_use_key(command->client, key);
 	put_shared(command, target, body);
-	enum exit_code code = command_call_service(command, "POST", target->service, action, body, &answer);
+	enum exit_code code = command->standalone ? alone_ask(command, target->service, action, body, &answer)
+						  : command_call_service(command, "POST", target->service, action, body, &answer);
 	if (code == EXIT_DONE)
 		code = follow(command, target, answer.document);
 	caller_answer_fini(&answer);

@@ -350,6 +350,19 @@ def test_ended_before_the_change(number):
         assert site.sets() == simple("blue") and not left_behind(site)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ended_before_the_record_is_read(number):
+    """Route 53 is silent: there is no deployment yet that could be stopped, and nothing that is worth waiting for."""
+    with Site(start=False) as site:
+        fault = site.world.api.faults.hang(operation="ListResourceRecordSets", times=1000)
+        one = Alone(site, "switch")
+        assert fault.met.wait(30)
+        result = one.end(number)
+        fault.release()
+        assert result.code == 1 and "interrupted" in result.err and "nothing was changed" in result.err, result
+        assert "has not said" not in result.err and site.sets() == simple("blue") and not left_behind(site), result
+
+
 def test_ended_behind_the_change():
     """What is and how it goes on is said; the next run takes it to its end, and another one back."""
     with Site(start=False, bake="2s", delays=(0.0, 2.0)) as site:
