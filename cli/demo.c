@@ -87,7 +87,7 @@ static bool write_configuration(const struct demo *demo, struct err *err)
 static void become(const char *const *words)
 {
 	char *argv[12] = {(char *)"teal"};
-	for (size_t i = 0; words[i] && i < 10; i++)
+	for (size_t i = 0; i < 10 && words[i]; i++)
 		argv[i + 1] = (char *)words[i];
 	execv("/proc/self/exe", argv);
 	fprintf(stderr, "teal: can't run this binary again: %s\n", strerror(errno));

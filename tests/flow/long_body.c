@@ -156,7 +156,7 @@ void long_body_ask(int fd, const char *method, const struct long_body *body, con
 	char head[512];
 	int length =
 		snprintf(head, sizeof(head), "%s /%llu/%u/%u/%u/%u/%u/%u/%llu HTTP/1.1\r\nHost: shop.example\r\n%s", method, (unsigned long long)body->length,
-			body->seed, body->piece, body->reads, body->pause_every, body->apart, body->end, (unsigned long long)body->at, fields);
+			body->seed, body->piece, body->reads, body->pause_every, body->apart, (unsigned)body->end, (unsigned long long)body->at, fields);
 	if (strcmp(method, "GET") != 0)
 		length += snprintf(head + length, sizeof(head) - (size_t)length, "Content-Length: %llu\r\n", (unsigned long long)body->length);
 	snprintf(head + length, sizeof(head) - (size_t)length, "\r\n");

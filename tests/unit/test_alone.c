@@ -34,8 +34,8 @@ static void test_cut(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct conf_faults faults = {0};
 		struct conf *conf = conf_parse(text, strlen(text), "teal.yaml", &faults);
-		if (!conf)
-			fail_msg("%s", faults.lines[0]);
+		assert_int_equal(faults.count, 0);
+		assert_non_null(conf);
 		assert_false(conf->alone);
 		conf_make_alone(conf, names[i], "/tmp/private/admin.sock");
 		assert_true(conf->alone);

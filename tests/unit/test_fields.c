@@ -372,7 +372,7 @@ static void connection_names_so_many_fields_and_no_more(void **state)
 {
 	(void)state;
 	static const char expected[] = LINE HOST OURS;
-	char out[1024];
+	char out[1024] = "";
 	check_output("64", expected, out, write_naming(64, out, sizeof(out)));
 	assert_int_equal(write_naming(65, out, sizeof(out)), 0);
 	static const char answer[] =

@@ -137,8 +137,9 @@ static struct deal *next_deal(void)
 {
 	if (count == size) {
 		size = size * 2 + 16;
-		deals = realloc(deals, size * sizeof(deals[0]));
-		oracle_demand(deals != NULL, "no memory for the oracle");
+		struct deal *larger = realloc(deals, size * sizeof(deals[0]));
+		oracle_demand(larger != NULL, "no memory for the oracle");
+		deals = larger;
 	}
 	memset(&deals[count], 0, sizeof(deals[0]));
 	return &deals[count++];
