@@ -43,6 +43,7 @@ struct target {
 struct propagation {
 	struct event_base *loop;
 	unsigned pace_ms, samples;
+	bool slackens;
 	int try_timeout_ms;
 	char name[R53_NAME_SIZE];
 	enum rrset_type type;
@@ -199,7 +200,7 @@ static uint64_t choose_pause(const struct server *server)
 		return pace_ms * (status->faults < LEISURE ? status->faults : LEISURE);
 	if (status->run > 0 && !status->agrees)
 		return pace_ms / HURRY;
-	return propagation->status.agree ? pace_ms * LEISURE : pace_ms;
+	return propagation->slackens && propagation->status.agree ? pace_ms * LEISURE : pace_ms;
 }
 
 static void on_answered(void *arg, const struct rrset *reply)
@@ -340,6 +341,7 @@ struct propagation *propagation_start(const struct propagation_tools *tools, con
 	struct propagation *propagation = memory_new(sizeof(*propagation));
 	propagation->loop = tools->loop;
 	propagation->pace_ms = tools->pace_ms ? tools->pace_ms : PROPAGATION_PACE_MS;
+	propagation->slackens = tools->slackens;
 	propagation->try_timeout_ms = tools->try_timeout_ms;
 	propagation->changed = changed;
 	propagation->arg = arg;

@@ -26,7 +26,8 @@ struct propagation;
 struct propagation_tools {
 	struct event_base *loop;
 	struct resolver *resolver; /* the addresses of name servers given by name, and of the targets of aliases */
-	unsigned pace_ms;          /* between two questions to a server; 0: PROPAGATION_PACE_MS. Six times as long once all agree */
+	unsigned pace_ms;          /* between two questions to a server; 0: PROPAGATION_PACE_MS */
+	bool slackens;             /* six times as long once all agree: for who only watches. Who waits for safe_at would miss what comes in between */
 	int try_timeout_ms;        /* 0: QUESTION_TRY_MS */
 };
 

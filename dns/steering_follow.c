@@ -108,6 +108,8 @@ static void refresh(struct steering *steering)
 	struct steering_following *follow = &steering->follow;
 	if (follow->safe)
 		return;
+	if (follow->propagation) /* what is told of it comes a turn later */
+		follow->status = *propagation_status(follow->propagation);
 	find_agreed_at(follow);
 	find_safe_at(follow);
 	if (follow->safe_ms && clock_mono_ms() >= follow->safe_ms)
@@ -129,10 +131,8 @@ static void note_insync(struct steering *steering, uint64_t insync_ms)
 		follow->intent.insync_at = to_wall(insync_ms);
 	if (follow->intent.change_id)
 		steering_hush(&follow->poll_sentence);
-	if (follow->propagation) {
+	if (follow->propagation)
 		propagation_note_insync(follow->propagation, insync_ms);
-		follow->status = *propagation_status(follow->propagation);
-	}
 	refresh(steering);
 }
 
@@ -204,11 +204,8 @@ static void begin_poll(struct steering *steering)
 
 static void on_servers(void *arg, const struct propagation_status *status)
 {
-	struct steering *steering = arg;
-	struct steering_following *follow = &steering->follow;
-	follow->status = *status;
-	follow->has_status = true;
-	refresh(steering);
+	(void)status;
+	refresh(arg);
 }
 
 static void ask_nobody(struct steering *steering, const char *why)
@@ -243,7 +240,6 @@ static void ask_servers(struct steering *steering)
 	}
 	if (follow->insync_ms)
 		propagation_note_insync(follow->propagation, follow->insync_ms);
-	follow->status = *propagation_status(follow->propagation);
 	follow->has_status = true;
 	refresh(steering);
 }

@@ -39,8 +39,10 @@ static void start(struct steering *steering, const struct addr *servers, size_t 
 {
 	struct steering_watching *watch = &steering->watch;
 	const struct conf_route53 *conf = steering->conf;
-	const struct propagation_tools tools = {
-		.loop = steering->tools.loop, .resolver = steering->tools.resolver, .pace_ms = (unsigned)steering_scale(steering, PROPAGATION_PACE_MS)};
+	const struct propagation_tools tools = {.loop = steering->tools.loop,
+		.resolver = steering->tools.resolver,
+		.pace_ms = (unsigned)steering_scale(steering, PROPAGATION_PACE_MS),
+		.slackens = true};
 	struct propagation_what what = {.name = steering->full};
 	size_t counts[COLOR_COUNT];
 	struct record *sets[COLOR_COUNT];
