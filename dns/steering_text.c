@@ -148,6 +148,32 @@ static json_t *list_servers(struct steering *steering)
 	return list;
 }
 
+static bool was_from_here_to_there(const struct steering_intent *intent, const struct steering_watching *watch)
+{
+	return intent->has_from && intent->from == watch->old && intent->to == watch->new && intent->share == STEERING_LIVE_WHOLE;
+}
+
+/* A server that gives the answer from before the change again, behind safe_at; NULL: none. */
+static const struct propagation_server *find_relapse(const struct steering *steering)
+{
+	const struct steering_watching *watch = &steering->watch;
+	if (!steering->follow.safe || !watch->propagation || !was_from_here_to_there(&steering->follow.intent, watch))
+		return NULL;
+	const struct propagation_status *status = propagation_status(watch->propagation);
+	for (size_t i = 0; i < status->count; i++)
+		if (status->servers[i].answer == PROPAGATION_OLD)
+			return &status->servers[i];
+	return NULL;
+}
+
+static json_t *take_back_safe(json_t *change, const struct propagation_server *server)
+{
+	json_object_set_new(change, "safe", json_false());
+	json_object_set_new(change, "safe_at", json_null());
+	json_object_set_new(change, "servers_sentence", json_sprintf("%s gives the answer from before the change again: keep both colors up", server->name));
+	return change;
+}
+
 static json_t *describe_change(const struct steering *steering)
 {
 	const struct steering_following *follow = &steering->follow;
@@ -156,10 +182,12 @@ static json_t *describe_change(const struct steering *steering)
 	if (!follow->on)
 		return json_null();
 	steering_read_progress(steering, &progress);
-	return json_pack("{s:s?, s:s?, s:s, s:i, s:o, s:o, s:o, s:o, s:b, s:s, s:s?}", "id", intent->change_id, "from",
+	json_t *change = json_pack("{s:s?, s:s?, s:s, s:i, s:o, s:o, s:o, s:o, s:b, s:s, s:s?}", "id", intent->change_id, "from",
 		intent->has_from ? color_name(intent->from) : NULL, "to", color_name(intent->to), "share", (int)intent->share, "accepted_at",
 		format_moment(intent->accepted_at), "insync_at", format_moment(intent->insync_at), "agreed_at", format_moment(intent->agreed_at), "safe_at",
 		format_moment(intent->safe_at), "safe", (int)follow->safe, "sentence", progress.sentence, "servers_sentence", follow->server_sentence);
+	const struct propagation_server *relapse = find_relapse(steering);
+	return relapse ? take_back_safe(change, relapse) : change;
 }
 
 json_t *steering_status(struct steering *steering)

@@ -538,6 +538,44 @@ static void shows_a_change_under_way(void **state)
 	json_decref(status);
 }
 
+static json_t *show_until_answered(struct world *world, const char *answer)
+{
+	for (;;) {
+		json_t *status = steering_status(world->steering);
+		const char *shown = text_in(json_array_get(json_object_get(status, "servers"), 0), "answer");
+		if (shown && strcmp(shown, answer) == 0)
+			return status;
+		json_decref(status);
+		turn(world);
+	}
+}
+
+/* A server that gives the old answer once more, behind safe_at, takes the word back for as long as it does. */
+static void does_not_call_safe_what_is_still_answered(void **state)
+{
+	struct world *world = *state;
+	world->conf.ttl_s = 0;
+	add_server(world, "= A 0 " GREEN);
+	say(world, API_GET_CHANGE, SYNCED);
+	begin_with(world, LISTED(SIMPLE("0", BLUE)));
+	change_and_wait(world, COLOR_GREEN);
+	while (!progress_of(world).safe)
+		turn(world);
+	serve(world, 0, "= A 0 " BLUE);
+	json_t *status = show_until_answered(world, "old"), *change = json_object_get(status, "change");
+	assert_true(json_is_false(json_object_get(change, "safe")));
+	assert_true(json_is_null(json_object_get(change, "safe_at")));
+	assert_non_null(strstr(text_in(change, "servers_sentence"), " gives the answer from before the change again: keep both colors up"));
+	json_decref(status);
+	serve(world, 0, "= A 0 " GREEN);
+	status = show_until_answered(world, "new");
+	change = json_object_get(status, "change");
+	assert_true(json_is_true(json_object_get(change, "safe")));
+	assert_false(json_is_null(json_object_get(change, "safe_at")));
+	assert_true(json_is_null(json_object_get(change, "servers_sentence")));
+	json_decref(status);
+}
+
 static void shows_the_servers_without_a_change(void **state)
 {
 	struct world *world = *state;
@@ -599,6 +637,7 @@ int main(void)
 		TEST(is_safe_at_once_behind_safe_at),
 		TEST(asks_for_the_zone_again),
 		TEST(shows_a_change_under_way),
+		TEST(does_not_call_safe_what_is_still_answered),
 		TEST(shows_the_servers_without_a_change),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
