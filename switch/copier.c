@@ -16,7 +16,7 @@
 enum side { LIVE, IDLE, AGAIN, SIDES };
 
 struct side_answer {
-	bool awaited, came;
+	bool awaited, came, forsaken;
 	const char *fault; /* why there is none */
 	unsigned status;
 	char **values; /* of the rules' fields */
@@ -245,6 +245,7 @@ static void keep_answer(struct copy *copy, struct side_answer *kept, const struc
 {
 	const struct compare_rules *rules = copy->copier->tools.rules;
 	kept->came = answer->outcome == FETCH_ANSWERED;
+	kept->forsaken = answer->outcome == FETCH_TIMED_OUT || (kept->came && answer->body_length >= copy->copier->tools.body_limit);
 	if (kept->came || answer->outcome == FETCH_TIMED_OUT)
 		kept->took_us = answer->total_us - answer->connect_us; /* a live request seldom waits for a connection */
 	if (!kept->came) {
@@ -311,6 +312,7 @@ static void judge(struct copy *copy)
 static void on_answer(struct copy *copy, enum side side, const struct fetch_answer *answer)
 {
 	keep_answer(copy, &copy->answers[side], answer);
+	copy->copier->counts.forsaken[side == IDLE] += copy->answers[side].forsaken;
 	if (--copy->left > 0)
 		return;
 	judge(copy);

@@ -47,6 +47,7 @@ struct copier_counts {
 	uint64_t sent, repeated;  /* copies; of them, those that went to the live color twice */
 	uint64_t idle_unanswered; /* the idle color alone did not answer: a difference */
 	uint64_t live_unanswered; /* the live color did not: nothing was compared */
+	uint64_t forsaken[2]; /* requests that nobody waits for any more, to the live color, to the idle one: not answered in time, or cut off at body_limit */
 };
 void copier_read(const struct copier *copier, struct copier_counts *counts);
 

@@ -53,8 +53,8 @@ static void describe_given_up(const struct switcher *switcher, uint64_t count, u
 	char within[TEXT_UNIT_SIZE];
 	const char *from = color_name(switcher->current->from);
 	text_format_duration(within_ms, within);
-	snprintf(out, size, "%" PRIu64 " %s of %s %s given up in the last %s, by a timeout or by the client: %s may still be at work on %s", count,
-		requests(count), from, count == 1 ? "was" : "were", within, from, count == 1 ? "it" : "them");
+	snprintf(out, size, "%" PRIu64 " %s of %s %s given up in the last %s, by a timeout, by the client or in a rehearsal: %s may still be at work on %s",
+		count, requests(count), from, count == 1 ? "was" : "were", within, from, count == 1 ? "it" : "them");
 }
 
 void quiet_tell(struct switcher *switcher, uint64_t held_ms)

@@ -13,6 +13,7 @@
 #include "proxy/mirror.h"
 #include "switch/comparison.h"
 #include "switch/copier.h"
+#include "switch/forsaken.h"
 #include "switch/service.h"
 #include "switch/wire.h"
 
@@ -43,6 +44,7 @@ struct rehearsal {
 	unsigned next[COLOR_COUNT]; /* the member to ask next */
 	struct mirror_counts copied;
 	struct copier_counts sent;
+	struct forsaken forsaken; /* of the rehearsals before, too */
 	enum comparison_verdict verdict;
 	unsigned awaiting; /* copies that ended with it, answered by the live color alone */
 	char text[640];
@@ -89,12 +91,26 @@ static void send_next(struct rehearsal *rehearsal)
 
 /* ---- its end ---- */
 
+static void forsake(struct rehearsal *rehearsal, bool idle, uint64_t count)
+{
+	forsaken_add(&rehearsal->forsaken, idle ? rehearsal->idle : rehearsal->live, clock_mono_ms() / 1000, count);
+}
+
+static void read_sent(struct rehearsal *rehearsal)
+{
+	struct copier_counts before = rehearsal->sent;
+	if (!rehearsal->copier)
+		return;
+	copier_read(rehearsal->copier, &rehearsal->sent);
+	for (unsigned idle = 0; idle < 2; idle++)
+		forsake(rehearsal, idle, rehearsal->sent.forsaken[idle] - before.forsaken[idle]);
+}
+
 static void read_counts(struct rehearsal *rehearsal)
 {
 	if (rehearsal->mirror)
 		mirror_read(rehearsal->mirror, &rehearsal->copied);
-	if (rehearsal->copier)
-		copier_read(rehearsal->copier, &rehearsal->sent);
+	read_sent(rehearsal);
 }
 
 static void let_go(struct rehearsal *rehearsal)
@@ -150,6 +166,8 @@ static void end(struct rehearsal *rehearsal)
 {
 	read_counts(rehearsal);
 	rehearsal->awaiting = copier_awaiting_idle(rehearsal->copier);
+	for (unsigned idle = 0; idle < 2; idle++)
+		forsake(rehearsal, idle, copier_awaiting(rehearsal->copier, idle));
 	let_go(rehearsal);
 	rehearsal->ended_at = clock_wall_ms();
 	judge(rehearsal);
@@ -220,6 +238,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	struct rehearsal *rehearsal = arg;
 	const char *obstacle = find_obstacle(rehearsal);
 	(void)fd, (void)what;
+	read_sent(rehearsal);
 	if (obstacle)
 		close_early(rehearsal, obstacle);
 	if (rehearsal->closing)
@@ -231,6 +250,14 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 unsigned rehearsal_busy(const struct rehearsal *rehearsal, enum color color)
 {
 	return rehearsal && rehearsal->copier ? copier_awaiting(rehearsal->copier, color == rehearsal->idle) : 0;
+}
+
+uint64_t rehearsal_count_given_up(struct rehearsal *rehearsal, enum color color, uint64_t second, unsigned seconds)
+{
+	if (!rehearsal)
+		return 0;
+	read_sent(rehearsal);
+	return forsaken_sum(&rehearsal->forsaken, color, second, seconds);
 }
 
 struct mirror *rehearsal_mirror(const struct rehearsal *rehearsal)
@@ -328,8 +355,10 @@ bool rehearsal_start(struct service *service, const struct rehearsal_wish *wish,
 	char what[200], share[TEXT_UNIT_SIZE], time[TEXT_UNIT_SIZE];
 	if (!may_start(service, wish, refusal))
 		return false;
-	rehearsal_free(service->rehearsal);
-	struct rehearsal *rehearsal = service->rehearsal = make(service, wish);
+	struct rehearsal *before = service->rehearsal, *rehearsal = service->rehearsal = make(service, wish);
+	if (before)
+		rehearsal->forsaken = before->forsaken;
+	rehearsal_free(before);
 	rehearsal->tick = event_new(service->owner->loop, -1, EV_PERSIST, on_tick, rehearsal);
 	if (!rehearsal->tick || event_add(rehearsal->tick, &every) != 0)
 		abort(); /* out of memory */

@@ -45,6 +45,9 @@ bool rehearsal_passed(const struct service *service, const struct release *relea
 
 /* Copies that the color has not answered yet. NULL is allowed. */
 unsigned rehearsal_busy(const struct rehearsal *rehearsal, enum color color);
+/* Copies to the color that nobody waits for any more, as they were not answered in time, or were cut off in the middle of a long answer or at the rehearsal's end: of the last `seconds` up to `second` (monotonic).
+ * NULL is allowed. */
+uint64_t rehearsal_count_given_up(struct rehearsal *rehearsal, enum color color, uint64_t second, unsigned seconds);
 /* What the service's next table copies requests into; NULL: nothing is copied. Borrowed. */
 struct mirror *rehearsal_mirror(const struct rehearsal *rehearsal);
 

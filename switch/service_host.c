@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "switch/prepare.h"
 #include "switch/procedure.h"
+#include "switch/rehearsal.h"
 #include "switch/actuator_route53.h"
 #include "switch/service_check.h"
 #include "switch/service_command.h"
@@ -105,7 +106,9 @@ static uint64_t count_given_up(void *arg, enum color color, uint64_t *within_ms)
 	*within_ms = response_ms < most_ms ? response_ms : most_ms;
 	unsigned seconds = (unsigned)((*within_ms + 999) / 1000) + 1;
 	measures_add(measures, now, service->totals, color, 0);
-	return measures_sum(measures, now, seconds, TOTALS_KINDS) + measures_sum(measures, now, seconds, TOTALS_KINDS + FAIL_KIND_timeout - FAIL_KIND_abort);
+	uint64_t requests =
+		measures_sum(measures, now, seconds, TOTALS_KINDS) + measures_sum(measures, now, seconds, TOTALS_KINDS + FAIL_KIND_timeout - FAIL_KIND_abort);
+	return requests + rehearsal_count_given_up(service->rehearsal, color, now, seconds);
 }
 
 static void read_before(void *arg, enum color color, struct judge_baseline *before)

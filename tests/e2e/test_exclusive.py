@@ -18,8 +18,8 @@ import daemon as rig
 class Noting:
     """A backend that notes from when to when it had each request, by the clock of this process. The end is noted before the answer goes out: so the proxy can't know of it any sooner."""
 
-    def __init__(self, color, delay=0.0):
-        noting = self
+    def __init__(self, color, delay=0.0, size=2):
+        noting, body = self, b"ok".ljust(size, b".")
         self.color, self.delay, self.spans, self.lock = color, delay, [], threading.Lock()
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -34,9 +34,12 @@ class Noting:
                         noting.spans.append((begin, time.monotonic_ns()))
                 self.send_response(200)
                 self.send_header("X-Color", noting.color)
-                self.send_header("Content-Length", "2")
+                self.send_header("Content-Length", str(size))
                 self.end_headers()
-                self.wfile.write(b"ok")
+                try:
+                    self.wfile.write(body)
+                except OSError:  # cut off
+                    self.close_connection = True
 
             do_POST = do_GET
 
@@ -97,8 +100,8 @@ class Crowd:
 def noting():
     started = []
 
-    def start(color, delay=0.0):
-        started.append(Noting(color, delay))
+    def start(color, delay=0.0, size=2):
+        started.append(Noting(color, delay, size))
         return started[-1]
 
     yield start
@@ -319,7 +322,7 @@ def test_given_up_but_not_ended(noting, teal):
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     client.close()
     rig.wait_until("that it is given up", lambda: inflight() == 0)
-    said = "1 request of blue was given up in the last 1m, by a timeout or by the client: blue may still be at work on it"
+    said = "1 request of blue was given up in the last 1m, by a timeout, by the client or in a rehearsal: blue may still be at work on it"
     id = start_switch(one, hold_max_s=20, run=["/bin/true"])
     document = one.deployment(id)
     assert document["outcome"] == "promoted" and said in document["warnings"], document
@@ -533,6 +536,21 @@ def test_a_rehearsal_gives_way(noting, teal):
     assert document["outcome"] == "promoted", document
     report = one.api("GET", "/v1/services/shop/rehearsal")[1]
     assert report["state"] == "ended" and "it ended early: a deployment began" in report["text"]
+
+
+def test_copies_that_were_cut_off(noting, teal):
+    """Whoever wrote the rest of their answers may still be at it: the deployment says so."""
+    blue, green = noting("blue", 0, 1 << 20), noting("green")
+    one = teal(rig.colors([blue], [green]))
+    crowd = Crowd(one.port, 2)
+    status, report = one.api("POST", "/v1/services/shop/rehearse", {"share": 1, "for_s": 3600})
+    assert status == 202, report
+    rig.wait_until("copies", lambda: one.api("GET", "/v1/services/shop/rehearsal")[1]["compared"] > 2, 60)
+    crowd.finish()
+    assert one.api("POST", "/v1/services/shop/rehearsal/stop", {})[0] == 200
+    document = switch(one, hold_max_s=20, run=["/bin/true"])
+    assert document["outcome"] == "promoted", document
+    assert [True for warning in document["warnings"] if "of blue were given up" in warning], document["warnings"]
 
 
 # ---- who may ask for what ----

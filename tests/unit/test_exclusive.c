@@ -100,7 +100,7 @@ static void test_given_up_is_not_over(void **state)
 	world.given_up[COLOR_GREEN] = 7; /* not the one that the command must not meet */
 	start_exclusive();
 	assert_string_equal(json_string_value(json_array_get(switcher_current(world.switcher)->warnings, 0)),
-		"3 requests of blue were given up in the last 1m30s, by a timeout or by the client: blue may still be at work on them");
+		"3 requests of blue were given up in the last 1m30s, by a timeout, by the client or in a rehearsal: blue may still be at work on them");
 	assert_non_null(strstr(world.story, "run:up"));
 }
 
