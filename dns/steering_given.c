@@ -73,7 +73,7 @@ static void conclude(struct steering *steering)
 		take_denial(steering, found.denying);
 		return;
 	}
-	if (found.alike == 0)
+	if (found.mute && found.alike == 0)
 		steering_say(&sentence, "none of the file's `name_servers` says what it has: %s %s", found.mute->name, explain(found.mute));
 	else if (found.mute)
 		steering_say(&sentence, "%zu of the file's %zu `name_servers` give what the record says, but %s %s", found.alike, status.count,
