@@ -55,6 +55,7 @@ struct runner_job {
 	bool timed_out, forced; /* forced: it took a SIGKILL */
 	bool told, hurried;     /* from outside: to end; to end at once, and its last words are not waited for */
 	bool secret;
+	bool flooded;        /* more of a secret came than is kept */
 	int refused;         /* errno of what was missing before it could be tried, else 0 */
 	struct event *timer; /* of the step */
 	struct errand *errand;
@@ -145,6 +146,7 @@ static void deliver(struct runner_job *job, struct runner_result *result)
 		return;
 	char *output = job->secret ? output_copy(&job->output) : output_to_text(&job->output);
 	result->output = output;
+	result->flooded = job->flooded;
 	job->runner->delivering = true;
 	done(job->arg, result);
 	job->runner->delivering = false;
@@ -245,6 +247,7 @@ static ssize_t take_output(struct runner_job *job)
 		output_add(&job->output, job->runner->buffer, (size_t)length);
 	if (length > 0 && job->secret)
 		explicit_bzero(job->runner->buffer, (size_t)length);
+	job->flooded = job->secret && job->output.total >= OUTPUT_KEPT_SIZE;
 	return length;
 }
 
@@ -253,11 +256,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	struct runner_job *job = arg;
 	(void)fd, (void)what;
 	ssize_t length = take_output(job);
-	if (length > 0 || (length < 0 && (errno == EAGAIN || errno == EINTR)))
+	bool more = length > 0 || (length < 0 && (errno == EAGAIN || errno == EINTR));
+	if (more && !job->flooded)
 		return;
 	close_pipe(job);
 	if (job->step == STEP_LINGERING)
 		finish(job);
+	else if (job->flooded)
+		runner_tell(job);
 }
 
 static void on_ended(evutil_socket_t fd, short what, void *arg)

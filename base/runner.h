@@ -29,12 +29,13 @@ struct runner_request {
 	const char *const *run;         /* the program's absolute path and its arguments, NULL-terminated */
 	const char *const *environment; /* `NAME=value` besides PATH, HOME and LANG; NULL-terminated; may be NULL */
 	uint64_t timeout_ms;            /* more than 0 */
-	bool secret;                    /* what it writes to 1 is given as output_copy has it and wiped behind `done`; 2 goes nowhere */
+	bool secret; /* what it writes to 1 is given as output_copy has it and wiped behind `done`; 2 goes nowhere. One that writes more than that is ended */
 };
 
 struct runner_result {
 	enum runner_outcome outcome;
 	int status, signal, error; /* else 0 */
+	bool flooded;              /* ended for writing more of a secret than is kept */
 	uint64_t ms;
 	char sentence[512]; /* one clear sentence that names the program, not its arguments */
 	const char *output; /* what it wrote to 1 and 2, as output_to_text has it; "" when nothing */

@@ -42,15 +42,15 @@ static void fail_status(struct cred_search *search, const struct process *proces
 			process->profile, result->sentence);
 }
 
-static struct cred_keys *read_output(const char *output, struct err *err)
+static struct cred_keys *read_output(const struct runner_result *result, struct err *err)
 {
-	size_t length = strlen(output);
-	if (length == 0)
-		err_set(err, "it wrote nothing");
-	else if (length >= OUTPUT_KEPT_SIZE)
+	size_t length = strlen(result->output);
+	if (result->flooded)
 		err_set(err, "it wrote more than %u bytes", OUTPUT_KEPT_SIZE - 1);
+	else if (length == 0)
+		err_set(err, "it wrote nothing");
 	else
-		return cred_json_read(CRED_JSON_PROCESS, output, length, err);
+		return cred_json_read(CRED_JSON_PROCESS, result->output, length, err);
 	return NULL;
 }
 
@@ -58,11 +58,11 @@ static void take(struct cred_search *search, const struct process *process, cons
 {
 	struct err err;
 	struct cred_keys *keys = NULL;
-	if (result->outcome != RUNNER_EXITED || result->status != 0) {
+	if (!result->flooded && (result->outcome != RUNNER_EXITED || result->status != 0)) {
 		fail_status(search, process, result);
 		return;
 	}
-	keys = read_output(result->output, &err);
+	keys = read_output(result, &err);
 	if (!keys) {
 		cred_search_fail(
 			search, "what the credential_process of \"%.64s\", %.200s, wrote can't be used: %s", process->profile, process->program, err.text);

@@ -419,6 +419,8 @@ static void test_process_faults(void **state)
 		{"echo '{\"Version\":1,\"AccessKeyId\":\"A\"}'", "wrote can't be used: the secret access key is missing"},
 		{"echo '{\"Version\":7}'", "wrote can't be used: its Version is not 1"},
 		{"yes HIDDEN | head -c 100000", "wrote can't be used: it wrote more than 16383 bytes"},
+		{"exec yes HIDDEN", "wrote can't be used: it wrote more than 16383 bytes"}, /* for as long as it is let */
+		{"trap '' PIPE TERM; cat /dev/zero; exec sleep 100", "wrote can't be used: it wrote more than 16383 bytes"},
 	};
 	struct world *world = *state;
 	write_file(world, ".aws/config", "[default]\ncredential_process = %s HIDDEN-ARGUMENT\n", scratch_name(world->scratch, "helper"));
