@@ -464,13 +464,21 @@ def test_its_process_is_killed_before_the_change():
         assert one.process.returncode == 1 and "is live" not in err and f"teal rollback api --standalone -c {site.teal.file}" in err, (out, err)
 
 
+def is_connected(folder):
+    """The listening socket and an accepted one bear its name."""
+    return pathlib.Path("/proc/net/unix").read_text().count(f" {folder}/") > 1
+
+
 def test_its_folder_is_cleared_away():
-    """By whoever cleans /tmp: nothing hangs on it once the process is there."""
-    with Site(start=False, bake="1s", delays=(0.0, 1.0)) as site:
+    """By whoever cleans /tmp: nothing hangs on it once the process is there, no connection that is opened later either."""
+    with Site(start=False, bake="300ms", delays=(0.0, 1.0)) as site:
+        fault = site.world.api.faults.hang(operation="ListResourceRecordSets", times=1)
         one = Alone(site, "switch")
-        one.await_line("green is live, ")
-        (folder,) = left_behind(site)
+        assert fault.met.wait(30)
+        (folder,) = rig.wait_until("it has a folder", lambda: left_behind(site), 30)
+        rig.wait_until("it was asked for the switch", lambda: is_connected(folder), 30)
         shutil.rmtree(folder)
+        fault.release()
         out, err = one.process.communicate(timeout=90)
         assert one.process.returncode == 0 and "promoted: green (2) is live" in out and not err, (out, err)
         site.check_record()
