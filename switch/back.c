@@ -263,6 +263,8 @@ void back_run(struct switcher *switcher)
 	rollback->cut = switcher->drain.cut;
 	if (rollback->durable < 0 || state == DRAIN_MORE)
 		return;
+	if (course_end_drifted(switcher, deployment->from))
+		return;
 	const char *reason = rollback->reason ? rollback->reason : "";
 	course_finish(switcher, OUTCOME_ROLLED_BACK, rollback->cause, 4, "%s is live again (%s by %s)%s%s", color_name(deployment->from), rollback->cause,
 		rollback->actor.name, *reason ? ": " : "", reason);

@@ -123,20 +123,19 @@ static void step_drain(struct switcher *switcher)
 
 /* ---- bake ---- */
 
-/* Nothing is promoted that nobody is sent to. */
-static bool end_drifted(struct switcher *switcher)
+bool course_end_drifted(struct switcher *switcher, enum color live)
 {
-	const struct deployment *deployment = switcher->current;
-	const char *drift = change_is_needed(switcher) ? switcher->actuator.read_drift(switcher->actuator.arg, deployment->to) : NULL;
+	const char *drift = change_is_needed(switcher) ? switcher->actuator.read_drift(switcher->actuator.arg, live) : NULL;
 	if (drift)
-		course_finish(switcher, OUTCOME_FAILED, "drifted", 1, "the change to %s was made, but since then %.850s", color_name(deployment->to), drift);
+		course_finish(switcher, OUTCOME_FAILED, "drifted", 1, "the change %s %s was made, but since then %.850s",
+			live == switcher->current->to ? "to" : "back to", color_name(live), drift);
 	return drift != NULL;
 }
 
 static void promote(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
-	if (end_drifted(switcher))
+	if (course_end_drifted(switcher, deployment->to)) /* nothing is promoted that nobody is sent to */
 		return;
 	const char *to = color_name(deployment->to);
 	uint64_t live_ms = course_since_ms(switcher, deployment->switched_at ? deployment->switched_at : deployment->flipped_at);
@@ -203,9 +202,11 @@ static void restore_release(struct switcher *switcher)
 static void put_away(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
-	bool undoable = deployment->outcome == OUTCOME_PROMOTED || (deployment->outcome == OUTCOME_FAILED && deployment_has_flipped(deployment));
+	bool failed = deployment->outcome == OUTCOME_FAILED;
+	bool undone = deployment->outcome == OUTCOME_ROLLED_BACK || (failed && deployment->rollback.in_force);
+	bool undoable = deployment->outcome == OUTCOME_PROMOTED || (failed && deployment_has_flipped(deployment) && !undone);
 	switcher->current = NULL;
-	if (undoable || deployment->outcome == OUTCOME_ROLLED_BACK) {
+	if (undoable || undone) {
 		deployment_free(switcher->undo);
 		switcher->undo = undoable ? deployment : NULL;
 	}

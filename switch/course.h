@@ -86,6 +86,8 @@ void course_save(struct switcher *switcher);
 void course_finish(struct switcher *switcher, enum outcome outcome, const char *cause, int exit_code, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 /* An event of the current deployment. `more` is consumed. */
+/* Out of the path: ends it as failed when the record names this color no more, though it was made to. False: it is in order. */
+bool course_end_drifted(struct switcher *switcher, enum color live);
 void course_emit(struct switcher *switcher, const char *event, json_t *more, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* How ready the color is to be gone back to, and how well the transport is that has to do it. */
 void course_read_readiness(const struct switcher *switcher, enum color color, struct readiness_input *input);

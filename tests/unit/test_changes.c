@@ -541,6 +541,27 @@ static void test_drifted_in_the_bake(void **state)
 	}
 }
 
+/* Nor has anybody gone back whom nobody is sent back to; and what was undone is not undone again. */
+static void test_drifted_on_the_way_back(void **state)
+{
+	char id[32];
+	struct switcher_refusal refusal;
+	(void)state;
+	start(COLOR_GREEN);
+	leave_old();
+	world.change.left = false;
+	roll_back(false);
+	world.change.drift = "somebody else changed the record: it names green";
+	pass(1000);
+	assert_string_equal(phase(), "rolling_back");
+	pass(CHANGES_PATIENCE_MS);
+	assert_ended("failed", "drifted", 1);
+	assert_string_equal(json_string_value(json_object_get(world.document, "detail")),
+		"the change back to blue was made, but since then somebody else changed the record: it names green");
+	assert_false(switcher_rollback(world.switcher, &ada, NULL, false, id, &refusal));
+	assert_string_equal(refusal.code, "nothing_to_roll_back");
+}
+
 /* `teal dns prepare` changes the record, too, and that is not the deployment's. */
 static void test_a_change_that_is_nobodys(void **state)
 {
@@ -596,6 +617,7 @@ int main(void)
 		CHANGES(test_nobody_confirms),
 		CHANGES(test_a_way_back_that_is_cut_off),
 		CHANGES(test_drifted_in_the_bake),
+		CHANGES(test_drifted_on_the_way_back),
 		CHANGES(test_a_change_that_is_nobodys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
