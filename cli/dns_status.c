@@ -99,8 +99,9 @@ static void add_server(struct grid *grid, const json_t *server)
 {
 	const char *answer = document_text(server, "answer"), *color = document_text(server, "color"), *fault = document_text(server, "fault_text");
 	bool other = answer && !color && strcmp(answer, "either") != 0;
-	grid_add(grid, PAINT_NONE, "%s", document_text_or(server, "name", "?"));
-	grid_add(grid, PAINT_DIM, "%s", document_text_or(server, "address", ""));
+	const char *name = document_text_or(server, "name", "?"), *address = document_text_or(server, "address", "");
+	grid_add(grid, PAINT_NONE, "%s", name);
+	grid_add(grid, PAINT_DIM, "%s", strcmp(name, address) == 0 ? "" : address); /* those of name_servers have no other name */
 	grid_add(grid, other ? PAINT_YELLOW : PAINT_NONE, "%s", color ? color : answer ? answer : "-");
 	if (document_has(server, "ttl_s"))
 		grid_add(grid, PAINT_NONE, "%" PRId64 " s", document_count(server, "ttl_s"));
