@@ -145,7 +145,7 @@ static void print_safe_to_stop(const json_t *deployment)
 	if (document_has(deployment, "safe_to_stop_at"))
 		screen_line("%s can be stopped safely since %s", from, when);
 	else if (dns_change_is_of(deployment))
-		screen_line("%s can't be stopped yet: caches may send users to it; `teal dns status %s` says until when", from,
+		screen_line("%s can't be stopped yet: caches may send users to it; `teal dns status %s`, which asks a daemon, says until when", from,
 			document_text_or(deployment, "service", ""));
 	else
 		screen_line("%s can't be stopped yet: connections to it are still open; `teal explain %s` says when it can", from,
