@@ -23,7 +23,9 @@ static void say(struct gate_result *result, bool passed, const char *format, ...
 
 static void check_no_deployment_running(const struct gates_input *input, struct gate_result *result)
 {
-	if (input->running)
+	if (input->running && input->returns)
+		say(result, false, "deployment %s of service %s is being rolled back; wait for its end", input->running, input->service);
+	else if (input->running)
 		say(result, false, "deployment %s of service %s is under way; wait for it, or end it with: teal abort %s", input->running, input->service,
 			input->service);
 	else

@@ -26,6 +26,7 @@ struct gates_input {
 	const char *live_fault; /* why nobody can say which color is live, as a sentence; NULL: it is known */
 	bool live_drifted;      /* the record was read, and names neither color: force takes it as it is */
 	const char *running;    /* the id of another deployment under way, or NULL */
+	bool returns;           /* it is on its way back, which nobody can abort */
 	bool locked;
 	const char *lock_reason, *lock_actor; /* may be NULL */
 	bool expects;

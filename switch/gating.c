@@ -18,8 +18,10 @@ void gating_read(const struct switcher *switcher, const struct deployment *deplo
 	input.expects = deployment->expects;
 	input.expect_live = deployment->expect_live;
 	input.force = deployment->force;
-	if (switcher->current && switcher->current != deployment)
+	if (switcher->current && switcher->current != deployment) {
 		input.running = switcher->current->id;
+		input.returns = deployment_is_going_back(switcher->current);
+	}
 	gates_check(&input, results);
 }
 

@@ -57,6 +57,15 @@ static inline void assert_not_rolled_back(const char *code)
 	assert_string_equal(refusal.code, code);
 }
 
+static inline void assert_not_started(const char *why)
+{
+	char id[32];
+	struct switcher_refusal refusal = {0};
+	struct switcher_request request = request_of(COLOR_GREEN);
+	assert_false(switcher_start(world.switcher, &request, id, &refusal));
+	assert_non_null(strstr(refusal.detail, why));
+}
+
 static inline void answer_change(enum actuator_change outcome)
 {
 	world.change.outcome = outcome;

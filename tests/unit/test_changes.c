@@ -227,6 +227,7 @@ static void test_back_at_once(void **state)
 	assert_int_equal(world.live, COLOR_BLUE);
 	assert_string_equal(world.change.record, "blue");
 	assert_not_rolled_back("rolling_back");
+	assert_not_started("is being rolled back; wait for its end");
 	leave_old();
 	assert_ended("rolled_back", "rollback", 4);
 	assert_null(switcher_undo(world.switcher));

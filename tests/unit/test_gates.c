@@ -36,6 +36,8 @@ struct gate_case {
 static const struct gate_case cases[] = {
 	{"all hold", WITH(.force = false), -1, false, NULL},
 	{"another deployment", WITH(.running = "20260101-000000-abcdef"), GATE_NO_DEPLOYMENT_RUNNING, false, "20260101-000000-abcdef"},
+	{"another deployment, on its way back", WITH(.running = "20260101-000000-abcdef", .returns = true), GATE_NO_DEPLOYMENT_RUNNING, false,
+		"20260101-000000-abcdef of service shop is being rolled back; wait for its end"},
 	{"another deployment, forced", WITH(.running = "20260101-000000-abcdef", .force = true), GATE_NO_DEPLOYMENT_RUNNING, false, NULL},
 	{"already live", {.service = "shop", .live = COLOR_GREEN, .to = COLOR_GREEN, .backends = 1, .up = 1, .healthy_share = 1}, GATE_NOT_LIVE, false,
 		"green is already"},
