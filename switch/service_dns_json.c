@@ -38,7 +38,7 @@ static void add_record(json_t *object, const struct service *service, const stru
 	steering_read(steering, &view);
 	json_object_set_new(object, "record", json_string(record_name(view.live)));
 	json_object_set_new(object, "shares", make_shares(&view));
-	json_object_set_new(object, "ttl_s", view.read_ms ? json_integer(view.ttl_s) : json_null());
+	json_object_set_new(object, "ttl_s", view.read_ms && view.live != STEERING_ABSENT ? json_integer(view.ttl_s) : json_null());
 	json_object_set_new(object, "read_at", wire_time(wall_of(view.read_ms)));
 	json_object_set_new(object, "sentence", wire_text(service_dns_sentence(service)));
 	json_object_set_new(object, "quick_from", wire_time(steering_quick_from(steering)));

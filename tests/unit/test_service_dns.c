@@ -459,6 +459,19 @@ static void test_status(void **state)
 	end();
 }
 
+/* What is not there has no TTL. */
+static void test_status_of_nothing(void **state)
+{
+	(void)state;
+	begin("blue", CONF_ROUTE53_SIMPLE);
+	say(STEERING_ABSENT, "there is no such record");
+	json_t *status = service_dns_to_json(&service);
+	assert_string_equal(wire_read_text(status, "record"), "absent");
+	assert_true(json_is_null(json_object_get(status, "ttl_s")));
+	json_decref(status);
+	end();
+}
+
 /* With health checks of our own nobody is asked. */
 static void test_health_check(void **state)
 {
@@ -491,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_truth),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_status_of_nothing),
 		cmocka_unit_test(test_health_check),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
