@@ -10,6 +10,10 @@
 #include "base/memory.h"
 #include "dns/xml.h"
 
+/* In a sentence: bytes of one message, and messages. */
+#define SHOWN_MAX ((size_t)500)
+#define SHOWN_COUNT ((size_t)20)
+
 /* ---- the texts ---- */
 
 /* Codes and ids are words. */
@@ -191,14 +195,29 @@ enum r53_remedy r53_error_choose(const struct r53_error *error)
 	return tells_of_clock(error) ? R53_CLOCK : choose_by_status(error->status);
 }
 
+static void add_shown(const char *message, struct text *out)
+{
+	size_t length = strlen(message), shown = length < SHOWN_MAX ? length : SHOWN_MAX;
+	while (shown < length && ((unsigned char)message[shown] & 0xc0) == 0x80)
+		shown--;
+	text_add(out, message, shown);
+	if (shown < length)
+		text_addf(out, "…");
+}
+
 void r53_error_describe(const struct r53_error *error, struct text *out)
 {
 	if (error->code[0])
 		text_addf(out, "%s (%d)", error->code, error->status);
 	else
 		text_addf(out, "status %d without a code of Route 53's", error->status);
-	for (size_t i = 0; i < error->count; i++)
-		text_addf(out, "%s%s", i == 0 ? ": " : "; ", error->messages[i]);
+	size_t count = error->count < SHOWN_COUNT ? error->count : SHOWN_COUNT;
+	for (size_t i = 0; i < count; i++) {
+		text_addf(out, i == 0 ? ": " : "; ");
+		add_shown(error->messages[i], out);
+	}
+	if (count < error->count)
+		text_addf(out, "; and %zu more", error->count - count);
 	if (error->request_id[0])
 		text_addf(out, "; request %s", error->request_id);
 }

@@ -32,7 +32,7 @@ void r53_error_fini(struct r53_error *error);
 size_t r53_error_measure_public(const char *message);
 enum r53_remedy r53_error_choose(const struct r53_error *error);
 
-/* Appends one sentence with everything that was said: `AccessDenied (403): User … is not authorized …; request 7f3c…`. */
+/* Appends one sentence with what was said (of very much the beginning): `AccessDenied (403): User … is not authorized …; request 7f3c…`. */
 void r53_error_describe(const struct r53_error *error, struct text *out);
 
 #endif

@@ -256,7 +256,9 @@ void record_describe(const struct record *record, struct text *out)
 	if (record->set_identifier) {
 		text_addf(out, " \"");
 		add_clean(out, record->set_identifier);
-		text_addf(out, "\" weight %u", record->weight);
+		text_addf(out, "\"");
+		if (!record->foreign[0] || record->weight > 0) /* else it may be one that has none: by latency, failover, … */
+			text_addf(out, " weight %u", record->weight);
 	}
 	describe_target(record, out);
 	if (record->health_check) {

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -130,6 +131,33 @@ static void reads_every_form(void **state)
 	}
 }
 
+/* Nobody reads 200 kB in a sentence. */
+static void cuts_what_is_too_much_for_a_sentence(void **state)
+{
+	char words[600] = "", expected[700];
+	struct text body, out;
+	struct r53_error error;
+	(void)state;
+	for (size_t i = 0; i < 499; i++)
+		words[i] = 'x';
+	strcat(words, "\u00e9 and so on"); /* a character is not torn */
+	text_init(&body, 100000);
+	text_init(&out, 100000);
+	text_addf(&body, "<InvalidChangeBatch><Messages>");
+	for (unsigned i = 0; i < 19; i++)
+		text_addf(&body, "<Message>m</Message>");
+	for (unsigned i = 0; i < 3; i++)
+		text_addf(&body, "<Message>%s</Message>", words);
+	text_addf(&body, "</Messages></InvalidChangeBatch>");
+	r53_error_read(&error, 400, body.bytes, body.length, NULL);
+	r53_error_describe(&error, &out);
+	snprintf(expected, sizeof(expected), "; m; %.499s\u2026; and 2 more", words);
+	assert_non_null(strstr(out.bytes, expected));
+	r53_error_fini(&error);
+	text_fini(&body);
+	text_fini(&out);
+}
+
 static void keeps_every_message(void **state)
 {
 	struct text body;
@@ -166,6 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_every_form),
 		cmocka_unit_test(keeps_every_message),
+		cmocka_unit_test(cuts_what_is_too_much_for_a_sentence),
 		cmocka_unit_test(cuts_codes_and_ids),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,7 @@ static void notes_what_it_does_not_know(void **state)
 		assert_false(record_same_target(&record, &record));
 		record_describe(&record, &described);
 		assert_non_null(strstr(described.bytes, foreign_cases[i].foreign));
+		assert_null(strstr(described.bytes, "weight")); /* it has none */
 		text_fini(&described);
 		record_fini(&record);
 	}
