@@ -386,6 +386,18 @@ static bool is_there(const json_t *deployment)
 	return document_flag(deployment, "in_force") || document_flag(json_object_get(deployment, "steps"), "in_force") || !is_running(deployment);
 }
 
+/* Without an id its answer was lost, or Route 53 was asked for nothing (policy health_check). */
+static void tell_change(const char *service, const json_t *deployment)
+{
+	const char *to = document_text_or(deployment, "to", "?"), *id = document_text(json_object_get(deployment, "change"), "change_id");
+	long long ms = (long long)document_count(deployment, "flip_us") / 1000;
+	if (id)
+		screen_line("%s: %s is live: Route 53 accepted change %s, %lld ms after it was sent; deployment %s goes on", service, to, id, ms,
+			document_text_or(deployment, "id", "?"));
+	else
+		screen_line("%s: %s is live, %lld ms after the change began; deployment %s goes on", service, to, ms, document_text_or(deployment, "id", "?"));
+}
+
 static enum exit_code tell_switched(struct command *command, const char *service, const json_t *deployment)
 {
 	bool running = is_running(deployment);
@@ -394,9 +406,7 @@ static enum exit_code tell_switched(struct command *command, const char *service
 	else if (running && !document_flag(deployment, "in_force"))
 		tell_step(service, deployment);
 	else if (running && dns_change_is_of(deployment))
-		screen_line("%s: %s is live: Route 53 accepted change %s, %lld ms after it was sent; deployment %s goes on", service,
-			document_text_or(deployment, "to", "?"), document_text_or(json_object_get(deployment, "change"), "change_id", "-"),
-			(long long)document_count(deployment, "flip_us") / 1000, document_text_or(deployment, "id", "?"));
+		tell_change(service, deployment);
 	else if (running)
 		screen_line("%s: %s is live on every worker, %lld us after the flip; deployment %s goes on", service, document_text_or(deployment, "to", "?"),
 			(long long)document_count(deployment, "flip_us"), document_text_or(deployment, "id", "?"));

@@ -25,8 +25,9 @@ static const struct option rows[] = {
 static void tell_accepted(const struct target *target, const json_t *deployment)
 {
 	const char *from = document_text_or(deployment, "from", "?"), *to = document_text_or(deployment, "to", "?"),
-		   *change = document_text_or(json_object_get(deployment, "change"), "change_id", "-");
-	screen_line("%s: %s is live again, by change %s; deployment %s is rolled back", target->service, from, change, document_text_or(deployment, "id", "?"));
+		   *change = document_text(json_object_get(deployment, "change"), "change_id");
+	screen_line("%s: %s is live again%s%s; deployment %s is rolled back", target->service, from, change ? ", by change " : "", change ? change : "",
+		document_text_or(deployment, "id", "?"));
 	screen_line("caches may send users to %s for a while: keep it up until `teal dns status %s` says that it may go", to, target->service);
 }
 
