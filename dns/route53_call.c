@@ -63,22 +63,31 @@ void route53_call_free(struct route53_call *call)
 	free(call);
 }
 
+static void describe_effort(const struct route53_call *call, struct text *out)
+{
+	char taken[TEXT_UNIT_SIZE];
+	uint64_t ms = clock_mono_ms() - (call->deadline_ms - call->patience_ms);
+	text_format_duration(ms < 1000 ? ms : ms / 1000 * 1000, taken);
+	if (call->keyless)
+		text_addf(out, "; without keys there is no %s", call->kind->name);
+	text_addf(out, " (%u request%s in %s)", call->requests, call->requests == 1 ? "" : "s", taken);
+}
+
 static void describe_end(const struct route53_call *call, enum route53_outcome outcome, struct text *out)
 {
-	char patience[TEXT_UNIT_SIZE];
-	text_format_duration(call->patience_ms, patience);
 	if (outcome == ROUTE53_DONE)
 		return;
 	if (outcome == ROUTE53_REFUSED)
 		text_addf(out, "Route 53 refused %s: ", call->kind->name);
 	else if (outcome == ROUTE53_UNKNOWN)
 		text_addf(out, "it is not known whether Route 53 has done %s: ", call->kind->name);
-	else
-		text_addf(out, "%s came to nothing, after %u request%s in up to %s: ", call->kind->name, call->requests, call->requests == 1 ? "" : "s",
-			patience);
+	else if (!call->keyless)
+		text_addf(out, "%s came to nothing: ", call->kind->name);
 	if (call->has_error)
 		r53_error_describe(&call->error, out);
 	text_addf(out, "%s%s", call->has_error && call->why.text[0] ? "; " : "", call->why.text);
+	if (outcome == ROUTE53_FAILED)
+		describe_effort(call, out);
 }
 
 static void fill_result(const struct route53_call *call, struct route53_result *result)

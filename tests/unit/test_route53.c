@@ -304,7 +304,7 @@ static void does_not_read_what_is_behind_the_name(void **state)
 	assert_string_equal(world->seen, "a.example.com A 60s 192.0.2.1\n");
 }
 
-#define FAULTY_LIST "ListResourceRecordSets came to nothing, after 1 request in up to 30s: the answer is not that of Route 53 to what was asked"
+#define FAULTY_LIST "ListResourceRecordSets came to nothing: the answer is not that of Route 53 to what was asked (1 request in "
 
 static void ends_lists_that_would_not_end(void **state)
 {
@@ -336,7 +336,7 @@ static void refuses_answers_that_are_none(void **state)
 		BEGIN(world, cases[i]);
 		list_and_wait(world, "a.example.com.", "A");
 		assert_int_equal(world->outcome, ROUTE53_FAILED);
-		assert_string_equal(world->sentence, FAULTY_LIST);
+		assert_ptr_equal(strstr(world->sentence, FAULTY_LIST), world->sentence);
 		route53_free(world->route53);
 		script_close(&world->script);
 	}
@@ -368,8 +368,8 @@ static void gives_up_when_throttled_for_good(void **state)
 	wait_for_result(world);
 	assert_int_equal(world->outcome, ROUTE53_FAILED);
 	assert_string_equal(world->code, "Throttling");
-	assert_string_equal(
-		world->sentence, "ChangeResourceRecordSets came to nothing, after 1 request in up to 5s: Throttling (400): Rate exceeded; request r-1");
+	assert_ptr_equal(strstr(world->sentence, "ChangeResourceRecordSets came to nothing: Throttling (400): Rate exceeded; request r-1 (1 request in "),
+		world->sentence);
 }
 
 static void shows_every_message(void **state)
@@ -582,8 +582,8 @@ static void fails_without_keys(void **state)
 	BEGIN(world, entries);
 	change_and_wait(world);
 	assert_int_equal(world->outcome, ROUTE53_FAILED);
-	assert_string_equal(world->sentence,
-		"ChangeResourceRecordSets came to nothing, after 0 requests in up to 30s: no credentials were found: the environment has none");
+	static const char sentence[] = "no credentials were found: the environment has none; without keys there is no ChangeResourceRecordSets (0 requests in ";
+	assert_ptr_equal(strstr(world->sentence, sentence), world->sentence);
 	assert_int_equal(world->script.count, 0);
 }
 
