@@ -21,7 +21,7 @@ const struct verb verb_switch = {
 		"--force goes on although the color is not healthy or was rolled back, the state can't be written, a freeze holds or a rehearsal is missing.\n"
 		"Smoke requests and hooks run all the same, and what does not pass is noted as forced; nobody is asked for an approval. A lock,\n"
 		"--expect-live and another deployment are not overridden. By Route 53 it also takes a record that somebody else has changed as it is: what it says\n"
-		"is what the change replaces.\n"
+		"is what the change replaces. COLOR has to be named where the live one is not known.\n"
 		"--steps 5,25,100 shifts the requests step by step; `teal promote` goes on, `teal abort` goes back from any step.\n"
 		"--exclusive holds new requests, lets the old color finish, runs COMMAND, flips and lets them go to the new color; if anything fails, or at\n"
 		"--hold-max, they go to the old one. COMMAND is split at blanks, with quotes and backslashes as in a shell, but nothing is expanded and no shell\n"
