@@ -377,7 +377,7 @@ enum exit_code standalone_open(struct command *command, struct target *target)
 {
 	struct conf *conf = NULL;
 	enum exit_code code = prepare(command, target, &conf);
-	if (code == EXIT_DONE)
+	if (conf && code == EXIT_DONE)
 		code = open_child(command, conf, target);
 	if (code == EXIT_DONE)
 		target->service = command->standalone->service;
