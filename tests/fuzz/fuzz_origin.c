@@ -79,7 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
 	if (length > SIZE - 200 || !find(input, length, "", 2, &client))
 		return 0;
 	demand(client.family == ENDPOINT_IPV4 || client.family == ENDPOINT_IPV6);
-	demand(find(input, length, "\r\nX-Else: 192.0.2.1", 2, &again) && is_same(&client, &again));
+	if (find(input, length, "\r\nX-Else: 192.0.2.1", 2, &again)) /* it may be one field too many */
+		demand(is_same(&client, &again));
 	check_last(input, length, "\r\nX-Forwarded-For: 192.0.2.9", "\r\nX-Forwarded-For: 10.0.0.9");
 	check_last(input, length, "\r\nX-Forwarded-For: 192.0.2.9, 10.0.0.9,, 2001:db8::5, [2001:db8::6]:7", "\r\nX-Forwarded-For: 192.0.2.9, 10.0.0.9");
 	if (mentions(input, length, "x-forwarded-for"))
