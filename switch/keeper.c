@@ -25,11 +25,6 @@ struct keeper *keeper_new(struct journal *journal, const struct keeper_owner *ow
 	return keeper;
 }
 
-void keeper_close(struct keeper *keeper)
-{
-	keeper->closed = true;
-}
-
 void keeper_free(struct keeper *keeper)
 {
 	free(keeper);
@@ -68,6 +63,14 @@ uint64_t keeper_write(struct keeper *keeper)
 	if (keeper->writing == 0 && !keeper->closed)
 		submit(keeper);
 	return keeper->wanted;
+}
+
+void keeper_close(struct keeper *keeper)
+{
+	uint64_t covered = keeper->writing ? keeper->writing : keeper->durable;
+	if (keeper->wanted > covered)
+		submit(keeper);
+	keeper->closed = true;
 }
 
 enum keeper_state keeper_read_state(const struct keeper *keeper, uint64_t ticket, char *sentence, size_t size)

@@ -21,7 +21,7 @@ struct keeper_owner {
 };
 
 struct keeper *keeper_new(struct journal *journal, const struct keeper_owner *owner);
-/* From here on nothing is written any more and nobody is told. Before the journal is closed. */
+/* What is true now is written once more, where it is newer than what is durable or being written; from here on nobody is told. Before the journal is closed, which waits for it. */
 void keeper_close(struct keeper *keeper);
 /* After the journal was closed. NULL is allowed. */
 void keeper_free(struct keeper *keeper);

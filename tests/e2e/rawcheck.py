@@ -142,7 +142,7 @@ def check_requests(case, backend):
     if case.requests in (None, UNFINISHED):
         return
     if len(backend.requests) != len(case.requests):
-        raise Differs(f"{len(backend.requests)} requests at the backend" if case.requests else "passed on")
+        raise Differs(f"{len(backend.requests)} requests at the backend, not {len(case.requests)}: {', '.join(quote(one.line) for one in backend.requests)}")
     for request, wanted in zip(backend.requests, case.requests):
         check_request(request, wanted)
 

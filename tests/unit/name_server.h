@@ -87,7 +87,7 @@ static inline unsigned name_server_type(const char *text)
 	for (size_t i = 0; i < sizeof(TYPES) / sizeof(TYPES[0]); i++)
 		if (strcmp(TYPES[i].text, text) == 0)
 			return TYPES[i].type;
-	assert(!"a type that is known");
+	assert(false); /* it is a type that is known */
 	return 0;
 }
 
