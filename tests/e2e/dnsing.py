@@ -201,6 +201,13 @@ class Site:
     def sets(self):
         return show(self.world.zone.sets)
 
+    def truth(self):
+        """What is on disk of the state, as text; empty before the first, and in the moment in which a new one takes the place of the last."""
+        try:
+            return (self.teal.folder / "state" / "teal.state").read_text()
+        except FileNotFoundError:
+            return ""
+
     def check_record(self, *allowed):
         """Every version that the zone ever had names one color and no other, or is one of those `allowed`; and every answer of a name server was whole."""
         for version in self.world.zone.versions:

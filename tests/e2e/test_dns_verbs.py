@@ -213,8 +213,7 @@ def test_prepare_survives():
     with Site(ttl=2, delays=(0.0, 0.2), sets=[route53.simple(NAME, "A", 8, HOSTS["blue"])]) as site:
         say(site.teal.must("dns", "prepare", "--no-wait"), "a switch is quick from")
         before = rig.wait_until("the moment is known", lambda: status(site)["prepare"]["quick_from"], 30)
-        state = site.teal.folder / "state" / "teal.state"
-        rig.wait_until("what it follows from is on disk", lambda: state.exists() and '"insync_at": "' in state.read_text())
+        rig.wait_until("what it follows from is on disk", lambda: '"insync_at": "' in site.truth())
         site.teal.kill()
         site.start()
         after = rig.wait_until("the moment is known again", lambda: status(site)["prepare"]["quick_from"], 30)

@@ -147,7 +147,7 @@ def test_way_back_without_an_answer(when):
         fault = site.world.api.faults.hang(CHANGE, when)
         back.start()
         await_met(fault)
-        rig.wait_until("it is on disk, for which the way back waits 50 ms at most", lambda: '"step": "return"' in (site.teal.folder / "state" / "teal.state").read_text(), 20)
+        rig.wait_until("it is on disk, for which the way back waits 50 ms at most", lambda: '"step": "return"' in site.truth(), 20)
         restart(site)
         back.join()
         rig.wait_until("blue is live", lambda: site.live() == "blue", 20)
