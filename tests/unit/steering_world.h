@@ -73,7 +73,7 @@ struct world {
 #define ACCEPTED ((struct script_entry)CHANGED)
 #define SYNCED ((struct script_entry)IN_SYNC)
 #define NOT_SYNCED ((struct script_entry)OK("<GetChangeResponse" NS ">" PENDING_INFO "</GetChangeResponse>"))
-#define ANSWERED(entry) ((struct script_entry)entry)
+#define ANSWERED(entry) ((struct script_entry)entry) // NOLINT(bugprone-macro-parentheses): a list in braces
 #define NO_MATCH \
 	((struct script_entry){ANSWER("400 Bad Request", "", \
 				       "<InvalidChangeBatch" NS \

@@ -67,7 +67,7 @@ static void begin(struct world *world, const struct script_entry *entries, size_
 	world->route53 = route53_new(&tools, &world->settings);
 }
 
-#define BEGIN(world, entries) begin(world, entries, sizeof(entries) / sizeof(entries[0]))
+#define BEGIN(world, entries) begin(world, entries, sizeof(entries) / sizeof((entries)[0]))
 
 static int close_world(void **state)
 {

@@ -138,7 +138,8 @@ static struct deal *next_deal(void)
 	if (count == size) {
 		size = size * 2 + 16;
 		struct deal *larger = realloc(deals, size * sizeof(deals[0]));
-		oracle_demand(larger != NULL, "no memory for the oracle");
+		if (!larger)
+			abort();
 		deals = larger;
 	}
 	memset(&deals[count], 0, sizeof(deals[0]));
