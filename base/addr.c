@@ -113,6 +113,9 @@ static bool parse_host(const char *text, const char *host, bool bracketed, struc
 
 static bool parse_network(const char *text, struct addr *addr, struct err *err)
 {
+	if (strstr(text, "://"))
+		return err_set(
+			err, "'%s' is a URL: write HOST:PORT%s", text, strncmp(text, "https:", 6) == 0 ? " alone; TLS is the key tls beside it" : " alone");
 	const char *colon = strrchr(text, ':');
 	const char *bracket = strrchr(text, ']');
 	if (!colon || (bracket && colon < bracket))

@@ -27,6 +27,20 @@ static void unlink_job(struct fetch_job *job)
 		job->next->link = job->link;
 }
 
+struct fetch_trust fetch_hold_trust(const struct fetch_trust *trust)
+{
+	if (!trust)
+		return (struct fetch_trust){.apply = NULL};
+	trust->hold(trust->arg);
+	return *trust;
+}
+
+void fetch_release_trust(const struct fetch_trust *trust)
+{
+	if (trust->apply)
+		trust->release(trust->arg);
+}
+
 static void wipe_lines(struct fetch_job *job)
 {
 	for (struct curl_slist *line = job->lines; line; line = line->next)
@@ -45,6 +59,7 @@ static void free_job(struct fetch_job *job)
 	curl_slist_free_all(job->lines);
 	curl_slist_free_all(job->connect_to);
 	fetch_answer_drop(job);
+	fetch_release_trust(&job->trust);
 	free(job);
 }
 
@@ -171,7 +186,7 @@ static void fail_later(struct fetch_job *job)
 
 struct fetch_job *fetch_start(struct fetch *fetch, const struct fetch_request *request, fetch_done *done, void *arg)
 {
-	assert(request->url && request->timeout_ms > 0);
+	assert(request->url && request->timeout_ms > 0 && !(request->trust && request->insecure));
 	struct fetch_job *job = memory_new(sizeof(*job));
 	job->done = done;
 	job->arg = arg;
@@ -179,6 +194,7 @@ struct fetch_job *fetch_start(struct fetch *fetch, const struct fetch_request *r
 	job->connect_only = request->connect_only;
 	job->body_cut = request->body_cut;
 	job->secret = request->secret;
+	job->trust = fetch_hold_trust(request->trust);
 	text_init(&job->body, request->body_limit);
 	if (job->secret)
 		text_reserve(&job->body);

@@ -75,10 +75,11 @@ static uint64_t read_time_us(CURL *easy, CURLINFO info)
 
 static void explain_failure(struct fetch_job *job, CURLcode code)
 {
-	long os_errno = 0, local_port = 0;
+	long os_errno = 0, local_port = 0, verify = 0;
 	curl_easy_getinfo(job->easy, CURLINFO_OS_ERRNO, &os_errno);
 	/* While a handshake is under way libcurl does not tell when it connected, but by then it knows its own port. */
 	curl_easy_getinfo(job->easy, CURLINFO_LOCAL_PORT, &local_port);
+	curl_easy_getinfo(job->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
 	if (code == CURLE_OUT_OF_MEMORY) /* so libcurl names a header line beyond its own limit of 100 KiB */
 		job->limit = FETCH_LIMIT_HEADERS;
 	struct fetch_fault fault = {
@@ -87,6 +88,8 @@ static void explain_failure(struct fetch_job *job, CURLcode code)
 		.curl_text = job->curl_text,
 		.peer = job->peer,
 		.tls = job->tls,
+		.trust = job->trust.apply ? &job->trust : NULL,
+		.verify = verify,
 		.connected = job->answer.connect_us > 0 || local_port > 0,
 		.limit = job->limit,
 		.limit_bytes = job->limit == FETCH_LIMIT_HEADERS ? HEADER_LIMIT : job->body.limit,

@@ -3,7 +3,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <openssl/err.h>
+#include <openssl/sslerr.h>
+#include <openssl/x509_vfy.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -60,9 +64,32 @@ static enum fetch_outcome explain_connect(const struct fetch_fault *fault, char 
 	}
 }
 
+/* OpenSSL's packed error, which libcurl has only within its words; 0: none. The same code of libcurl's is for a certificate of ours that the peer finds to have expired; then the result is none. */
+static unsigned long find_tls_error(const struct fetch_fault *fault)
+{
+	const char *at = strstr(fault->curl_text, "error:");
+	bool ours = fault->verify == X509_V_OK || fault->verify == X509_V_ERR_UNSPECIFIED;
+	if (fault->code == CURLE_PEER_FAILED_VERIFICATION)
+		return ERR_PACK(ERR_LIB_SSL, 0, ours ? SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED : SSL_R_CERTIFICATE_VERIFY_FAILED);
+	return at ? strtoul(at + strlen("error:"), NULL, 16) : 0;
+}
+
+static enum fetch_outcome explain_trust(const struct fetch_fault *fault, char *detail, size_t size)
+{
+	char why[256];
+	fault->trust->explain(fault->trust->arg, find_tls_error(fault), fault->verify, why, sizeof(why));
+	snprintf(detail, size, "no TLS connection to %s: %s", fault->peer, why);
+	return FETCH_TLS;
+}
+
+/* By TLS, a connection that ends without a word of TLS is closed, too. */
 static enum fetch_outcome explain_closed(const struct fetch_fault *fault, char *detail, size_t size)
 {
-	bool reset = fault->code == CURLE_RECV_ERROR || fault->code == CURLE_SEND_ERROR;
+	unsigned long error = find_tls_error(fault);
+	bool cut = ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+	if (fault->trust && error && !cut)
+		return explain_trust(fault, detail, size);
+	bool reset = !cut && (fault->code == CURLE_RECV_ERROR || fault->code == CURLE_SEND_ERROR);
 	const char *verb = reset ? "reset" : "closed";
 	if (fault->first_byte_us)
 		snprintf(detail, size, "%s the connection in the middle of the answer", verb);
@@ -83,13 +110,27 @@ static const char *strip_tls_prefix(const char *text)
 	return text;
 }
 
+/* Of an end or an error of the socket libcurl says to whom the connection was, which is not whom it was told to connect to. */
+static void explain_handshake(const struct fetch_fault *fault, const char *text, char *detail, size_t size)
+{
+	const char *behind = strstr(text, " in connection to ");
+	int length = behind ? (int)(behind - text) : (int)strlen(text);
+	bool ended = behind && strncmp(text, "SSL_ERROR_", strlen("SSL_ERROR_")) == 0;
+	if (ended)
+		snprintf(detail, size, "no TLS connection to %s: the connection ended without a word of TLS", fault->peer);
+	else
+		snprintf(detail, size, "no TLS connection to %s: %.*s", fault->peer, length, text);
+}
+
 static enum fetch_outcome explain_tls(const struct fetch_fault *fault, char *detail, size_t size)
 {
 	const char *text = strip_tls_prefix(fault->curl_text[0] ? fault->curl_text : curl_easy_strerror(fault->code));
+	if (fault->trust && find_tls_error(fault))
+		return explain_trust(fault, detail, size);
 	if (fault->code == CURLE_PEER_FAILED_VERIFICATION)
 		snprintf(detail, size, "the certificate of %s is not accepted: %s", fault->peer, text);
 	else
-		snprintf(detail, size, "no TLS connection to %s: %s", fault->peer, text);
+		explain_handshake(fault, text, detail, size);
 	return FETCH_TLS;
 }
 
@@ -126,7 +167,10 @@ enum fetch_outcome fetch_fault_explain(const struct fetch_fault *fault, char *de
 	case CURLE_SSL_CIPHER:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_CLIENTCERT:
 		return explain_tls(fault, detail, size);
+	case CURLE_ABORTED_BY_CALLBACK:
+		return fault->trust ? explain_trust(fault, detail, size) : explain_other(fault, detail, size);
 	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9, which is any bytes at all */
 	case CURLE_WEIRD_SERVER_REPLY:
 		return explain_not_http(detail, size);

@@ -14,12 +14,14 @@ enum fetch_limit { FETCH_LIMIT_NONE, FETCH_LIMIT_HEADERS, FETCH_LIMIT_BODY };
 
 struct fetch_fault {
 	CURLcode code;
-	int os_errno;           /* of the connect, 0 when unknown */
-	const char *curl_text;  /* libcurl's own words, may be "" */
-	const char *peer;       /* the address connected to */
-	bool tls;               /* https */
-	bool connected;         /* the connection stood, TLS or not */
-	enum fetch_limit limit; /* wins over the code */
+	int os_errno;                    /* of the connect, 0 when unknown */
+	const char *curl_text;           /* libcurl's own words, may be "" */
+	const char *peer;                /* the address connected to */
+	bool tls;                        /* https */
+	const struct fetch_trust *trust; /* NULL: none */
+	long verify;                     /* the result of verifying the peer's certificate, X509_V_… */
+	bool connected;                  /* the connection stood, TLS or not */
+	enum fetch_limit limit;          /* wins over the code */
 	size_t limit_bytes;
 	uint64_t timeout_ms;
 	/* since the start, 0: did not happen */

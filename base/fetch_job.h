@@ -32,8 +32,9 @@ struct fetch_job {
 	char peer[ADDR_TEXT_SIZE];
 	uint64_t timeout_ms;
 	bool connect_only, body_cut, tls, secret;
-	curl_socket_t socket;  /* kept where something is sent past libcurl */
-	bool announcement_due; /* a LOCAL header still has to go out on it */
+	struct fetch_trust trust; /* held; `apply` NULL: none */
+	curl_socket_t socket;     /* kept where something is sent past libcurl */
+	bool announcement_due;    /* a LOCAL header still has to go out on it */
 	char curl_text[CURL_ERROR_SIZE];
 
 	struct text body;

@@ -2,6 +2,7 @@
 #include "base/fetch_job.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -38,7 +39,6 @@ static void set_request(struct fetch_job *job, const struct fetch_request *reque
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	for (const char *const *line = request->headers; line && *line; line++)
 		job->lines = curl_slist_append(job->lines, *line);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, job->lines);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, request->connect_only ? 1L : 0L);
@@ -76,8 +76,11 @@ static int on_request_due(void *arg, char *peer, char *own, int peer_port, int o
 /* Connected, and the TLS handshake is to begin. */
 static CURLcode on_handshake_due(CURL *easy, void *context, void *arg)
 {
-	(void)easy, (void)context;
-	return send_announcement(arg) ? CURLE_OK : CURLE_SEND_ERROR;
+	(void)easy;
+	struct fetch_job *job = arg;
+	if (!send_announcement(job))
+		return CURLE_SEND_ERROR;
+	return !job->trust.apply || job->trust.apply(job->trust.arg, context) ? CURLE_OK : CURLE_ABORTED_BY_CALLBACK;
 }
 
 static void set_announcement(struct fetch_job *job, enum fetch_announce announce)
@@ -92,8 +95,41 @@ static void set_announcement(struct fetch_job *job, enum fetch_announce announce
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, job);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request_due);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, job);
-	curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_handshake_due);
-	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, job);
+}
+
+/* ---- TLS as somebody has settled it ---- */
+
+/* libcurl asks for the URL's host unless that is an address, and puts it into the Host field unless there is one; with several the first one counts. */
+static void set_name(struct fetch_job *job, const char *url, const char *name)
+{
+	struct text text;
+	const char *host = strstr(url, "://") + 3, *end = host + strcspn(host, "/?#");
+	int length = (int)(end - host);
+	if (length > 4 && memcmp(end - 4, ":443", 4) == 0)
+		length -= 4;
+	text_init(&text, SIZE_MAX);
+	text_addf(&text, "Host: %.*s", length, host);
+	job->lines = curl_slist_append(job->lines, text.bytes);
+	text_fini(&text);
+	text_init(&text, SIZE_MAX);
+	text_addf(&text, "https://%s%s", name ? name : "127.0.0.1", end);
+	curl_easy_setopt(job->easy, CURLOPT_URL, text.bytes);
+	text_fini(&text);
+}
+
+/* Names and authorities are OpenSSL's to check, which is told so by `apply`; libcurl asks for the result alone. Behind the ClientHello it puts a store of its own into the context: an empty one, and no other connection's. */
+static void set_trust(struct fetch_job *job, const struct fetch_trust *trust, const char *url)
+{
+	CURL *easy = job->easy;
+	unsigned char address[16];
+	bool named = trust->name && inet_pton(AF_INET, trust->name, address) != 1 && inet_pton(AF_INET6, trust->name, address) != 1;
+	set_name(job, url, named ? trust->name : NULL);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, trust->verifies ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* else it would be the first one's for all, which others who verify may have filled */
+	curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 }
 
 /* ---- the peer ---- */
@@ -174,5 +210,13 @@ bool fetch_request_apply(struct fetch_job *job, const struct fetch_request *requ
 	set_restraints(job->easy);
 	set_request(job, request);
 	set_announcement(job, request->announce);
-	return choose_peer(job, request);
+	if (!choose_peer(job, request))
+		return false;
+	assert(!request->trust || (job->tls && request->connect));
+	if (request->trust)
+		set_trust(job, request->trust, request->url);
+	curl_easy_setopt(job->easy, CURLOPT_HTTPHEADER, job->lines);
+	curl_easy_setopt(job->easy, CURLOPT_SSL_CTX_FUNCTION, request->trust || job->announcement_due ? on_handshake_due : NULL);
+	curl_easy_setopt(job->easy, CURLOPT_SSL_CTX_DATA, job);
+	return true;
 }

@@ -25,6 +25,12 @@ bool keyfile_check(int fd, const char *what, const char *path, struct err *err)
 	return true;
 }
 
+bool keyfile_suits_others(const char *path)
+{
+	struct stat found;
+	return stat(path, &found) == 0 && S_ISREG(found.st_mode) && found.st_uid == 0 && (found.st_mode & 037) == 0;
+}
+
 static void make_random(uint8_t *key, size_t size)
 {
 	size_t made = 0;

@@ -12,6 +12,9 @@
  * packages and from orchestrators (mode & 037 is 0). False: the sentence, which begins with `what` and `path`, says what to do. */
 bool keyfile_check(int fd, const char *what, const char *path, struct err *err);
 
+/* Whether it is a file of root's that another user's process could be given so: what root, who looks at it beforehand, can't tell by keyfile_check. */
+bool keyfile_suits_others(const char *path);
+
 enum keyfile_state {
 	KEYFILE_KEPT,     /* as it was found, or new where there was none */
 	KEYFILE_REPLACED, /* what was there was of another kind or size, or others had rights on it, so there is a new one in its place */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +22,8 @@
 #include "base/truthfile.h"
 
 #define DATABASE_RETRY_MS 60000u
+#define CLOSE_WAITS_MOST 10u /* of a thread that gets on: what systemd leaves a service at its end is more */
+#define NICE 10 /* some milliseconds of work around a switch, which requests on the same core should not wait for; it has its share even of a full one */
 
 /* A write of the truth (truth is not NULL) or a job with the database. */
 struct work {
@@ -51,6 +54,7 @@ struct store {
 	pthread_cond_t changed; /* the queues, `opened`, `stopping` or `ended` */
 	struct works truths, queued, finished;
 	struct work *present; /* what the thread is at */
+	uint64_t performed;   /* how many before that */
 	bool opened;          /* the database was tried once */
 	bool stopping, ended, abandoned;
 	struct err fault;
@@ -140,6 +144,7 @@ static bool do_work(struct store *store, struct work *work)
 	if (store->abandoned)
 		return false;
 	store->present = NULL;
+	store->performed++;
 	append_work(&store->finished, work);
 	notify(store);
 	return true;
@@ -156,6 +161,7 @@ static void *run(void *arg)
 {
 	struct store *store = arg;
 	bool kept = true;
+	setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 	open_database(store);
 	pthread_mutex_lock(&store->mutex);
 	store->opened = true;
@@ -274,13 +280,24 @@ static void wait_for_thread(struct store *store, const bool *wanted, unsigned wa
 		waited = pthread_cond_timedwait(&store->changed, &store->mutex, &until);
 }
 
+/* With the mutex held. A disk that is slow is waited for as long as it gets on. */
+static void wait_for_end(struct store *store, unsigned wait_ms)
+{
+	uint64_t before;
+	unsigned waits = 0;
+	do {
+		before = store->performed;
+		wait_for_thread(store, &store->ended, wait_ms);
+	} while (!store->ended && store->performed != before && ++waits < CLOSE_WAITS_MOST);
+}
+
 /* True when the thread has done everything and ended. */
 static bool end_thread(struct store *store, unsigned wait_ms)
 {
 	pthread_mutex_lock(&store->mutex);
 	store->stopping = true;
 	pthread_cond_broadcast(&store->changed);
-	wait_for_thread(store, &store->ended, wait_ms);
+	wait_for_end(store, wait_ms);
 	bool ended = store->ended;
 	store->abandoned = !ended;
 	pthread_mutex_unlock(&store->mutex);

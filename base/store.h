@@ -19,7 +19,7 @@ struct store;
  * pid), and starts the thread. The database is opened by the thread; a database that can't be opened is reported by
  * store_database_fault and tried again every 60 s, it never stops the daemon. */
 struct store *store_open(const char *directory, struct event_base *loop, struct err *err);
-/* Runs what is queued (at most `wait_ms`), then ends the thread. `done` callbacks still due run here. When the disk hangs for longer, a truth that was not written is told
+/* Runs what is queued, then ends the thread: waits as long as something of it gets done within `wait_ms`, and ten times that at most. `done` callbacks still due run here. When the disk hangs for longer, a truth that was not written is told
  * so, jobs that were not begun run here without a database, and what the thread hangs in is left behind. NULL is allowed. */
 void store_close(struct store *store, unsigned wait_ms);
 

@@ -1,4 +1,4 @@
-"""The loads: wrk as fast as answers come; the metronome, over connections that are open already, so or at a constant rate; idle connections.
+"""The loads: wrk as fast as answers come; the metronome, over connections that are open already, so or at a constant rate; the greeter, a new connection over TLS for each request; idle connections.
 
 Each gives the figures of one measurement of one proxy.
 """
@@ -12,6 +12,7 @@ import threading
 import flips
 import idle
 import peers
+import tls
 
 UNITS = {"us": 1, "ms": 1e3, "s": 1e6, "m": 60e6}
 SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -23,13 +24,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 @contextlib.contextmanager
-def running(command, cores, seconds):
+def running(command, cores, seconds, environment=None):
     """A load; it has some time more than it should need, and ends the run if it fails."""
     def prepare():
         os.sched_setaffinity(0, cores)
         peers.end_with_parent()
 
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=prepare) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})},
+                          preexec_fn=prepare) as process:
         timer = threading.Timer(seconds + PATIENCE_S, process.kill)
         timer.start()
         try:
@@ -46,11 +48,12 @@ def fail(process, command, said):
     raise SystemExit(f"bench: {' '.join(command)} failed:\n{said}{process.stderr.read()}")
 
 
-def wrk_command(port, load, seconds):
+def wrk_command(port, point, seconds):
+    load = point.load
     command = [peers.tool("wrk"), "-t1", f"-c{load.connections}", f"-d{seconds}s", "--latency", "--timeout", "20s"]
     for field in load.fields:
         command += ["-H", field]
-    url = f"http://127.0.0.1:{port}{load.path}"
+    url = f"https://{tls.NAME}:{port}{load.path}" if point.setup.tls else f"http://127.0.0.1:{port}{load.path}"
     return command + (["-s", os.path.join(HERE, "upload.lua"), url, "--", str(load.upload)] if load.upload else [url])
 
 
@@ -70,46 +73,77 @@ def parse_wrk(text, load):
 
 def drive_wrk(program, point, seconds):
     """(requests, seconds, latencies, CPU seconds of the program)"""
-    command = wrk_command(program.port, point.load, seconds)
+    command = wrk_command(program.port, point, seconds)
     before = program.cpu_seconds()
-    with running(command, point.setup.load_cores(), seconds) as process:
+    with running(command, point.setup.load_cores(), seconds, tls.client_environment(point.load.version) if point.setup.tls else None) as process:
         said = process.stdout.read()
         if process.wait():
             fail(process, command, said)
     return *parse_wrk(said, point.load), program.cpu_seconds() - before
 
 
-def drive_metronome(program, point, seconds, rate, build):
-    """The same; at a rate, latencies are from the moments at which requests were due. Opening and closing connections is not in it."""
-    command = [f"{build}/tools/metronome", str(program.port), point.load.path, str(point.load.connections), f"{rate:.0f}", str(seconds), str(point.load.hosts)]
+def metronome_command(program, point, seconds, rate, build):
+    return [f"{build}/tools/metronome", str(program.port), point.load.path, str(point.load.connections), f"{rate:.0f}", str(seconds), str(point.load.hosts)]
+
+
+def greeter_command(program, point, seconds, build):
+    return [f"{build}/tools/greeter", str(program.port), point.load.path, str(point.load.connections), str(seconds), "resumed" if point.load.kind == "resumed" else "full"]
+
+
+@contextlib.contextmanager
+def opened(program, point, seconds, command):
+    """A load of ours: its connections are open and warm. It may run for so many seconds altogether."""
     with running(command, point.setup.load_cores(), seconds) as process:
         if process.stdout.readline() != "ready\n":
             fail(process, command, "")
-        before, workers_before = program.cpu_seconds(), program.cpu_seconds(WORKER)
-        process.stdin.write("\n")
-        process.stdin.flush()
-        with flips.Flips(program.admin, point.load.switches, seconds) as switching:
-            said = process.stdout.readline()
-        cpu, workers = program.cpu_seconds() - before, program.cpu_seconds(WORKER) - workers_before
-        switches = switching.finish()
-        if not said:
-            fail(process, command, "")
+        yield process
         process.stdin.close()
         process.wait()
+
+
+def run_once(process, program, point, seconds, command):
+    """The same as drive_wrk, of a load that is open. At a rate, latencies are from the moments at which requests were due."""
+    before, workers_before = program.cpu_seconds(), program.cpu_seconds(WORKER)
+    process.stdin.write("\n")
+    process.stdin.flush()
+    with flips.Flips(program.admin, point.load.switches, seconds, point.setup.load_cores()) as switching:
+        said = process.stdout.readline()
+    cpu, workers = program.cpu_seconds() - before, program.cpu_seconds(WORKER) - workers_before
+    switches = switching.finish()
+    if not said:
+        fail(process, command, "")
     got = json.loads(said)
     more = {**({"switches": switches} if switches else {}), **({"workers_us_per_request": workers * 1e6 / got["requests"]} if workers else {})}
     return got["requests"], got["seconds"], {"p50_us": got["p50_us"], "p99_us": got["p99_us"], **more}, cpu
 
 
-def measure_busy(program, point, seconds, rate, build):
-    program.forget_peak()
-    seconds *= point.load.stretch
-    if point.load.kind == "full":
-        requests, took, latency, cpu = drive_wrk(program, point, seconds)
-    else:
-        requests, took, latency, cpu = drive_metronome(program, point, seconds, rate if point.load.kind == "half" else 0, build)
+def drive_ours(program, point, seconds, command):
+    with opened(program, point, seconds, command) as process:
+        return run_once(process, program, point, seconds, command)
+
+
+def sample_of(program, requests, took, latency, cpu):
     return {"us_per_request": cpu * 1e6 / requests, "requests_per_s": requests / took, "cpu_share": cpu / took, "peak_bytes": program.peak_bytes(), **latency}
 
 
+@contextlib.contextmanager
+def windows(program, point, seconds, count, rate, build):
+    """A function that measures one window of so many seconds; there are at most `count` of them."""
+    command = metronome_command(program, point, seconds, rate, build)
+    with opened(program, point, 10 * seconds * count, command) as process:
+        yield lambda: sample_of(program, *run_once(process, program, point, seconds, command))
+
+
+def measure_busy(program, point, seconds, rate, build):
+    program.forget_peak()
+    if point.load.kind == "full":
+        requests, took, latency, cpu = drive_wrk(program, point, seconds)
+    elif point.load.kind in ("new", "resumed"):
+        requests, took, latency, cpu = drive_ours(program, point, seconds, greeter_command(program, point, seconds, build))
+    else:
+        requests, took, latency, cpu = drive_ours(program, point, seconds, metronome_command(program, point, seconds, rate if point.load.kind == "half" else 0, build))
+    return sample_of(program, requests, took, latency, cpu)
+
+
 def measure_idle(program, point):
-    return idle.measure(program, idle.raise_file_limit(point.load.connections), 0.5)
+    return idle.measure(program, idle.raise_file_limit(point.load.connections), 0.5, bool(point.setup.tls))

@@ -1,6 +1,7 @@
 """What teal is told to do under a load, over its admin socket: switches, so many, evenly spread over its seconds, back and forth; a rehearsal."""
 import http.client
 import json
+import os
 import socket
 import threading
 import time
@@ -47,13 +48,14 @@ def rehearse(path, share):
 
 
 class Flips:
-    """Goes on in a thread of its own; finish() says how many switches there were."""
+    """Goes on in a thread of its own on these cores; finish() says how many switches there were."""
 
-    def __init__(self, path, count, seconds):
-        self.path, self.count, self.seconds, self.done, self.fault = path, count, seconds, 0, None
+    def __init__(self, path, count, seconds, cores):
+        self.path, self.count, self.seconds, self.cores, self.done, self.fault = path, count, seconds, cores, 0, None
         self.thread = threading.Thread(target=self.run)
 
     def run(self):
+        os.sched_setaffinity(0, self.cores)  # this thread's
         admin, began = Admin(self.path), time.monotonic()
         try:
             for number in range(self.count):

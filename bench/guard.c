@@ -4,10 +4,12 @@
  * The sockets are unix sockets, which pass bytes on at once and whole, so that no request takes a turn more than another. The clock goes on by one step a reading and is far from
  * any timer of the kernel. Only the worker's turns are collected, and only after the first requests, which open connections and fill lists of spare memory.
  *
- * usage: guard LINE [COUNT]    one line of the script, COUNT requests of it (default 1000)
- *        guard                 the names of all lines */
+ * usage: guard LINE    one line of the script
+ *        guard         the names of all lines, and how many requests each has */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <openssl/ssl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,13 +24,14 @@
 
 #include "base/logwriter.h"
 #include "bench/guard_line.h"
+#include "bench/guard_tls.h"
 #include "proxy/listener.h"
+#include "proxy/manners.h"
 #include "proxy/proxy.h"
 #include "proxy/quota.h"
 #include "proxy/worker.h"
 
-#define COUNT 1000u
-#define WARM_UP 200u
+#define WARM_UP_SHARE 5u /* one in so many */
 #define TURNS_MAX 20u
 #define SERVICES_MAX 100u
 #define HOUR_MS 3600000u
@@ -37,7 +40,8 @@
 #define RING_SIZE (16u << 20) /* is never half full, so that nobody is woken for it */
 
 struct party {
-	int fd; /* -1: none */
+	int fd;   /* -1: none */
+	SSL *ssl; /* NULL: in clear */
 	size_t heard;
 	char bytes[256u * 1024];
 };
@@ -117,6 +121,7 @@ static struct table_service *new_service(const char *name)
 	spec.colors[COLOR_BLUE].version = "v1";
 	spec.colors[COLOR_BLUE].members = &member;
 	spec.colors[COLOR_BLUE].count = 1;
+	spec.colors[COLOR_BLUE].tls = guard.line->tls_behind ? guard_tls_back() : NULL;
 	spec.colors[COLOR_GREEN].version = "v2";
 	return table_service_new(&spec);
 }
@@ -145,7 +150,10 @@ static struct table *make_table(void)
 	static const char *hosts[SERVICES_MAX];
 	unsigned hosted = guard.line->hosts, count = hosted > 0 ? hosted : 1;
 	struct table_globals globals = make_globals();
+	struct manner manner = {.front = guard_tls_front()};
 	assert(count <= SERVICES_MAX);
+	if (guard.line->tls)
+		globals.manners = manners_new(&manner, 1, NULL);
 	for (unsigned i = 0; i < count; i++) {
 		guard_line_write_host(names[i], sizeof(names[i]), i);
 		hosts[i] = names[i];
@@ -156,6 +164,7 @@ static struct table *make_table(void)
 	struct table *table = table_new(&globals, index, services, count, 1);
 	table->generation = 1;
 	table_index_release(index);
+	manners_release(globals.manners);
 	for (unsigned i = 0; i < count; i++)
 		table_service_release(services[i]);
 	return table;
@@ -180,6 +189,9 @@ static void open_worker(void)
 
 static void open_all(const struct guard_line *line)
 {
+	const char *fault = line->tls || line->tls_behind ? guard_tls_open() : NULL;
+	if (fault)
+		die("%s", fault);
 	guard.line = line;
 	guard_line_write_texts(line, &guard.texts);
 	guard.client.fd = guard.call.fd = -1;
@@ -195,6 +207,8 @@ static void open_all(const struct guard_line *line)
 
 static void close_party(struct party *party)
 {
+	SSL_free(party->ssl);
+	party->ssl = NULL;
 	if (party->fd >= 0)
 		close(party->fd);
 	party->fd = -1;
@@ -216,22 +230,37 @@ static void close_all(void)
 	close(guard.backend_fd);
 	close(guard.progress_fd);
 	guard_line_free_texts(&guard.texts);
+	if (guard.line->tls || guard.line->tls_behind)
+		guard_tls_close();
 }
 
 /* ---- the client and the backend ---- */
 
-static void say(const struct party *party, const struct guard_text *text)
+/* False: hands are not shaken yet. */
+static bool say(const struct party *party, const struct guard_text *text)
 {
-	if (send(party->fd, text->at, text->length, MSG_NOSIGNAL) != (ssize_t)text->length)
+	ssize_t said = party->ssl ? guard_tls_say(party->ssl, text->at, text->length) : send(party->fd, text->at, text->length, MSG_NOSIGNAL);
+	if (said < 0 && errno == EAGAIN && party->ssl)
+		return false;
+	if (said != (ssize_t)text->length)
 		die("a socket did not take %zu bytes at once: %s", text->length, strerror(errno));
+	return true;
 }
 
 /* What there is. False: the other side has closed. */
 static bool listen_to(struct party *party)
 {
-	ssize_t got = recv(party->fd, party->bytes + party->heard, sizeof(party->bytes) - party->heard, MSG_DONTWAIT);
-	if (got > 0)
-		party->heard += (size_t)got;
+	char *at = party->bytes + party->heard;
+	size_t room = sizeof(party->bytes) - party->heard;
+	ssize_t got;
+	do {
+		got = party->ssl ? guard_tls_hear(party->ssl, at, room) : recv(party->fd, at, room, MSG_DONTWAIT);
+		if (got > 0) {
+			party->heard += (size_t)got;
+			at += got;
+			room -= (size_t)got;
+		}
+	} while (got > 0 && party->ssl); /* a record at a time */
 	return got > 0 || (got < 0 && errno == EAGAIN);
 }
 
@@ -241,11 +270,28 @@ static bool has_heard(const struct party *party, const char *end)
 	return party->heard >= length && memcmp(party->bytes + party->heard - length, end, length) == 0;
 }
 
+/* Over the party's descriptor, which is there. */
+static void secure(struct party *party, SSL *(*open_end)(int fd))
+{
+	if (fcntl(party->fd, F_SETFL, O_NONBLOCK) != 0)
+		die("fcntl: %s", strerror(errno));
+	party->ssl = open_end(party->fd);
+	if (!party->ssl)
+		die("no TLS");
+}
+
+static void accept_call(struct party *call)
+{
+	call->fd = (int)syscall(SYS_accept4, guard.backend_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (call->fd >= 0 && guard.line->tls_behind)
+		secure(call, guard_tls_server);
+}
+
 static void serve(void)
 {
 	struct party *call = &guard.call;
 	if (call->fd < 0)
-		call->fd = (int)syscall(SYS_accept4, guard.backend_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		accept_call(call);
 	if (call->fd < 0)
 		return;
 	if (!listen_to(call))
@@ -261,6 +307,8 @@ static void connect_client(void)
 	guard.client.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (guard.client.fd < 0 || connect(guard.client.fd, &guard.client_at.to.any, guard.client_at.length) != 0)
 		die("cannot connect: %s", strerror(errno));
+	if (guard.line->tls)
+		secure(&guard.client, guard_tls_client);
 }
 
 /* True when the answer is whole, and the connection is closed where it should be. */
@@ -301,9 +349,11 @@ static void ask(unsigned number)
 {
 	if (guard.client.fd < 0)
 		connect_client();
-	say(&guard.client, &guard.texts.requests[number % guard.texts.request_count]);
+	const struct guard_text *request = &guard.texts.requests[number % guard.texts.request_count];
+	bool asked = say(&guard.client, request);
 	for (unsigned turns = 0; turns < TURNS_MAX; turns++) {
 		turn();
+		asked = asked || say(&guard.client, request);
 		serve();
 		if (has_answer()) {
 			check_answer();
@@ -313,10 +363,11 @@ static void ask(unsigned number)
 	die("no answer after %u turns", TURNS_MAX);
 }
 
-static __attribute__((noinline)) void run(const struct guard_line *line, unsigned long count)
+static __attribute__((noinline)) void run(const struct guard_line *line)
 {
+	unsigned count = guard_line_requests(line);
 	open_all(line);
-	for (unsigned i = 0; i < WARM_UP; i++)
+	for (unsigned i = 0; i < count / WARM_UP_SHARE; i++)
 		ask(i);
 	CALLGRIND_START_INSTRUMENTATION;
 	guard.counted = true;
@@ -334,11 +385,10 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	const struct guard_line *line = guard_line_find(argv[1]);
-	unsigned long count = argc > 2 ? strtoul(argv[2], NULL, 10) : COUNT;
-	if (!line || count == 0)
-		die("usage: guard [LINE [COUNT]]");
+	if (!line)
+		die("usage: guard [LINE]");
 	volatile char *rest_of_page = __builtin_alloca((uintptr_t)__builtin_frame_address(0) % PAGE + 1);
 	*rest_of_page = 0;
-	run(line, count);
+	run(line);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 
 #define CHUNKS 4u
+#define REQUESTS 1000u
 #define HEAD_MOST 4096u
 
 static const struct guard_line lines[] = {
@@ -18,6 +19,10 @@ static const struct guard_line lines[] = {
 	{.name = "64k", .what = "GET, 64 KiB answer", .answer_body = 65536},
 	{.name = "newconn", .what = "a new connection for each GET, 64 B answer", .closes = true, .answer_body = 64},
 	{.name = "hosts", .what = "GET, one of 100 services by its host, 64 B answer", .hosts = 100, .answer_body = 64},
+	{.name = "tls", .what = "GET over TLS 1.3, keep-alive, 64 B answer", .tls = true, .answer_body = 64},
+	{.name = "tls-64k", .what = "GET over TLS 1.3, 64 KiB answer", .tls = true, .answer_body = 65536},
+	{.name = "tls-new", .what = "a new connection over TLS 1.3 for each GET, 64 B answer", .requests = 100, .tls = true, .closes = true, .answer_body = 64},
+	{.name = "tls-behind", .what = "GET, TLS 1.3 to the backend, 64 B answer", .tls_behind = true, .answer_body = 64},
 	{.name = "log", .what = "a browser's head, 64 B answer, access log on", .browser = true, .answer_body = 64, .access = PROXY_ACCESS_JSON},
 };
 
@@ -51,10 +56,15 @@ const struct guard_line *guard_line_find(const char *name)
 	return NULL;
 }
 
+unsigned guard_line_requests(const struct guard_line *line)
+{
+	return line->requests > 0 ? line->requests : REQUESTS;
+}
+
 void guard_line_print_all(void)
 {
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		printf("%s\t%s\n", lines[i].name, lines[i].what);
+		printf("%s\t%u\t%s\n", lines[i].name, guard_line_requests(&lines[i]), lines[i].what);
 }
 
 void guard_line_write_host(char *out, size_t size, unsigned number)

@@ -9,18 +9,23 @@
 
 struct guard_line {
 	const char *name, *what;
+	unsigned requests;   /* 0: as many as most lines have */
 	bool browser;        /* a browser's header fields */
 	bool closes;         /* each request on a connection of its own */
 	bool chunked;        /* the answer */
 	size_t request_body; /* bytes; 0: GET */
 	size_t answer_body;  /* bytes */
+	bool tls;            /* the client's connection */
+	bool tls_behind;     /* the backend's */
 	unsigned hosts;      /* services, each with a host, asked in turn; 0: one for all hosts */
 	enum proxy_access access;
 };
 
 /* NULL: no such line. */
 const struct guard_line *guard_line_find(const char *name);
-/* Name, tab, what it is; a line each. */
+/* How often it is asked. */
+unsigned guard_line_requests(const struct guard_line *line);
+/* Name, how many requests, what it is, with tabs between; a line each. */
 void guard_line_print_all(void);
 
 struct guard_text {

@@ -4,9 +4,10 @@
 The same on any machine, so that a regression is seen without a clock. What makes it so:
 - bench/guard.c runs one worker in its only thread, over unix sockets, with a clock that goes on by steps; only the worker's turns are counted, after a warm-up.
 - callgrind counts instructions of the program, not of the kernel, and shows it a processor of its own.
-- libc has functions of its own for many processors; GLIBC_TUNABLES holds it to those that every x86-64 runs. libc and libevent are counted, too: what teal makes them
-  do is teal's cost. The environment is empty otherwise, because its size moves the stack.
-The numbers belong to a compiler, a libc and a libevent: Debian 12's. Calls of the system, of the clock and for memory are counted by name; none may be added.
+- libc has functions of its own for many processors; GLIBC_TUNABLES holds it to those that every x86-64 runs. OPENSSL_ia32cap holds OpenSSL to those of every one with AES (SSE to SSSE3, AES-NI, PCLMULQDQ).
+  libc, libevent and OpenSSL are counted, too: what teal makes them do is teal's cost. The environment is empty otherwise, because its size moves the stack.
+The numbers belong to a compiler, a libc, a libevent and an OpenSSL: Debian 12's. Calls of the system, of the clock and for memory are counted by name; none may be
+added, where they are so many that one does not tell, as OpenSSL's for memory, no more than the tolerance.
 """
 import argparse
 import collections
@@ -19,12 +20,14 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-REQUESTS = 1000
-ENVIRONMENT = {"LD_BIND_NOW": "1", "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX_Fast_Unaligned_Load,-ERMS,-FSRM,-SSSE3,-SSE4_1,-SSE4_2,-BMI2"}
+ENVIRONMENT = {"LD_BIND_NOW": "1", "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX_Fast_Unaligned_Load,-ERMS,-FSRM,-SSSE3,-SSE4_1,-SSE4_2,-BMI2",
+               "OPENSSL_ia32cap": "0x0200020307808000:0"}
 CALLS = {"accept4", "bind", "clock_gettime", "close", "connect", "epoll_ctl", "epoll_wait", "fcntl", "getpeername", "getsockname", "getsockopt", "ioctl", "listen",
          "open", "pipe2", "poll", "read", "readv", "recv", "recvfrom", "recvmsg", "send", "sendfile", "sendmsg", "sendto", "setsockopt", "shutdown", "socket", "splice",
          "tee", "timerfd_settime", "write", "writev",
          "aligned_alloc", "calloc", "free", "malloc", "posix_memalign", "realloc"}
+MANY_CALLS = 10  # of one name, for a request: the tolerance is for them, too
+LEAST_SHARE = 1000  # a function with less than one in so many instructions is not listed: OpenSSL has hundreds
 GROWN_SHOWN = 8
 # The keys of callgrind's format that give a name to a number or repeat the number: of an object, a file or a function; c... are those of what is called.
 KINDS = {"ob": "ob", "cob": "ob", "fl": "fl", "fi": "fl", "fe": "fl", "cfi": "fl", "cfl": "fl", "fn": "fn", "cfn": "fn"}
@@ -75,13 +78,21 @@ def name_of(library, path, function):
     return f"{library} {function if not function.startswith('0x') else '(others)'}"
 
 
-def measure(build, line):
+def calls_of(profile, requests):
+    """How often each of CALLS is called for a request."""
+    calls = collections.Counter()
+    for name, count in profile.calls.items():
+        calls[name.split("@")[0]] += count
+    return {name: round(calls[name] / requests, 2) for name in sorted(CALLS) if calls[name] >= requests / 100}
+
+
+def measure(build, line, requests):
     """The numbers of one line, for each request."""
     folder = build / "instructions"
     folder.mkdir(exist_ok=True)
     out, begun = folder / f"{line}.out", folder / f"{line}.out.{os.getpid()}"
     command = ["/usr/bin/valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no", "--collect-atstart=no", f"--callgrind-out-file={begun}",
-               build / "tools" / "guard", line, str(REQUESTS)]
+               build / "tools" / "guard", line]
     done = subprocess.run(command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"instructions: {line} did not end well:\n{done.stdout}{done.stderr}")
@@ -90,20 +101,18 @@ def measure(build, line):
     functions = collections.Counter()
     for key, cost in profile.costs.items():
         functions[name_of(*key)] += cost
-    costs = {name: round(cost / REQUESTS) for name, cost in functions.items()}
-    calls = collections.Counter()
-    for name, count in profile.calls.items():
-        calls[name.split("@")[0]] += count
+    total = sum(functions.values())
+    costs = {name: round(cost / requests) for name, cost in functions.items() if cost * LEAST_SHARE >= total}
     return {
-        "instructions": round(sum(functions.values()) / REQUESTS),
-        "calls": {name: round(calls[name] / REQUESTS, 2) for name in sorted(CALLS) if calls[name] >= REQUESTS / 100},
-        "functions": {name: cost for name, cost in sorted(costs.items(), key=lambda item: (-item[1], item[0])) if cost > 0},
+        "instructions": round(total / requests),
+        "calls": calls_of(profile, requests),
+        "functions": {name: cost for name, cost in sorted(costs.items(), key=lambda item: (-item[1], item[0]))},
     }
 
 
 def versions():
     compiler = subprocess.run(["gcc", "-dumpfullversion"], capture_output=True, text=True, check=True).stdout.strip()
-    packages = subprocess.run(["dpkg-query", "-W", "-f", ", ${Package} ${Version}", "libc6", "libevent-2.1-7"], capture_output=True, text=True, check=True).stdout
+    packages = subprocess.run(["dpkg-query", "-W", "-f", ", ${Package} ${Version}", "libc6", "libevent-2.1-7", "libssl3"], capture_output=True, text=True, check=True).stdout
     return f"gcc {compiler}{packages}"
 
 
@@ -121,6 +130,11 @@ def grown(now, kept):
     return sorted((row for row in rows if row[1] > row[2]), key=lambda row: (row[2] - row[1], row[0]))
 
 
+def grown_calls(now, kept, tolerance):
+    """The same, where it counts."""
+    return [row for row in grown(now, kept) if row[2] < MANY_CALLS or percent(row[1], row[2]) > tolerance]
+
+
 def judge(line, now, kept, tolerance):
     """(what is wrong, what should be kept) as sentences, both may be empty. The tolerance is in percent."""
     if kept is None:
@@ -131,10 +145,11 @@ def judge(line, now, kept, tolerance):
         wrong.append(f"{line}: {change:+.1f} % instructions")
     elif change < -tolerance:
         better.append(f"{line}: {change:+.1f} % instructions")
-    for name, count, before in grown(now["calls"], kept["calls"]):
+    for name, count, before in grown_calls(now["calls"], kept["calls"], tolerance):
         wrong.append(f"{line}: {name} is called {count:g} times a request, not {before:g}")
-    if grown(kept["calls"], now["calls"]):
-        better.append(f"{line}: fewer calls of {', '.join(row[0] for row in grown(kept['calls'], now['calls']))}")
+    fewer = grown_calls(kept["calls"], now["calls"], tolerance)
+    if fewer:
+        better.append(f"{line}: fewer calls of {', '.join(row[0] for row in fewer)}")
     return wrong, better
 
 
@@ -142,11 +157,11 @@ def judge(line, now, kept, tolerance):
 
 
 def print_table(lines, now, kept):
-    print(f"{'instructions for each request':60} {'now':>8} {'kept':>8} {'change':>8}")
+    print(f"{'instructions for each request':66} {'now':>8} {'kept':>8} {'change':>8}")
     for line, what in lines.items():
         before = kept.get(line)
         change = f"{percent(now[line]['instructions'], before['instructions']):+.1f} %" if before else ""
-        print(f"{line:8} {what:51} {now[line]['instructions']:8} {before['instructions'] if before else '-':>8} {change:>8}")
+        print(f"{line:10} {what:55} {now[line]['instructions']:8} {before['instructions'] if before else '-':>8} {change:>8}")
 
 
 def print_growth(line, now, kept, build):
@@ -182,14 +197,15 @@ def main():
     arguments = parse_arguments()
     build = arguments.build.resolve()
     listed = subprocess.run([build / "tools" / "guard"], capture_output=True, text=True, check=True).stdout
-    lines = dict(row.split("\t") for row in listed.splitlines())
+    rows = [row.split("\t") for row in listed.splitlines()]
+    lines, requests = {name: what for name, _, what in rows}, {name: int(count) for name, count, _ in rows}
     unknown = set(arguments.lines) - set(lines)
     if unknown:
         raise SystemExit(f"instructions: no such line: {', '.join(sorted(unknown))}; there are {', '.join(lines)}")
     kept = json.loads(arguments.kept.read_text()) if arguments.kept.exists() else {"tolerance_percent": 3, "made_with": "", "lines": {}}
     wanted = {line: what for line, what in lines.items() if not arguments.lines or line in arguments.lines}
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        now = dict(zip(wanted, pool.map(lambda line: measure(build, line), wanted)))
+        now = dict(zip(wanted, pool.map(lambda line: measure(build, line, requests[line]), wanted)))
     print_table(wanted, now, kept["lines"])
     if arguments.profile:
         for line in wanted:

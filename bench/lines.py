@@ -18,20 +18,23 @@ BROWSER = (
 ALL = ("floor", "haproxy", "nginx", "h2o", "caddy", "teal")
 LONG = ("floor", "haproxy", "haproxy-splice", "nginx", "h2o", "caddy", "teal")
 RIVALS = ("floor", "haproxy", "nginx", "teal")
+OVER_TLS = ("haproxy", "nginx", "teal")
+OVER_TLS_LONG = ("haproxy", "haproxy-splice", "nginx", "teal")  # for its larger buffers: nothing is spliced into TLS
 
 
 @dataclasses.dataclass(frozen=True)
 class Load:
     """What clients do. `full`: as fast as answers come (wrk). `held`: the same, where opening the connections of both sides is not counted (metronome).
-    `half`: at half the rate of which the better peer is capable, the same for all (metronome). `idle`: connections that carry one request each and then nothing."""
+    `half`: at half the rate of which the better peer is capable, the same for all (metronome). `new`, `resumed`: a new connection over TLS for each request, with a whole handshake or by a ticket (greeter).
+    `idle`: connections that carry one request each and then nothing."""
     kind: str = "full"
     path: str = "/64B"
     connections: int = 64
-    fields: tuple = ()  # of full, as the two below
+    version: str = "TLSv1.3"  # over TLS, of full; "": whatever OpenSSL offers by itself
+    fields: tuple = ()  # of full, as the one below
     upload: int = 0  # bytes of each request's body
     hosts: int = 0  # asked in turn; of held and half
     switches: int = 0  # of the live color while the load is on; of half
-    stretch: int = 1  # a measurement takes so many times as long as others
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Line:
     points: dict  # by name
     proxies: tuple = ALL
     grows: bool = False  # the points are compared with the first one
+    windows: int = 0  # of each round, instead of one measurement: the points are measured in turn, and their latencies compared with those of the first one
+    window_s: float = 1
 
     def proxies_of(self, point):
         return point.proxies or self.proxies
@@ -93,15 +98,28 @@ LINES = {
         "probes": Point(Load(), Setup(), ("haproxy", "teal")),
         "log": Point(Load(), Setup(log=True)),
     }, RIVALS[1:], True),
-    "rehearsal": Line("64 B at half the load of which teal is capable; none: no rehearsal; well: a tenth of the requests are to be copied to the other color; hangs: that never answers", {
-        "none": Point(Load("half", stretch=5)),
-        "well": Point(Load("half", stretch=5), Setup(rehearsal="well")),
-        "hangs": Point(Load("half", stretch=5), Setup(rehearsal="hangs")),
-    }, ("teal",), True),
-    "switches": Line("64 B at half the load of which teal is capable, without switches and with 20 in each measurement, which takes 20 times as long as others", {
-        "none": Point(Load("half", stretch=20)),
-        "20": Point(Load("half", stretch=20, switches=20)),
-    }, ("teal",), True),
+    "rehearsal": Line("64 B at half the load of which teal is capable; none: no rehearsal; again: nor here, to see what chance makes of it; well: a tenth of the requests are to be copied to the "
+                      "other color; hangs: that never answers", {
+        "none": Point(Load("half")),
+        "again": Point(Load("half")),
+        "well": Point(Load("half"), Setup(rehearsal="well")),
+        "hangs": Point(Load("half"), Setup(rehearsal="hangs")),
+    }, ("teal",), True, windows=60, window_s=0.25),
+    "switches": Line("64 B at half the load of which teal is capable; none: no switches; again: nor here, to see what chance makes of it; one: a switch in each second", {
+        "none": Point(Load("half")),
+        "again": Point(Load("half")),
+        "one": Point(Load("half", switches=1)),
+    }, ("teal",), True, windows=20),
     "idle": line("resident memory of an idle keep-alive connection that carried a request", Load("idle", connections=9000), ("haproxy", "nginx", "h2o", "teal"),
                  Setup(connections=9000)),
+    "tls": line("TLS 1.3: 64 B body, keep-alive, 64 connections", Load(), OVER_TLS, Setup(tls="ecdsa")),
+    "tls-1M": line("TLS 1.3: 1 MiB body, keep-alive, 16 connections", Load(path="/1M", connections=16), OVER_TLS_LONG, Setup(tls="ecdsa")),
+    "tls-new": line("TLS 1.3: a new connection for each request, full handshakes, ECDSA P-256, 64 at a time", Load("new"), OVER_TLS, Setup(tls="ecdsa")),
+    "tls-rsa": line("TLS 1.3: the same with RSA of 2048 bits", Load("new"), OVER_TLS, Setup(tls="rsa")),
+    "tls-resumed": line("TLS 1.3: a new connection for each request, resumed by a ticket, 64 at a time", Load("resumed"), OVER_TLS, Setup(tls="ecdsa")),
+    "tls-behind": line("TLS 1.3 to the backend: 64 B body, keep-alive, 64 connections in clear", Load(), OVER_TLS, Setup(tls_behind=True)),
+    "tls-12": line("TLS 1.2: 64 B body, keep-alive, 64 connections", Load(version="TLSv1.2"), OVER_TLS, Setup(tls="ecdsa")),
+    "tls-default": line("TLS as client and proxy agree by themselves: 64 B body, keep-alive, 64 connections", Load(version=""), OVER_TLS, Setup(tls="ecdsa")),
+    "tls-idle": line("TLS 1.3: resident memory of an idle keep-alive connection that carried a request", Load("idle", connections=10000), OVER_TLS,
+                     Setup(connections=10000, tls="ecdsa")),
 }

@@ -4,15 +4,14 @@
  * stalls is charged for every request of that time, and the figures of all proxies are at the same load. Without a rate (0), a connection sends its next request when
  * it has its answer.
  *
- * It prints `ready` after half a second as fast as answers come, so that a proxy has its connections to the backends, and begins with the first byte of its standard input; then a JSON object, and keeps the connections
- * until its standard input ends: so whoever counts a proxy's CPU time does not count opening and closing them. It reads answers with Content-Length alone, checks
+ * It prints `ready` after half a second as fast as answers come, so that a proxy has its connections to the backends, and then for each byte of its standard input lets the load run once and prints a JSON object. The
+ * connections are kept until its standard input ends: so whoever counts a proxy's CPU time does not count opening and closing them. It reads answers with Content-Length alone, checks
  * nothing but the status 200, and opens no connection again: whatever goes wrong ends it.
  *
  * usage: metronome PORT PATH CONNECTIONS RATE SECONDS [HOSTS]     (127.0.0.1; requests go to the hosts s1.bench.example, s2... in turn) */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,10 +20,10 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
-#define ANSWER_SIZE 8192
+#include "bench/load.h"
+
 #define GRACE_NS 20000000000ull /* for the last answers */
 #define MOST_ANSWERS 1e6        /* a second, without a rate */
 #define WARM_S 0.5
@@ -34,7 +33,7 @@ struct connection {
 	int fd;
 	uint64_t due_ns; /* of the request under way, 0 without one */
 	size_t length;
-	char answer[ANSWER_SIZE];
+	char answer[LOAD_ANSWER_SIZE];
 };
 
 static struct connection *connections;
@@ -44,24 +43,6 @@ static char (*requests)[REQUEST_SIZE]; /* one for each host */
 static size_t request_count, request_next;
 static uint64_t start_ns, gap_ns, length_ns, wanted, sent, answered; /* without a rate the gap is 0 */
 static uint64_t *latencies_ns;
-
-static _Noreturn void give_up(const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	fputs("metronome: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
-	va_end(arguments);
-	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void free_ones_add(struct connection *connection)
 {
@@ -81,34 +62,21 @@ static void connection_open(struct connection *connection, const struct sockaddr
 	int on = 1;
 	connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (connection->fd < 0 || connect(connection->fd, (const struct sockaddr *)address, sizeof(*address)) != 0)
-		give_up("can't connect: %s", strerror(errno));
+		load_give_up("can't connect: %s", strerror(errno));
 	setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-}
-
-/* The length of the whole answer, 0 while its head is incomplete. */
-static size_t answer_length(const char *answer)
-{
-	const char *end = strstr(answer, "\r\n\r\n"), *length = strcasestr(answer, "\r\nContent-Length:");
-	if (!end)
-		return 0;
-	if (strncmp(answer, "HTTP/1.1 200", 12) != 0 || !length || length > end)
-		give_up("an answer is %.100s", answer);
-	return (size_t)(end + 4 - answer) + strtoul(length + 17, NULL, 10);
 }
 
 /* Reads more of an answer. True when it is complete. */
 static bool connection_read(struct connection *connection, int flags)
 {
-	ssize_t got = recv(connection->fd, connection->answer + connection->length, ANSWER_SIZE - 1 - connection->length, flags);
+	ssize_t got = recv(connection->fd, connection->answer + connection->length, LOAD_ANSWER_SIZE - 1 - connection->length, flags);
 	if (got < 0 && errno == EAGAIN)
 		return false;
 	if (got <= 0 || connection->due_ns == 0)
-		give_up("a connection was closed or broke, or an answer came to no request");
+		load_give_up("a connection was closed or broke, or an answer came to no request");
 	connection->length += (size_t)got;
 	connection->answer[connection->length] = '\0';
-	size_t whole = answer_length(connection->answer);
-	if (whole >= ANSWER_SIZE)
-		give_up("an answer is too long");
+	size_t whole = load_answer_length(connection->answer, connection->length);
 	if (whole == 0 || connection->length < whole)
 		return false;
 	connection->length = 0;
@@ -122,7 +90,7 @@ static void connection_send(struct connection *connection, uint64_t due_ns)
 	request_next = (request_next + 1) % request_count;
 	connection->due_ns = due_ns;
 	if (send(connection->fd, request, length, MSG_NOSIGNAL) != (ssize_t)length)
-		give_up("can't send: %s", strerror(errno));
+		load_give_up("can't send: %s", strerror(errno));
 }
 
 static void connection_warm(struct connection *connection, int poll)
@@ -133,7 +101,7 @@ static void connection_warm(struct connection *connection, int poll)
 	connection->due_ns = 0;
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
 	if (epoll_ctl(poll, EPOLL_CTL_ADD, connection->fd, &event) != 0)
-		give_up("epoll_ctl: %s", strerror(errno));
+		load_give_up("epoll_ctl: %s", strerror(errno));
 	free_ones_add(connection);
 }
 
@@ -163,7 +131,7 @@ static int timer_start(int poll)
 	struct itimerspec every = {.it_interval = gap, .it_value = gap};
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
 	if (timer < 0 || timerfd_settime(timer, 0, &every, NULL) != 0 || epoll_ctl(poll, EPOLL_CTL_ADD, timer, &event) != 0)
-		give_up("no timer: %s", strerror(errno));
+		load_give_up("no timer: %s", strerror(errno));
 	return timer;
 }
 
@@ -180,52 +148,29 @@ static bool run_is_over(uint64_t now)
 	if (gap_ns == 0)
 		return answered == wanted || now >= start_ns + length_ns;
 	if (now > start_ns + length_ns + GRACE_NS)
-		give_up("%llu of %llu requests have no answer", (unsigned long long)(wanted - answered), (unsigned long long)wanted);
+		load_give_up("%llu of %llu requests have no answer", (unsigned long long)(wanted - answered), (unsigned long long)wanted);
 	return answered == wanted;
 }
 
 static void run(int poll)
 {
 	struct epoll_event events[256];
-	uint64_t now = start_ns = now_ns(), ticks;
+	uint64_t now = start_ns = load_now_ns(), ticks;
 	int timer = gap_ns > 0 ? timer_start(poll) : -1;
 	send_due(now);
 	while (!run_is_over(now)) {
 		int count = epoll_wait(poll, events, 256, 100);
-		now = now_ns();
+		now = load_now_ns();
 		for (int i = 0; i < count; i++) {
 			if (events[i].data.ptr)
 				on_connection_ready(events[i].data.ptr, now);
 			else if (read(timer, &ticks, sizeof(ticks)) < 0 && errno != EAGAIN)
-				give_up("the timer broke: %s", strerror(errno));
+				load_give_up("the timer broke: %s", strerror(errno));
 		}
 		send_due(now);
 	}
-}
-
-static int compare(const void *one, const void *other)
-{
-	uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)other;
-	return (a > b) - (a < b);
-}
-
-static void print_summary(double took_s)
-{
-	if (answered == 0)
-		give_up("no request was answered");
-	qsort(latencies_ns, answered, sizeof(*latencies_ns), compare);
-	size_t middle = answered / 2, late = answered * 99 / 100;
-	printf("{\"requests\": %llu, \"seconds\": %.3f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"most_us\": %.1f}\n", (unsigned long long)answered, took_s,
-		(double)latencies_ns[middle] / 1e3, (double)latencies_ns[late] / 1e3, (double)latencies_ns[answered - 1] / 1e3);
-	fflush(stdout);
-}
-
-static void *allocate(size_t count, size_t size)
-{
-	void *memory = calloc(count, size);
-	if (!memory)
-		give_up("no memory");
-	return memory;
+	if (timer >= 0)
+		close(timer);
 }
 
 /* Sends until the warm time is over, and waits for all answers. */
@@ -236,16 +181,15 @@ static void run_warm(int poll)
 	run(poll);
 	while (free_count < connection_count)
 		if (epoll_wait(poll, &event, 1, 1000) == 1)
-			on_connection_ready(event.data.ptr, now_ns());
+			on_connection_ready(event.data.ptr, load_now_ns());
 }
 
 /* All connections, each with a request behind it. */
 static int connections_start(const char *port)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	address.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
-	connections = allocate(connection_count, sizeof(*connections));
-	free_ones = allocate(connection_count, sizeof(*free_ones));
+	struct sockaddr_in address = load_address(port);
+	connections = load_allocate(connection_count, sizeof(*connections));
+	free_ones = load_allocate(connection_count, sizeof(*free_ones));
 	int poll = epoll_create1(EPOLL_CLOEXEC);
 	for (size_t i = 0; i < connection_count; i++) {
 		connection_open(&connections[i], &address);
@@ -257,7 +201,7 @@ static int connections_start(const char *port)
 static void requests_write(const char *port, const char *path, size_t hosts)
 {
 	request_count = hosts > 0 ? hosts : 1;
-	requests = allocate(request_count, sizeof(*requests));
+	requests = load_allocate(request_count, sizeof(*requests));
 	for (size_t i = 0; i < request_count; i++) {
 		char host[64];
 		if (hosts > 0)
@@ -265,7 +209,7 @@ static void requests_write(const char *port, const char *path, size_t hosts)
 		else
 			snprintf(host, sizeof(host), "127.0.0.1:%s", port);
 		if (snprintf(requests[i], REQUEST_SIZE, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, host) >= REQUEST_SIZE)
-			give_up("the path is too long");
+			load_give_up("the path is too long");
 	}
 }
 
@@ -278,18 +222,15 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: metronome PORT PATH CONNECTIONS RATE SECONDS [HOSTS]\n");
 		return 2;
 	}
-	latencies_ns = allocate((size_t)(MOST_ANSWERS * (seconds + WARM_S)), sizeof(*latencies_ns));
+	latencies_ns = load_allocate((size_t)(MOST_ANSWERS * (seconds + WARM_S)), sizeof(*latencies_ns));
 	requests_write(argv[1], argv[2], argc == 7 ? strtoul(argv[6], NULL, 10) : 0);
 	int poll = connections_start(argv[1]);
 	run_warm(poll);
-	run_plan(rate, seconds);
-	puts("ready");
-	fflush(stdout);
-	if (getchar() == EOF)
-		return 1;
-	run(poll);
-	print_summary((double)(now_ns() - start_ns) / 1e9);
-	while (getchar() != EOF)
-		;
+	load_say_ready();
+	while (load_is_told()) {
+		run_plan(rate, seconds);
+		run(poll);
+		load_report(latencies_ns, answered, (double)(load_now_ns() - start_ns) / 1e9);
+	}
 	return 0;
 }

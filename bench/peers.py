@@ -5,7 +5,8 @@ Everything listens on loopback at a free port and writes only into the folder of
 - connections to the backends are kept alive and shared by all clients, and no connection ends by its age or by its number of requests;
 - no log, unless the line is about the log;
 - the features that teal has on always are on: X-Forwarded-For, -Proto and -Host, X-Request-Id and Via, and a probe of each backend every second (nginx, h2o and
-  Caddy as they are here don't probe). Setup.fields = False leaves the fields out, as a peer may do.
+  Caddy as they are here don't probe). Setup.fields = False leaves the fields out, as a peer may do;
+- what holds for TLS is in tls.py.
 """
 import argparse
 import contextlib
@@ -21,6 +22,7 @@ import tempfile
 import time
 
 import flips
+import tls
 
 ALL_CORES = sorted(os.sched_getaffinity(0))
 PROXY_CORE, LOAD_CORE = set(ALL_CORES[:1]), set(ALL_CORES[1:2] or ALL_CORES[:1])
@@ -39,10 +41,15 @@ class Setup:
     probe_interval: str = "1s"
     fields: bool = True  # the fields of forwarding
     rehearsal: str = ""  # of teal: a tenth of the requests are copied to the other color, which is "well" or "hangs"
+    tls: str = ""  # "ecdsa" or "rsa": clients speak TLS, and see a certificate of this kind
+    tls_behind: bool = False  # TLS is spoken to the origin
     shared_cores: bool = False  # the proxy and the load on the same two cores, so that one worker can be compared with two
 
     def hosts(self):
         return [f"s{number}.bench.example" for number in range(1, self.services + 1)]
+
+    def scheme(self):
+        return "https" if self.tls else "http"
 
     def addresses(self, origin):
         """Of the backends: all of them are the origin, which has as many addresses."""
@@ -70,6 +77,7 @@ http {{
         listen unix:{folder}/origin.sock;
         location / {{ return 200 "{small}"; }}
     }}
+    {tls}
     server {{
         {listen}
         root {folder}/files;
@@ -97,6 +105,7 @@ http {{
     client_body_temp_path {folder}/n1; proxy_temp_path {folder}/n2; fastcgi_temp_path {folder}/n3; uwsgi_temp_path {folder}/n4; scgi_temp_path {folder}/n5;
     keepalive_timeout 1h; keepalive_requests 1000000000; client_max_body_size 0; client_body_buffer_size 64k;
     proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; {fields}
+    {tls}
     proxy_buffer_size 16k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k; proxy_max_temp_file_size 0; proxy_request_buffering off;
     {upstreams}
     {servers}
@@ -133,18 +142,18 @@ defaults
     timeout http-keep-alive 1h
     default-server {check} pool-max-conn -1 pool-purge-delay 1h
 frontend front
-    bind 127.0.0.1:{port} backlog 4096
+    bind 127.0.0.1:{port} backlog 4096{tls}
     {fields}
     {choice}
 {backends}
 """
 HAPROXY_FIELDS = """
     option forwardfor
-    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Forwarded-Proto {scheme}
     http-request set-header X-Forwarded-Host %[req.hdr(host)]
     http-request set-header Via "1.1 haproxy"
     http-response set-header Via "1.1 haproxy"
-    unique-id-format %{+X}o\\ %ci%cp%Ts%rt
+    unique-id-format %{{+X}}o\\ %ci%cp%Ts%rt
     unique-id-header X-Request-Id
 """
 
@@ -202,7 +211,7 @@ admin: {{socket: {folder}/{name}.sock}}
 state: {folder}/{name}.state
 workers: {workers}
 access_log: {log}
-listen: [{{address: "127.0.0.1:{port}"}}]
+listen: [{{address: "127.0.0.1:{port}"{tls}}}]
 timeouts: {{idle: 1h}}
 services:
 """
@@ -210,8 +219,8 @@ TEAL_SERVICE = """
   {name}:
     {hosts}
     probe: {{interval: {interval}}}
-    blue: {{version: "1", backends: [{blue}]}}
-    green: {{version: "2", backends: [{green}]}}
+    blue: {{version: "1", backends: [{blue}]{tls}}}
+    green: {{version: "2", backends: [{green}]{tls}}}
 """
 
 
@@ -243,6 +252,7 @@ class Program:
     """A server of the comparison: its port, and the CPU time and memory of all its processes and threads."""
 
     admin = None  # of teal: its admin socket
+    secure_port = None  # of the origin: the other port, where it speaks TLS
     hanging = None  # of teal: its other color's socket, where that hangs
 
     def __init__(self, name, command, port, cores, output=None, environment=None):
@@ -336,7 +346,8 @@ def write(path, text):
     return path
 
 
-def start_origin(folder, sizes=(("10K", 10 << 10), ("64K", 64 << 10), ("1M", 1 << 20), ("100M", 100 << 20))):
+def start_origin(folder, sizes=(("10K", 10 << 10), ("64K", 64 << 10), ("1M", 1 << 20), ("100M", 100 << 20)), secure=False):
+    """At one port in clear, and if wanted at another one over TLS."""
     files = os.path.join(folder, "files")
     os.makedirs(files)
     os.chmod(folder, 0o755)
@@ -344,9 +355,13 @@ def start_origin(folder, sizes=(("10K", 10 << 10), ("64K", 64 << 10), ("1M", 1 <
         write(os.path.join(files, name), "x" * size)
     port = free_port()
     addresses = Setup().addresses(port) + Setup(backends=MOST_BACKENDS).addresses(port)
-    listen = " ".join(f"listen {address} backlog=8192;" for address in addresses)
-    path = write(os.path.join(folder, "origin.conf"), ORIGIN.format(folder=folder, listen=listen, small="x" * 64))
-    return Program("direct", [tool("nginx"), "-c", path, "-e", f"{folder}/origin.log"], port, LOAD_CORE)
+    listen, secure_port = " ".join(f"listen {address} backlog=8192;" for address in addresses), free_port() if secure else None
+    if secure:
+        listen += f" listen 127.0.0.1:{secure_port} ssl backlog=8192;"
+    path = write(os.path.join(folder, "origin.conf"), ORIGIN.format(folder=folder, listen=listen, tls=tls.origin(folder) if secure else "", small="x" * 64))
+    program = Program("direct", [tool("nginx"), "-c", path, "-e", f"{folder}/origin.log"], port, LOAD_CORE)
+    program.secure_port = secure_port
+    return program
 
 
 def tool(name):
@@ -361,9 +376,9 @@ def start_floor(folder, build, origin, setup=Setup()):
     return Program("floor", [f"{build}/tools/floor", str(port), str(origin)], port, setup.proxy_cores())
 
 
-def nginx_server(port, name, host, options):
+def nginx_server(port, name, host, options, scheme):
     named = f"server_name {host};" if host else ""
-    return f"server {{ listen 127.0.0.1:{port}{options}; {named} location / {{ proxy_pass http://{name}; }} }}"
+    return f"server {{ listen 127.0.0.1:{port}{options}; {named} location / {{ proxy_pass {scheme}://{name}; }} }}"
 
 
 def start_nginx(folder, build, origin, setup=Setup()):
@@ -371,10 +386,12 @@ def start_nginx(folder, build, origin, setup=Setup()):
     names = {f"origin{number}": host for number, host in enumerate(setup.hosts() or [None])}
     room = max(256, 2 * setup.connections) if len(names) == 1 else 16
     upstream = f"least_conn; keepalive {room}; keepalive_requests 1000000000; keepalive_time 1d; keepalive_timeout 1h;"
-    listen = " backlog=4096" + (" reuseport" if setup.workers > 1 else "")  # the first one says it for all
+    listen = (" ssl" if setup.tls else "") + " backlog=4096" + (" reuseport" if setup.workers > 1 else "")  # the first one says it for all
+    scheme = "https" if setup.tls_behind else "http"
     text = NGINX.format(folder=folder, name=f"nginx{port}", workers=setup.workers, connections=2 * setup.connections + 2000, log=f"{folder}/nginx-access.log combined buffer=64k flush=1s" if setup.log else "off",
-                        fields=NGINX_FIELDS if setup.fields else "", upstreams="\n    ".join(f"upstream {name} {{ {servers} {upstream} }}" for name in names),
-                        servers="\n    ".join(nginx_server(port, name, host, "" if number else listen) for number, (name, host) in enumerate(names.items())))
+                        fields=NGINX_FIELDS if setup.fields else "", tls=tls.front(tls.NGINX_FRONT, folder, setup.tls) + tls.behind(tls.NGINX_BEHIND, folder, setup.tls_behind),
+                        upstreams="\n    ".join(f"upstream {name} {{ {servers} {upstream} }}" for name in names),
+                        servers="\n    ".join(nginx_server(port, name, host, "" if number else listen, scheme) for number, (name, host) in enumerate(names.items())))
     path = write(os.path.join(folder, f"nginx{port}.conf"), text)
     return Program("nginx", [tool("nginx"), "-c", path, "-e", f"{folder}/nginx{port}.log"], port, setup.proxy_cores())
 
@@ -389,10 +406,13 @@ def haproxy_choice(folder, port, setup):
 
 def start_haproxy(folder, build, origin, setup=Setup(), name="haproxy", tune="", splice="", reuse="always"):
     port = free_port()
-    servers = "".join(f"    server one{number} {address}\n" for number, address in enumerate(setup.addresses(origin)))
-    text = HAPROXY.format(port=port, tune=tune, splice=splice, reuse=reuse, workers=setup.workers, check=f"check inter {setup.probe_interval}",
+    secure = tls.behind(tls.HAPROXY_BEHIND, folder, setup.tls_behind)
+    servers = "".join(f"    server one{number} {address}{secure}\n" for number, address in enumerate(setup.addresses(origin)))
+    if setup.tls:
+        tune += f"\n    {tls.HAPROXY_GLOBAL}"
+    text = HAPROXY.format(port=port, tls=tls.front(tls.HAPROXY_FRONT, folder, setup.tls), tune=tune, splice=splice, reuse=reuse, workers=setup.workers, check=f"check inter {setup.probe_interval}",
                           log="log stdout format raw local0" if setup.log else "", log_lines="log global\n    option httplog" if setup.log else "",
-                          fields=HAPROXY_FIELDS if setup.fields else "", choice=haproxy_choice(folder, port, setup),
+                          fields=HAPROXY_FIELDS.format(scheme=setup.scheme()) if setup.fields else "", choice=haproxy_choice(folder, port, setup),
                           backends="".join(f"backend origin{number}\n{servers}" for number in range(max(1, setup.services))))
     path = write(os.path.join(folder, f"haproxy{port}.conf"), text)
     return Program(name, [tool("haproxy"), "-db", "-f", path], port, setup.proxy_cores(), output=f"{folder}/haproxy-access.log" if setup.log else None)
@@ -432,11 +452,11 @@ def start_teal(folder, build, origin, setup=Setup()):
     green = blue if setup.backends == 1 and setup.services == 0 else ""
     if setup.rehearsal == "hangs":
         hanging, green = start_hanging()
-    text = TEAL.format(folder=folder, name=f"teal{port}", port=port, workers=setup.workers,
+    text = TEAL.format(folder=folder, name=f"teal{port}", port=port, tls=tls.front(tls.TEAL_FRONT, folder, setup.tls), workers=setup.workers,
                        log=f"{{path: {folder}/teal-access.log, format: json}}" if setup.log else "off")
     for number, host in enumerate(setup.hosts() or [None]):
         text += TEAL_SERVICE.format(name=f"bench{number}", hosts=f"hosts: [{host}]" if host else "", interval=setup.probe_interval, blue=blue,
-                                    green=green)
+                                    green=green, tls=tls.behind(tls.TEAL_BEHIND, folder, setup.tls_behind))
     path = write(os.path.join(folder, f"teal{port}.yaml"), text)
     program = Program("teal", [f"{build}/teal", "serve", "-c", path], port, setup.proxy_cores())
     program.admin, program.hanging = os.path.join(folder, f"teal{port}.sock"), hanging

@@ -12,6 +12,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE = os.path.join(ROOT, "docs/performance.md")
 BEGIN, END = "<!-- written by bench/report.py -->\n", "<!-- end -->\n"
 SHOWN = ("floor", "haproxy", "haproxy-splice", "nginx", "h2o", "caddy", "teal")
+SHOWN_OVER_TLS = ("haproxy", "haproxy-splice", "nginx", "teal")
 PEERS = ("haproxy", "haproxy-splice", "nginx")
 
 
@@ -29,8 +30,8 @@ def better_of(rows):
     return min(known, key=lambda row: row["us_per_request"]) if known else None
 
 
-def compare(result, lines):
-    """One row for each line that has one point."""
+def compare(result, lines, shown):
+    """One row for each of these lines, which have one point."""
     found = []
     for name in lines:
         rows = result["medians"].get(name, {}).get("")
@@ -38,9 +39,9 @@ def compare(result, lines):
             continue
         teal, better = rows["teal"], better_of(rows)
         p99 = f"{cell(better, 'p99_us', '.1f', 1000)} → {cell(teal, 'p99_us', '.1f', 1000)}"
-        found.append([f"`{name}`", *(cell(rows.get(proxy), "us_per_request", ".1f") for proxy in SHOWN), f"**{cell(teal, 'to_better_peer', '.2f')}**",
-                      cell(teal, "to_floor", ".2f"), p99])
-    return table(["line", *SHOWN, "teal : better peer", "teal : floor", "p99, better peer → teal (ms)"], found)
+        found.append([f"`{name}`", *(cell(rows.get(proxy), "us_per_request", ".1f") for proxy in shown), f"**{cell(teal, 'to_better_peer', '.2f')}**",
+                      *([cell(teal, "to_floor", ".2f")] if "floor" in shown else []), p99])
+    return table(["line", *shown, "teal : better peer", *(["teal : floor"] if "floor" in shown else []), "p99, better peer → teal (ms)"], found)
 
 
 def growth(result, lines):
@@ -60,23 +61,37 @@ def latency(result):
 def under_way(result, name):
     """Of teal alone, while something is under way."""
     points = result["medians"].get(name, {})
-    figures = (("p50, us", "p50_us", ".0f"), ("p99, us", "p99_us", ".0f"), ("CPU per request, us", "us_per_request", ".1f"), ("of it on the workers, us", "workers_us_per_request", ".1f"))
-    return table(["", *points], [[what, *(cell(rows["teal"], key, form) for rows in points.values())] for what, key, form in figures])
+    figures = (("p50, us", "p50_us", ".0f"), ("p99, median window, us", "p99_us", ".0f"), ("p99, quiet quarter of the windows, us", "p99_quiet_us", ".0f"), ("beside the first", "p99_quiet_growth", ".3f"), ("CPU per request, us", "us_per_request", ".1f"), ("of it on the workers, us", "workers_us_per_request", ".1f"))
+    rows = [[what, *(cell(rows["teal"], key, form) for rows in points.values())] for what, key, form in figures]
+    rows.insert(4, ["of 100 draws 95 lie in", *("{:.3f} to {:.3f}".format(*rows["teal"]["p99_quiet_growth_interval"]) for rows in points.values())])
+    return table(["", *points], rows) if points else ""
 
 
-def idle(result):
-    rows = result["medians"].get("idle", {}).get("", {})
+def idle(result, name):
+    rows = result["medians"].get(name, {}).get("", {})
     return table(["", *rows], [["bytes", *(cell(row, "bytes_per_connection", ".0f") for row in rows.values())]])
 
 
+def over_tls(result, lines):
+    """What there is of TLS."""
+    parts = []
+    if lines:
+        parts.append("Over TLS, microseconds of CPU per request:\n\n" + compare(result, lines, SHOWN_OVER_TLS))
+    if "tls-idle" in result["medians"]:
+        parts.append("Resident memory of an idle connection over TLS:\n\n" + idle(result, "tls-idle"))
+    return "".join(parts)
+
+
 def write(result):
-    machine, single = result["machine"], [name for name, points in result["medians"].items() if "" in points and name not in ("latency", "idle")]
+    machine, single = result["machine"], [name for name, points in result["medians"].items() if "" in points and name not in ("latency", "idle", "tls-idle")]
+    secure = [name for name in single if name.startswith("tls")]
     grown = [name for name, points in result["medians"].items() if "" not in points and name not in ("switches", "rehearsal")]
     return (f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; load at the start {machine['load_at_start']}; medians of {result['rounds']} rounds of {result['seconds']} s.\n\n"
-            "Microseconds of CPU per request:\n\n" + compare(result, single) + "What grows with what (for `connections` beside the floor's own growth):\n\n" + growth(result, grown)
+            "Microseconds of CPU per request:\n\n" + compare(result, [name for name in single if name not in secure], SHOWN) + "What grows with what (for `connections` beside the floor's own growth):\n\n" + growth(result, grown)
             + "At half the load of which the better peer is capable:\n\n" + latency(result)
-            + f"teal at half the load of which it is capable, with so many switches in each {20 * result['seconds']} s:\n\n" + under_way(result, "switches")
-            + "The same with a rehearsal, of a release that is well and of one that hangs:\n\n" + under_way(result, "rehearsal") + "Resident memory of an idle connection:\n\n" + idle(result))
+            + "teal at half the load of which it is capable, in windows of 1 s, with a switch in each and without, which are taken in turn:\n\n" + under_way(result, "switches")
+            + "The same in windows of 0.25 s with a rehearsal, of a release that is well and of one that hangs:\n\n" + under_way(result, "rehearsal") + "Resident memory of an idle connection:\n\n" + idle(result, "idle")
+            + over_tls(result, secure))
 
 
 def main():

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import platform
+import random
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from lines import LINES
 
 BUSY_LOAD = 0.5
 OVERHEAD_S = 0.35  # of each measurement
+IDLE_S, TLS_IDLE_S = 6, 30  # of a measurement of idle connections
 
 
 def say(text):
@@ -39,9 +41,13 @@ def members_of(line, wanted):
     return [(name, proxy) for name, point in line.points.items() for proxy in line.proxies_of(point) if is_member(proxy, wanted)]
 
 
+def is_idle(line):
+    return any(point.load.kind == "idle" for point in line.points.values())
+
+
 def rounds_of(line, rounds):
     """What a connection holds in memory is counted exactly, and can be counted once for each start of a proxy."""
-    return 1 if any(point.load.kind == "idle" for point in line.points.values()) else rounds
+    return 1 if is_idle(line) else rounds
 
 
 def start_all(line, members, started, folder, build, origin):
@@ -54,7 +60,7 @@ def start_all(line, members, started, folder, build, origin):
             programs[point, proxy] = origin
             continue
         if same not in by_setup:
-            by_setup[same] = peers.STARTERS[proxy](folder, build, origin.port, setup)
+            by_setup[same] = peers.STARTERS[proxy](folder, build, origin.secure_port if setup.tls_behind else origin.port, setup)
             started.callback(by_setup[same].stop)
         programs[point, proxy] = by_setup[same]
     for program in by_setup.values():
@@ -73,23 +79,54 @@ def half_rate(line, programs, seconds):
     return max(capable) / 2
 
 
+def figure_of(sample):
+    return f"{sample['us_per_request']:.1f} us" if "us_per_request" in sample else f"{sample['bytes_per_connection']} B"
+
+
+def measure_windows(line, members, programs, count, rate, build):
+    """{(point, proxy): [sample, ...]}; in each turn the members come in another order."""
+    samples, order = {member: [] for member in members}, random.Random(1)
+    with contextlib.ExitStack() as opened:
+        measures = {}
+        for at, proxy in members:
+            measures[at, proxy] = opened.enter_context(drive.windows(programs[at, proxy], line.points[at], line.window_s, count * len(members), rate, build))
+        for _ in range(count):
+            for member in order.sample(members, len(members)):
+                samples[member].append(measures[member]())
+    return samples
+
+
+def measure_rounds(name, members, programs, arguments, rate):
+    """The same; every other round goes backwards, so that a drift of the machine meets all alike."""
+    line, samples = LINES[name], {member: [] for member in members}
+    rounds = rounds_of(line, arguments.rounds)
+    for number in range(rounds):
+        for at, proxy in members if number % 2 == 0 else reversed(members):
+            point, program = line.points[at], programs[at, proxy]
+            sample = drive.measure_idle(program, point) if is_idle(line) else drive.measure_busy(program, point, arguments.seconds, rate, arguments.build)
+            samples[at, proxy].append(sample)
+            say(f"{name} {at}".rstrip() + f", round {number + 1} of {rounds}, {proxy}: {figure_of(sample)}")
+    return samples
+
+
+def windows_of(line, arguments):
+    return (arguments.windows or line.windows) * arguments.rounds
+
+
 def measure_line(name, arguments, folder, origin):
-    """{point: {proxy: [sample, ...]}}; every other round goes backwards, so that a drift of the machine meets all alike."""
+    """{point: {proxy: [sample, ...]}}"""
     line = LINES[name]
-    members, rounds = members_of(line, arguments.proxies), rounds_of(line, arguments.rounds)
-    samples = {point: {proxy: [] for at, proxy in members if at == point} for point in line.points}
+    members = members_of(line, arguments.proxies)
     with contextlib.ExitStack() as started:
         programs = start_all(line, members, started, folder, arguments.build, origin)
-        kinds = {point.load.kind for point in line.points.values()}
-        rate = half_rate(line, programs, arguments.seconds) if "half" in kinds else None
-        for number in range(rounds):
-            for at, proxy in members if number % 2 == 0 else reversed(members):
-                point, program = line.points[at], programs[at, proxy]
-                sample = drive.measure_idle(program, point) if "idle" in kinds else drive.measure_busy(program, point, arguments.seconds, rate, arguments.build)
-                samples[at][proxy].append(sample)
-                figure = f"{sample['us_per_request']:.1f} us" if "us_per_request" in sample else f"{sample['bytes_per_connection']} B"
-                say(f"{name} {at}".rstrip() + f", round {number + 1} of {rounds}, {proxy}: {figure}")
-    return {point: by_proxy for point, by_proxy in samples.items() if by_proxy}
+        halves = any(point.load.kind == "half" for point in line.points.values())
+        rate = half_rate(line, programs, arguments.seconds) if halves else None
+        if line.windows:
+            say(f"{name}: {windows_of(line, arguments)} windows of {line.window_s} s for each of {len(members)}")
+            samples = measure_windows(line, members, programs, windows_of(line, arguments), rate, arguments.build)
+        else:
+            samples = measure_rounds(name, members, programs, arguments, rate)
+    return {point: {proxy: samples[at, proxy] for at, proxy in members if at == point} for point in line.points if any(at == point for at, _ in members)}
 
 
 def expected_seconds(arguments):
@@ -97,9 +134,11 @@ def expected_seconds(arguments):
     for name in arguments.lines:
         line = LINES[name]
         count = len(members_of(line, arguments.proxies))
-        stretch = max(point.load.stretch for point in line.points.values())
-        busy = count * rounds_of(line, arguments.rounds) * (arguments.seconds * stretch + OVERHEAD_S) if name != "idle" else count * 6
-        total += busy + count * 0.5
+        each = arguments.seconds + OVERHEAD_S
+        if is_idle(line):
+            each = TLS_IDLE_S if any(point.setup.tls for point in line.points.values()) else IDLE_S
+        busy = windows_of(line, arguments) * line.window_s if line.windows else rounds_of(line, arguments.rounds) * each
+        total += count * (busy + 0.5)
     return total
 
 
@@ -117,7 +156,7 @@ def describe(arguments):
 
 
 def check_built(build):
-    for name in ("teal", "tools/floor", "tools/metronome"):
+    for name in ("teal", "tools/floor", "tools/metronome", "tools/greeter"):
         if not os.access(f"{build}/{name}", os.X_OK):
             raise SystemExit(f"bench: there is no {build}/{name}; run script/build {os.path.basename(build)} all tools")
 
@@ -135,10 +174,11 @@ def parse_arguments():
     parser.add_argument("--proxies", type=peers.list_of(peers.STARTERS), default=list(peers.STARTERS), help=f"of {','.join(peers.STARTERS)}; each line has its own among them")
     parser.add_argument("--rounds", type=int, default=5, help="default 5")
     parser.add_argument("--seconds", type=int, default=2, help="of each measurement (default 2)")
-    parser.add_argument("--build", default=os.environ.get("TEAL_BUILD", os.path.join(root, "build/release")), help="where teal, tools/floor and tools/metronome are")
+    parser.add_argument("--windows", type=int, default=0, help="of each round, on lines that have them (default: what each line has)")
+    parser.add_argument("--build", default=os.environ.get("TEAL_BUILD", os.path.join(root, "build/release")), help="where teal, tools/floor, tools/metronome and tools/greeter are")
     parser.add_argument("--json", default=os.path.join(root, "build/bench.json"), help="where medians and all samples are written to (default build/bench.json)")
     arguments = parser.parse_args()
-    if arguments.rounds < 1 or arguments.seconds < 1:
+    if arguments.rounds < 1 or arguments.seconds < 1 or arguments.windows < 0:
         parser.error("there is at least one round, of at least one second")
     return arguments
 
@@ -162,7 +202,7 @@ def main():
     say(f"bench: {len(arguments.lines)} lines, about {expected_seconds(arguments) / 60:.1f} minutes")
     idle.raise_file_limit(0)
     with tempfile.TemporaryDirectory(prefix="teal-bench-") as folder, contextlib.ExitStack() as started:
-        origin = peers.start_origin(folder)
+        origin = peers.start_origin(folder, secure=any(point.setup.tls_behind for name in arguments.lines for point in LINES[name].points.values()))
         started.callback(origin.stop)
         for name in arguments.lines:
             if members_of(LINES[name], arguments.proxies):

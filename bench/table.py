@@ -1,4 +1,5 @@
 """From samples to medians, ratios and the table that is printed."""
+import random
 import statistics
 
 import peers
@@ -39,6 +40,34 @@ def add_growth(points):
                 row["growth"] = row[key] / first[name][key]
 
 
+def quarter_of(values):
+    """What a quarter of them are not above."""
+    return sorted(values)[len(values) // 4]
+
+
+def interval_of(values, base, figure, times=1000):
+    """Between which two ratios of this figure to that of `base` 95 of 100 lie, when windows are drawn anew from those there are; one of each in turn."""
+    dice, ratios = random.Random(1), []
+    for _ in range(times):
+        drawn = dice.choices(range(len(values)), k=len(values))
+        ratios.append(figure([values[i] for i in drawn]) / figure([base[i] for i in drawn]))
+    ratios.sort()
+    return [ratios[times // 40], ratios[times - 1 - times // 40]]
+
+
+def compare_windows(rows, samples):
+    """p99s beside those of the first point: of the median window, and of the quiet quarter. What disturbs the machine for some milliseconds lifts the p99 of the window in which it happens, often by
+    more than what is looked for; what a program does in each window is in those that nothing disturbed, too."""
+    base = next(iter(samples.values()))
+    for point, by_proxy in samples.items():
+        for proxy, runs in by_proxy.items():
+            p99s, first = ([sample["p99_us"] for sample in some] for some in (runs, base[proxy]))
+            rows[point][proxy]["p99_quiet_us"] = quarter_of(p99s)
+            for name, figure in (("p99_growth", statistics.median), ("p99_quiet_growth", quarter_of)):
+                rows[point][proxy][name] = figure(p99s) / figure(first)
+                rows[point][proxy][f"{name}_interval"] = interval_of(p99s, first, figure)
+
+
 def summarise(samples, lines):
     """{line: {point: {proxy: medians}}}"""
     summary = {}
@@ -48,6 +77,8 @@ def summarise(samples, lines):
             add_ratios(rows)
         if lines[name].grows:
             add_growth(summary[name])
+        if lines[name].windows:
+            compare_windows(summary[name], points)
     return summary
 
 
@@ -81,13 +112,28 @@ def print_table(summary):
             print(f"latency: {proxy} adds {row['added_p50_us']:.0f} us at p50 and {row['added_p99_us']:.0f} us at p99")
 
 
+def window_notes(summary):
+    """A line for each point of lines with windows."""
+    for name, points in summary.items():
+        for point, rows in points.items():
+            for proxy, row in rows.items():
+                if "p99_quiet_us" in row:
+                    low, high = row["p99_quiet_growth_interval"]
+                    most = row["p99_growth_interval"]
+                    yield (f"{name} {point}, {proxy}: p99 of the quiet quarter of windows {row['p99_quiet_us']:.0f} us, {row['p99_quiet_growth']:.3f} x the first ({low:.3f} to {high:.3f}); "
+                           f"of the median one {row['p99_us']:.0f} us, {row['p99_growth']:.2f} x ({most[0]:.2f} to {most[1]:.2f}); CPU {row['growth']:.3f} x")
+
+
 def notes(summary):
     """What must be known to read the table."""
     yield "us/request: CPU time of all the proxy's threads for each request, the median of the rounds; x better: beside the better of HAProxy and nginx."
+    if any(name.startswith("tls") for name in summary):
+        yield "tls...: one cipher suite and one group are offered, the same to all, but on tls-default; on tls-new and tls-resumed the load's core is full before the proxy's."
     if "services" in summary or "backends" in summary:
         yield "services, backends: with a probe an hour, as the cost of probes grows with backends and seconds, not with requests."
     if "workers" in summary:
         yield "workers: proxy and load are on the same two cores unless there are four; what scales is seen in the CPU per request at the same rate."
+    yield from window_notes(summary)
     if "features" in summary:
         yield ("features: accounting (counts, error rates and latencies for the judge) can't be switched off, as switches are judged by it; it is in every figure of "
                "teal. What it costs is in the instructions that script/instructions counts.")

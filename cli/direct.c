@@ -4,19 +4,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <event2/event.h>
 
 #include "base/fetch.h"
 #include "base/memory.h"
 #include "base/resolve.h"
 #include "probe/probe.h"
+#include "switch/backtrust.h"
+#include "switch/tlsplan.h"
 
 struct round {
-	const struct conf_service *service;
+	struct conf_service service; /* as the file has it */
+	struct conf conf;            /* of this service alone: who probes need not be the one who may read the keys of listeners */
 	struct event_base *loop;
 	struct fetch *fetch;
 	struct prober *prober;
 	struct resolver *resolver;
+	struct tlsplan *tls;
 	struct shot *shots;
 	size_t shot_count, pending;
 };
@@ -58,7 +63,8 @@ static const char *probe_host(const struct conf_service *service)
 
 static void fire(struct shot *shot, const struct addr *addr)
 {
-	const struct conf_service *service = shot->round->service;
+	const struct conf_service *service = &shot->round->service;
+	struct backtrust *trust = backtrust_new(shot->round->tls->backs[shot->color].back, shot->backend->text, &shot->backend->address);
 	struct probe_target target = {
 		.check = &service->probe,
 		.backend = shot->backend->text,
@@ -67,8 +73,10 @@ static void fire(struct shot *shot, const struct addr *addr)
 		.host = probe_host(service),
 		.start = HEALTH_UNKNOWN,
 		.announce = service->colors[shot->color].proxy_protocol,
+		.trust = backtrust_fetch(trust),
 	};
 	probe_once(shot->round->prober, &target, on_result, shot);
+	backtrust_release(trust);
 }
 
 static void on_resolved(void *arg, const struct addr *addrs, size_t count, const char *fault)
@@ -98,18 +106,17 @@ static void add_shots(struct round *round, const bool colors[COLOR_COUNT])
 {
 	size_t count = 0;
 	for (enum color color = COLOR_BLUE; color < COLOR_COUNT; color++)
-		count += colors[color] ? round->service->colors[color].backend_count : 0;
+		count += colors[color] ? round->service.colors[color].backend_count : 0;
 	round->shots = memory_array(count, sizeof(*round->shots));
 	for (enum color color = COLOR_BLUE; color < COLOR_COUNT; color++)
-		for (size_t i = 0; colors[color] && i < round->service->colors[color].backend_count; i++)
-			round->shots[round->shot_count++] =
-				(struct shot){.round = round, .color = color, .backend = &round->service->colors[color].backends[i]};
+		for (size_t i = 0; colors[color] && i < round->service.colors[color].backend_count; i++)
+			round->shots[round->shot_count++] = (struct shot){.round = round, .color = color, .backend = &round->service.colors[color].backends[i]};
 	round->pending = count;
 }
 
 static json_t *describe_color(const struct round *round, enum color color)
 {
-	const char *version = round->service->colors[color].version;
+	const char *version = round->service.colors[color].version;
 	json_t *backends = json_array();
 	for (size_t i = 0; i < round->shot_count; i++) {
 		const struct shot *shot = &round->shots[i];
@@ -129,11 +136,18 @@ static json_t *describe(const struct round *round, const bool colors[COLOR_COUNT
 	for (enum color color = COLOR_BLUE; color < COLOR_COUNT; color++)
 		if (colors[color])
 			json_object_set_new(documents, color_name(color), describe_color(round, color));
-	return json_pack("{ss sb so}", "service", round->service->name, "ok", (int)ok, "colors", documents);
+	return json_pack("{ss sb so}", "service", round->service.name, "ok", (int)ok, "colors", documents);
 }
 
-static bool open_round(struct round *round, struct err *err)
+static bool open_round(struct round *round, const bool colors[COLOR_COUNT], struct err *err)
 {
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		if (!colors[color])
+			round->service.colors[color].tls.on = false; /* whose files are of no matter */
+	round->conf = (struct conf){.services = &round->service, .service_count = 1};
+	round->tls = tlsplan_new(&round->conf, NULL, NULL, true, time(NULL), err);
+	if (!round->tls)
+		return false;
 	round->loop = event_base_new();
 	if (!round->loop)
 		return err_set(err, "the event loop can't be made");
@@ -157,14 +171,15 @@ static void close_round(struct round *round)
 		resolver_free(round->resolver);
 	if (round->loop)
 		event_base_free(round->loop);
+	tlsplan_free(round->tls);
 	free(round->shots);
 }
 
 json_t *direct_probe(const struct conf_service *service, const bool colors[COLOR_COUNT], struct err *err)
 {
-	struct round round = {.service = service};
+	struct round round = {.service = *service};
 	json_t *document = NULL;
-	if (open_round(&round, err)) {
+	if (open_round(&round, colors, err)) {
 		add_shots(&round, colors);
 		for (size_t i = 0; i < round.shot_count; i++)
 			begin(&round.shots[i]);

@@ -11,6 +11,7 @@
 #include "cli/grid.h"
 #include "cli/receipt.h"
 #include "cli/screen.h"
+#include "cli/tlslines.h"
 
 static enum paint health_paint(const char *health)
 {
@@ -305,6 +306,7 @@ void overview_print_service(const char *name, const json_t *service, uint64_t no
 	print_colors(service);
 	print_failures(service);
 	print_backends(service, now_ms);
+	tlslines_print_service(service);
 }
 
 static void print_limits(const json_t *limits)
@@ -339,6 +341,7 @@ static void print_daemon(const json_t *status)
 		screen_line("the daemon is draining and will end");
 	print_journal(json_object_get(status, "journal"));
 	print_limits(json_object_get(status, "limit_hits"));
+	tlslines_print(status);
 }
 
 void overview_print(const json_t *status)

@@ -1,31 +1,46 @@
-/* teal check. Reads the file, and looks at the token's, where it may; touches nothing else. */
+/* teal check. Reads the file, and looks at those that it names for the token and for TLS, where it may; touches nothing else. */
 #include "cli/verbs.h"
+
+#include <time.h>
 
 #include "cli/screen.h"
 #include "conf/conf.h"
 #include "conf/fault.h"
 #include "switch/admin.h"
+#include "switch/tlsfiles.h"
+
+struct findings {
+	struct conf_faults faults, cautions; /* the latter are no faults yet */
+};
 
 static const struct option rows[] = {
 	{"config", 'c', OPTION_PATH, "FILE", "the file to check (default $TEAL_CONFIG, ./teal.yaml, /etc/teal/teal.yaml)"},
-	{"json", 0, OPTION_FLAG, NULL, "print JSON: file, ok, faults"},
+	{"json", 0, OPTION_FLAG, NULL, "print JSON: file, ok, faults, warnings"},
 	{0},
 };
 
-static void print_json(const char *file, bool ok, const struct conf_faults *faults)
+static json_t *list_lines(const struct conf_faults *faults)
 {
 	json_t *lines = json_array();
 	for (size_t i = 0; i < faults->count; i++)
 		json_array_append_new(lines, json_string(faults->lines[i]));
-	json_t *document = json_pack("{sssbso}", "file", file, "ok", (int)ok, "faults", lines);
+	return lines;
+}
+
+static void print_json(const char *file, bool ok, const struct findings *findings)
+{
+	json_t *document =
+		json_pack("{sssbsoso}", "file", file, "ok", (int)ok, "faults", list_lines(&findings->faults), "warnings", list_lines(&findings->cautions));
 	command_print(document);
 	json_decref(document);
 }
 
-static void print_lines(const char *file, const struct conf *conf, const struct conf_faults *faults)
+static void print_lines(const char *file, const struct conf *conf, const struct findings *findings)
 {
-	for (size_t i = 0; i < faults->count; i++)
-		screen_line("%s", faults->lines[i]);
+	for (size_t i = 0; i < findings->faults.count; i++)
+		screen_line("%s", findings->faults.lines[i]);
+	for (size_t i = 0; i < findings->cautions.count; i++)
+		screen_line("warning: %s", findings->cautions.lines[i]);
 	if (!conf)
 		return;
 	size_t backends = 0;
@@ -36,13 +51,17 @@ static void print_lines(const char *file, const struct conf *conf, const struct 
 }
 
 /* NULL when there is any fault. */
-static struct conf *load(const char *file, struct conf_faults *faults)
+static struct conf *load(const char *file, struct findings *findings)
 {
 	struct err err;
-	struct conf *conf = conf_load(file, faults);
-	if (!conf || admin_check_token(conf, &err))
+	struct conf *conf = conf_load(file, &findings->faults);
+	if (!conf)
+		return NULL;
+	if (!admin_check_token(conf, &err))
+		fault_append(&findings->faults, "%s: %s", file, err.text);
+	tlsfiles_check(conf, (int64_t)time(NULL), &findings->faults, &findings->cautions);
+	if (findings->faults.count == 0)
 		return conf;
-	fault_append(faults, "%s: %s", file, err.text);
 	conf_free(conf);
 	return NULL;
 }
@@ -60,15 +79,16 @@ static enum exit_code run(struct command *command)
 		err_set(&err, "there is no configuration: neither $TEAL_CONFIG, nor ./teal.yaml, nor /etc/teal/teal.yaml; name one with -c FILE");
 		return command_fail(EXIT_USAGE, &err);
 	}
-	struct conf_faults faults = {0};
-	struct conf *conf = load(file, &faults);
+	struct findings findings = {0};
+	struct conf *conf = load(file, &findings);
 	bool ok = conf != NULL;
 	if (options_given(&command->options, "json"))
-		print_json(file, ok, &faults);
+		print_json(file, ok, &findings);
 	else
-		print_lines(file, conf, &faults);
+		print_lines(file, conf, &findings);
 	conf_free(conf);
-	conf_faults_fini(&faults);
+	conf_faults_fini(&findings.faults);
+	conf_faults_fini(&findings.cautions);
 	return ok ? EXIT_DONE : EXIT_USAGE;
 }
 
@@ -77,7 +97,8 @@ const struct verb verb_check = {
 	.summary = "validate the configuration and print every fault in it",
 	.usage = "",
 	.options = rows,
-	.help = "Each fault is one line, FILE:LINE:COL: message. The file of the admin API's token is looked at, too, where it may be read.\n"
+	.help = "Each fault is one line, FILE:LINE:COL: message. The file of the admin API's token and those of certificates, keys and authorities are looked at, too, where they may be read.\n"
+		"What will do, but should not stay so, is a line that begins with warning.\n"
 		"Exit code 0 when the file is right, 2 when it is not.",
 	.run = run,
 };

@@ -12,7 +12,8 @@
 
 static const struct option rows[] = {
 	{"expires", 0, OPTION_DURATION, "TIME", "how long the link is good (default: preview.expires of the configuration)"},
-	{"base", 0, OPTION_TEXT, "URL", "what stands in front of the link's path, such as https://shop.example.com (default: the first host and listener)"},
+	{"base", 0, OPTION_TEXT, "URL",
+		"what stands in front of the link's path, such as https://shop.example.com (default: the first host, at the first listener with TLS or else in clear)"},
 	{0},
 };
 

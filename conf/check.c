@@ -9,6 +9,7 @@
 #include "conf/keys.h"
 #include "conf/overlap.h"
 #include "conf/r53_check.h"
+#include "conf/tls_check.h"
 #include "conf/value.h"
 #include "conf/via.h"
 
@@ -175,16 +176,28 @@ static void check_health_listeners(const struct conf *conf, const struct node *c
 	}
 }
 
-/* Nobody could reach a proxied service without a listener. */
+static bool is_served(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listen_count; i++)
+		if (conf->listens[i].redirect.to == CONF_REDIRECT_OFF)
+			return true;
+	return false;
+}
+
+/* Nobody could reach a proxied service without a listener, nor with such as send everybody away. */
 static void check_reachable(const struct node *root, const struct conf *conf, const struct node *const *services, struct fault_list *faults)
 {
 	const struct node *listen = node_find(root, "listen");
-	if (listen && (listen->kind != NODE_LIST || listen->count > 0))
+	if (listen && (listen->kind != NODE_LIST || (listen->count > 0 && (conf->listen_count == 0 || is_served(conf)))))
 		return;
 	for (size_t i = 0; i < conf->service_count; i++) {
 		if (conf->services[i].via != CONF_VIA_PROXY || !via_is_known(services[i]))
 			continue;
-		if (listen)
+		if (listen && conf->listen_count > 0)
+			fault_add(faults, listen->line, listen->column,
+				"listen: every listener redirects, so nothing can reach service '%.64s': add one that does not, such as one with tls",
+				conf->services[i].name);
+		else if (listen)
 			fault_add(faults, listen->line, listen->column,
 				"listen is empty, so nothing can reach service '%.64s': add a listener, as in {address: 0.0.0.0:80}", conf->services[i].name);
 		else
@@ -210,14 +223,6 @@ static void check_probe(const struct node *service, struct fault_list *faults)
 	}
 }
 
-static bool is_faulty(const struct fault_list *faults, const struct node *node)
-{
-	for (size_t i = 0; i < faults->count; i++)
-		if (faults->items[i].line == node->line && faults->items[i].column == node->column)
-			return true;
-	return false;
-}
-
 /* The criteria of this name, as far as they are configured. What is written but faulty counts as configured: its fault is enough. */
 static unsigned list_configured(const struct node *rollback, const struct conf_rollback *conf, const struct fault_list *faults)
 {
@@ -235,7 +240,7 @@ static unsigned list_configured(const struct node *rollback, const struct conf_r
 	unsigned configured = 0;
 	for (unsigned i = 0; i < sizeof(criteria) / sizeof(*criteria); i++) {
 		const struct node *node = node_find(rollback, criteria[i].name);
-		if (criteria[i].given || (node && is_faulty(faults, node)))
+		if (criteria[i].given || (node && fault_is_at(faults, node->line, node->column)))
 			configured |= 1u << i;
 	}
 	return configured;
@@ -296,9 +301,11 @@ void check_tree(const struct node *root, const struct conf *conf, struct fault_l
 	check_previews(conf, services, faults);
 	check_health_listeners(conf, services, faults);
 	check_reachable(root, conf, services, faults);
+	tls_check_listeners(root, conf, faults);
 	for (size_t i = 0; i < conf->service_count; i++) {
 		via_check(services[i], &conf->services[i], faults);
 		check_probe(services[i], faults);
+		tls_check_service(services[i], &conf->services[i], faults);
 		check_dry_run(services[i], &conf->services[i], faults);
 		accord_check(services[i], &conf->services[i], faults);
 		check_bake(services[i], &conf->services[i], faults);

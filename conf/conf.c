@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "conf/beside.h"
 #include "conf/check.h"
 #include "conf/fault.h"
 #include "conf/item.h"
@@ -82,6 +83,8 @@ static struct conf *new_conf(const char *file)
 /* What is known only when everything was read. */
 static void complete(struct conf *conf)
 {
+	if (conf->file)
+		beside_complete(conf);
 	if (!conf->admin.socket)
 		conf->admin.socket = conf_default_socket();
 	if (!conf->state)

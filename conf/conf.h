@@ -40,11 +40,47 @@ enum conf_shield_status {
 	CONF_SHIELD_504 = 1u << 3,
 };
 
+enum conf_tls_minimum { CONF_TLS_1_2, CONF_TLS_1_3 };
+enum conf_client_certificates { CONF_CLIENT_CERTIFICATES_OFF, CONF_CLIENT_CERTIFICATES_OPTIONAL, CONF_CLIENT_CERTIFICATES_REQUIRED };
+enum conf_redirect_to { CONF_REDIRECT_OFF, CONF_REDIRECT_HTTPS };
+
+/* Every name of a file below is a path as it is opened: a relative one was put behind the folder of teal.yaml. */
+struct conf_certificate {
+	char *certificate; /* PEM: the certificate and its chain */
+	char *key;         /* PEM: its private key; may be the same file */
+};
+
+/* Strict-Transport-Security (RFC 6797), for the answers of a listener with TLS. */
+struct conf_hsts {
+	bool on;
+	uint64_t max_age_s; /* 0 takes back what was said before */
+	bool subdomains, preload;
+};
+
+/* TLS towards clients. */
+struct conf_tls {
+	struct conf_certificate *certificates; /* the first one is for names that no other has */
+	size_t certificate_count;              /* 0: the listener is in clear, and the rest is without meaning */
+	enum conf_tls_minimum minimum;
+	enum conf_client_certificates client_certificates;
+	char *client_ca;                 /* PEM: who signs client certificates; NULL exactly when they are off */
+	bool strict_sni;                 /* no handshake without a name that a certificate has */
+	bool forward_client_certificate; /* Client-Cert (RFC 9440); client certificates are then not off */
+	struct conf_hsts hsts;
+};
+
+struct conf_redirect {
+	enum conf_redirect_to to; /* CONF_REDIRECT_HTTPS: the listener, which is in clear, answers 308 and nothing else (but for challenges of ACME) */
+	unsigned port;            /* as clients see it, 1 to 65535; 443 is not written into the Location */
+};
+
 struct conf_listen {
 	char *text; /* as written */
 	struct addr address;
 	bool proxy_protocol;  /* every connection must begin with a header of it */
 	unsigned connections; /* 0: only limits.connections */
+	struct conf_tls tls;
+	struct conf_redirect redirect;
 };
 
 struct conf_backend {
@@ -52,11 +88,21 @@ struct conf_backend {
 	struct addr address;
 };
 
+/* TLS towards the backends of a color. */
+struct conf_backend_tls {
+	bool on;     /* else the rest is without meaning */
+	bool verify; /* the backend's certificate: who signed it, until when it is good, and its name */
+	char *ca;    /* PEM: who signs; NULL: the system's; always NULL without `verify` */
+	char *name;  /* a name of DNS, lower case: what is asked for (SNI) and checked; NULL: the host of the backend, of which an address is checked only */
+	char *certificate, *key; /* PEM: what teal shows of itself; both NULL or neither */
+};
+
 struct conf_color {
 	char *version; /* "" when none */
 	struct conf_backend *backends;
 	size_t backend_count;
 	enum conf_proxy_protocol proxy_protocol; /* what is sent in front of each backend connection */
+	struct conf_backend_tls tls;
 };
 
 struct conf_status_range {
@@ -69,7 +115,7 @@ struct conf_header {
 
 struct conf_probe {
 	char *path; /* NULL: the probe is a TCP connect */
-	bool https; /* probe.scheme: https */
+	bool https; /* probe.scheme: https: TLS, which without `tls` of the color verifies nothing; a color with `tls` is probed with TLS in any case */
 	char *host; /* Host to send; NULL: the service's first exact host (via route53: the record's name), else the backend's address */
 	uint64_t interval_ms, timeout_ms;
 	unsigned rise, fall;
@@ -294,6 +340,9 @@ struct conf {
 		char *path; /* NULL when off */
 		enum conf_access_format format;
 	} access_log;
+	struct {
+		char *webroot; /* its .well-known/acme-challenge/ is answered by listeners in clear; NULL: none */
+	} acme;
 	struct addr_block *trusted_proxies;
 	size_t trusted_proxy_count;
 	struct conf_listen *listens;

@@ -19,6 +19,10 @@ static void fini_color(struct conf_color *color)
 		free(color->backends[i].text);
 	free(color->backends);
 	free(color->version);
+	free(color->tls.ca);
+	free(color->tls.name);
+	free(color->tls.certificate);
+	free(color->tls.key);
 }
 
 static void free_headers(struct conf_header *headers, size_t count)
@@ -145,10 +149,22 @@ static void fini_service(struct conf_service *service)
 	fini_route53(&service->route53);
 }
 
+static void fini_tls(struct conf_tls *tls)
+{
+	for (size_t i = 0; i < tls->certificate_count; i++) {
+		free(tls->certificates[i].certificate);
+		free(tls->certificates[i].key);
+	}
+	free(tls->certificates);
+	free(tls->client_ca);
+}
+
 static void drop_listens(struct conf *conf)
 {
-	for (size_t i = 0; i < conf->listen_count; i++)
+	for (size_t i = 0; i < conf->listen_count; i++) {
 		free(conf->listens[i].text);
+		fini_tls(&conf->listens[i].tls);
+	}
 	free(conf->listens);
 	conf->listens = NULL;
 	conf->listen_count = 0;
@@ -173,6 +189,7 @@ void conf_make_alone(struct conf *conf, const char *service, const char *socket)
 	conf->alone = true;
 	drop_listens(conf);
 	drop_text(&conf->access_log.path);
+	drop_text(&conf->acme.webroot);
 	drop_text(&conf->admin.listen);
 	drop_text(&conf->admin.token_file);
 	drop_text(&conf->admin.socket);
@@ -192,6 +209,7 @@ void conf_free(struct conf *conf)
 	free(conf->admin.listen);
 	free(conf->admin.token_file);
 	free(conf->access_log.path);
+	free(conf->acme.webroot);
 	free(conf->state);
 	free(conf->file);
 	free(conf);

@@ -24,6 +24,14 @@ void fault_add(struct fault_list *list, unsigned line, unsigned column, const ch
 	list->count++;
 }
 
+bool fault_is_at(const struct fault_list *list, unsigned line, unsigned column)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].line == line && list->items[i].column == column)
+			return true;
+	return false;
+}
+
 static int compare(const void *left, const void *right)
 {
 	const struct fault *a = left, *b = right;

@@ -17,6 +17,9 @@ struct fault_list {
 
 void fault_add(struct fault_list *list, unsigned line, unsigned column, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Whether something is wrong at this place already. */
+bool fault_is_at(const struct fault_list *list, unsigned line, unsigned column);
+
 /* Sorts, writes `FILE:LINE:COL: message` for each into `faults`, and empties the list. Control bytes from the file are replaced, so that a fault is one line. */
 void fault_deliver(struct fault_list *list, const char *file, struct conf_faults *faults);
 

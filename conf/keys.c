@@ -12,6 +12,7 @@
 #define HOOKS_MAX 32u
 #define ARGUMENTS_MAX 256u
 #define PERCENT 100u /* of a share, in hundredths of a percent */
+#define CERTIFICATE_SAMPLE "{certificate: site.pem, key: site.key}"
 #define RUN_SAMPLE "{run: [/usr/local/bin/backup, --all]}"
 #define RUN_MISSING "say what to do, with run or with url, as in run: [/usr/local/bin/backup, --all]"
 
@@ -20,6 +21,9 @@ static const char *const format_words[] = {"off", "json", "combined", NULL};
 static const char *const balance_words[] = {"least_connections", "round_robin", "client_address", NULL};
 static const char *const switch_words[] = {"off", "on", NULL};
 static const char *const preface_words[] = {"off", "v1", "v2", NULL};
+static const char *const minimum_words[] = {"1.2", "1.3", NULL};
+static const char *const demand_words[] = {"off", "optional", "required", NULL};
+static const char *const redirect_words[] = {"off", "https", NULL};
 static const char *const scheme_words[] = {"http", "https", NULL};
 static const char *const inconclusive_words[] = {"promote", "rollback", NULL};
 static const char *const worker_words[] = {"auto", NULL};
@@ -57,6 +61,13 @@ static const struct key keys[] = {
 	{"trusted_proxies", KEY_BLOCKS, .most = 256,
 		.text = "Address blocks of the proxies in front of teal. Only their `Forwarded`, `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` are believed and kept."},
 
+	{"acme", KEY_MAP, .shown = "none",
+		.text = "How somebody beside teal, such as certbot, proves to a certificate authority that a host is theirs (RFC 8555 section 8.3)."},
+	{"acme.webroot", KEY_BESIDE_FILE, offsetof(struct conf, acme.webroot),
+		.missing = "name the folder that certbot is told with --webroot-path, as in webroot: /var/lib/teal/acme",
+		.text = "The folder in which `.well-known/acme-challenge/TOKEN` is written. Every listener in clear answers `/.well-known/acme-challenge/TOKEN` from there, one that redirects, too; "
+			"no service sees such a request. A relative path counts from the folder of `teal.yaml`."},
+
 	{"listen", KEY_MAPS, offsetof(struct conf, listens), .count_at = offsetof(struct conf, listen_count), .size = sizeof(struct conf_listen),
 		.sample = "{address: 0.0.0.0:80}", .most = 64,
 		.text = "Where requests come in. At least one listener is needed, unless every service has `via: route53`."},
@@ -67,10 +78,44 @@ static const struct key keys[] = {
 			"such a proxy can connect: whoever can is believed."},
 	{"listen[].connections", KEY_COUNT, offsetof(struct conf_listen, connections), "0", .most = CONNECTIONS_MAX,
 		.text = "Client connections that may be open at a time on this listener, in equal shares for each worker, rounded up; `0` is no limit but `limits.connections`."},
-	{"listen[].tls", KEY_LATER, .text = "TLS towards clients."},
-	{"listen[].tls.certificates", KEY_LATER, .text = "The certificates, chosen by the name that the client asks for."},
-	{"listen[].tls.certificates[].certificate", KEY_LATER, .text = "The file of a certificate and its chain."},
-	{"listen[].tls.certificates[].key", KEY_LATER, .text = "The file of its private key."},
+	{"listen[].tls", KEY_MAP, .shown = "none: in clear", .text = "TLS towards clients."},
+	{"listen[].tls.certificates", KEY_MAPS, offsetof(struct conf_listen, tls.certificates), .count_at = offsetof(struct conf_listen, tls.certificate_count),
+		.size = sizeof(struct conf_certificate), .sample = CERTIFICATE_SAMPLE, .least = 1, .most = 256,
+		.missing = "name at least one certificate and its key, as in certificates: [" CERTIFICATE_SAMPLE "]",
+		.text = "The certificates. The name that a client asks for decides: first one that has exactly it, then one whose wildcard fits, else the first of the list. For a name there may be an "
+			"RSA and an ECDSA certificate side by side."},
+	{"listen[].tls.certificates[].certificate", KEY_BESIDE_FILE, offsetof(struct conf_certificate, certificate),
+		.missing = "name the file of the certificate, as in certificate: site.pem",
+		.text = "The file of the certificate and behind it its chain (PEM). A relative path counts from the folder of `teal.yaml`. Files are watched, and read again when they change."},
+	{"listen[].tls.certificates[].key", KEY_BESIDE_FILE, offsetof(struct conf_certificate, key),
+		.missing = "name the file of the private key, as in key: site.key",
+		.text = "The file of its private key (PEM, without a passphrase); it may be the same file. The rights on it are as for `admin.token_file`."},
+	{"listen[].tls.minimum", KEY_WORD, offsetof(struct conf_listen, tls.minimum), "1.2", .words = minimum_words,
+		.text = "The oldest version of TLS that is spoken."},
+	{"listen[].tls.client_certificates", KEY_WORD, offsetof(struct conf_listen, tls.client_certificates), "off", .words = demand_words,
+		.text = "Whether clients are asked for a certificate. One that is shown must be good in either case; `required` refuses a client without any."},
+	{"listen[].tls.client_ca", KEY_BESIDE_FILE, offsetof(struct conf_listen, tls.client_ca), .shown = "none; required with `client_certificates`",
+		.text = "The file of the certificates of those who sign client certificates (PEM)."},
+	{"listen[].tls.forward_client_certificate", KEY_EITHER, offsetof(struct conf_listen, tls.forward_client_certificate), "off", .words = switch_words,
+		.text = "Whether a client's certificate is passed on to the backend, in the field `Client-Cert` (RFC 9440). What clients send in fields of that name is removed in any case."},
+	{"listen[].tls.strict_sni", KEY_EITHER, offsetof(struct conf_listen, tls.strict_sni), "off", .words = switch_words,
+		.text = "Whether a client is refused that asks for no name, or for one that no certificate has. When `off`, it gets the first certificate."},
+	{"listen[].tls.hsts", KEY_MAP_OR_ONE, .bare = "max_age", .shown = "`off`",
+		.text = "Strict-Transport-Security (RFC 6797), which is put on every answer in place of the backend's: browsers then use https alone for the host."},
+	{"listen[].tls.hsts.max_age", KEY_HSTS, offsetof(struct conf_listen, tls.hsts), "off", .words = off_words, .most = 3650ull * DAY,
+		.missing = "say how long browsers shall keep to it, as in max_age: 365d",
+		.text = "How long browsers keep to it; `0` takes it back, `off` says nothing. `hsts: 365d` is short for `hsts: {max_age: 365d}`."},
+	{"listen[].tls.hsts.subdomains", KEY_EITHER, offsetof(struct conf_listen, tls.hsts.subdomains), "off", .words = switch_words,
+		.text = "Whether it holds for all names below the host, too."},
+	{"listen[].tls.hsts.preload", KEY_EITHER, offsetof(struct conf_listen, tls.hsts.preload), "off", .words = switch_words,
+		.text = "Whether the host may be put into the lists that browsers come with, which can hardly be taken back. Needs `subdomains` and a `max_age` of a year."},
+	{"listen[].redirect", KEY_MAP_OR_ONE, .bare = "to", .shown = "`off`",
+		.text = "Whether this listener, which is in clear, answers every request with 308 and the same host and target at https. Not for a listener behind a proxy that has done TLS "
+			"already: its clients would be sent round in circles."},
+	{"listen[].redirect.to", KEY_WORD, offsetof(struct conf_listen, redirect.to), "off", .words = redirect_words,
+		.missing = "say where to, as in to: https", .text = "`redirect: https` is short for `redirect: {to: https}`."},
+	{"listen[].redirect.port", KEY_COUNT, offsetof(struct conf_listen, redirect.port), "443", .least = 1, .most = 65535,
+		.text = "The port that clients are sent to. Needed where no listener with `tls` has port 443."},
 
 	{"limits", KEY_MAP, .text = "How much clients can make teal hold."},
 	{"limits.header_bytes", KEY_SIZE, offsetof(struct conf, limits.header_bytes), "64KiB", .least = 1u << 10, .most = 1u << 20,
@@ -124,11 +169,32 @@ static const struct key keys[] = {
 	{"services.*.blue.proxy_protocol", KEY_WORD, offsetof(struct conf_service, colors[COLOR_BLUE].proxy_protocol), "off", .words = preface_words,
 		.text = "The version of the PROXY protocol header, with the client's address, that is sent at the start of each connection to a backend. Every connection "
 			"then carries the requests of one client connection alone."},
+	{"services.*.blue.tls", KEY_MAP_ON, offsetof(struct conf_service, colors[COLOR_BLUE].tls.on), .shown = "none: in clear",
+		.text = "TLS towards the backends, also of probes, smoke requests and rehearsals. `tls: {}` is TLS with every default. With `via: route53` it is for probes and smoke requests alone."},
+	{"services.*.blue.tls.verify", KEY_EITHER, offsetof(struct conf_service, colors[COLOR_BLUE].tls.verify), "on", .words = switch_words,
+		.text = "Whether a backend is refused whose certificate is not signed by one of `ca`, has expired, or has another name."},
+	{"services.*.blue.tls.ca", KEY_BESIDE_FILE, offsetof(struct conf_service, colors[COLOR_BLUE].tls.ca), .shown = "those of the system",
+		.text = "The file of the certificates of those who sign (PEM). Relative paths as for `listen`."},
+	{"services.*.blue.tls.name", KEY_SERVER_NAME, offsetof(struct conf_service, colors[COLOR_BLUE].tls.name), .shown = "the host of the backend's address",
+		.text = "The name that is asked for (SNI), and that the certificate must have. Of a backend that is written as an IP address, without this the address must be in the certificate, and no name is asked for."},
+	{"services.*.blue.tls.certificate", KEY_BESIDE_FILE, offsetof(struct conf_service, colors[COLOR_BLUE].tls.certificate),
+		.text = "The file of the certificate, and its chain, that teal shows to a backend that asks for one (PEM). Needs `key`."},
+	{"services.*.blue.tls.key", KEY_BESIDE_FILE, offsetof(struct conf_service, colors[COLOR_BLUE].tls.key),
+		.text = "The file of its private key (PEM, without a passphrase). The rights on it are as for `admin.token_file`."},
 	{"services.*.green", KEY_MAP, .missing = "a color that starts without backends is written as green: {}", .text = "The green release."},
 	{"services.*.green.version", KEY_TEXT, offsetof(struct conf_service, colors[COLOR_GREEN].version), "", .most = 128, .text = "As for blue."},
 	{"services.*.green.backends", KEY_BACKENDS, offsetof(struct conf_service, colors[COLOR_GREEN]), .most = 1000, .shown = "none", .text = "As for blue."},
 	{"services.*.green.proxy_protocol", KEY_WORD, offsetof(struct conf_service, colors[COLOR_GREEN].proxy_protocol), "off", .words = preface_words,
 		.text = "As for blue."},
+	{"services.*.green.tls", KEY_MAP_ON, offsetof(struct conf_service, colors[COLOR_GREEN].tls.on), .shown = "none: in clear", .text = "As for blue."},
+	{"services.*.green.tls.verify", KEY_EITHER, offsetof(struct conf_service, colors[COLOR_GREEN].tls.verify), "on", .words = switch_words,
+		.text = "As for blue."},
+	{"services.*.green.tls.ca", KEY_BESIDE_FILE, offsetof(struct conf_service, colors[COLOR_GREEN].tls.ca), .shown = "those of the system",
+		.text = "As for blue."},
+	{"services.*.green.tls.name", KEY_SERVER_NAME, offsetof(struct conf_service, colors[COLOR_GREEN].tls.name),
+		.shown = "the host of the backend's address", .text = "As for blue."},
+	{"services.*.green.tls.certificate", KEY_BESIDE_FILE, offsetof(struct conf_service, colors[COLOR_GREEN].tls.certificate), .text = "As for blue."},
+	{"services.*.green.tls.key", KEY_BESIDE_FILE, offsetof(struct conf_service, colors[COLOR_GREEN].tls.key), .text = "As for blue."},
 	{"services.*.balance", KEY_WORD, offsetof(struct conf_service, balance), "least_connections", .words = balance_words, .via = KEY_VIA_PROXY,
 		.text = "How a backend of the color is chosen. `client_address` sends a client to the same backend for as long as that is up; when a backend goes away, only "
 			"its own clients move."},
@@ -139,10 +205,11 @@ static const struct key keys[] = {
 			"a byte of the answer came is then repeated once."},
 
 	{"services.*.probe", KEY_MAP, .text = "The health check of every backend, of both colors, for as long as they are configured."},
-	{"services.*.probe.path", KEY_TARGET, offsetof(struct conf_service, probe.path), .most = 2048, .shown = "none: the probe is a TCP connect",
+	{"services.*.probe.path", KEY_TARGET, offsetof(struct conf_service, probe.path), .most = 2048,
+		.shown = "none: the probe is a TCP connect, with `tls` of the color also a handshake",
 		.text = "The path (and query) that is requested with GET."},
 	{"services.*.probe.scheme", KEY_EITHER, offsetof(struct conf_service, probe.https), "http", .words = scheme_words,
-		.text = "`https` probes with TLS, without checking the certificate. Needs `path`."},
+		.text = "`https` probes with TLS, without checking the certificate. A color with `tls` is always probed with TLS, by what is said there. Needs `path`."},
 	{"services.*.probe.host", KEY_AUTHORITY, offsetof(struct conf_service, probe.host),
 		.shown =
 			"the first of `hosts` (with `via: route53` the name of the record) without `*`, else the backend's address (`localhost` for a unix socket)",
@@ -261,7 +328,7 @@ static const struct key keys[] = {
 		.text = "Criteria that report and do not act. Each must be configured."},
 	{"services.*.rollback.verify", KEY_DURATION, offsetof(struct conf_service, rollback.verify_ms), "30s", .most = HOUR,
 		.text = "How long the old color is watched after a rollback, to say whether it is well again; `0` is not at all."},
-	{"services.*.shield", KEY_MAP_OR_WHEN, .shown = "`off`", .via = KEY_VIA_PROXY,
+	{"services.*.shield", KEY_MAP_OR_ONE, .bare = "when", .shown = "`off`", .via = KEY_VIA_PROXY,
 		.text = "Whether a GET, HEAD, OPTIONS or TRACE that a color failed is replayed, once, on the other color, before a byte of the answer went out. It still counts against "
 			"the color that failed."},
 	{"services.*.shield.when", KEY_WORD, offsetof(struct conf_service, shield.when), "off", .words = shield_words,

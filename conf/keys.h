@@ -1,7 +1,6 @@
 /* Every key of teal.yaml, in one table: what it takes, where it goes, what it means. Constant.
  *
- * Feeds the parser, the defaults, `teal check` and docs/configuration.md. A key that is reserved for a later version is in the table too, so that it is refused
- * by its name and never taken for a misspelt one. */
+ * Feeds the parser, the defaults, `teal check` and docs/configuration.md. */
 #ifndef TEAL_CONF_KEYS_H
 #define TEAL_CONF_KEYS_H
 
@@ -10,15 +9,18 @@
 #include <stdint.h>
 
 enum key_type {
+	/* one map */
 	KEY_MAP,
-	KEY_MAP_OR_OFF,  /* or the bare word off */
-	KEY_MAP_OR_WHEN, /* or the bare value of its key `when` */
-	KEY_SERVICES,    /* a map of name to service */
+	KEY_MAP_ON,     /* whose presence is stored as bool */
+	KEY_MAP_OR_OFF, /* or the bare word off */
+	KEY_MAP_OR_ONE, /* or the bare value of its key `bare` */
+	KEY_SERVICES,   /* a map of name to service */
 	/* one scalar */
 	KEY_TEXT,
 	KEY_FILE,
 	KEY_LOG_FILE,      /* absolute; a path or a glob */
 	KEY_ABSOLUTE_FILE, /* absolute */
+	KEY_BESIDE_FILE,   /* a relative path counts from the folder of teal.yaml */
 	KEY_PATTERN,
 	KEY_URL,      /* of a server, as base/url has it */
 	KEY_POST_URL, /* the whole of one, which may be a secret */
@@ -36,6 +38,7 @@ enum key_type {
 	KEY_PREVIEW_ADDRESS,
 	KEY_TARGET, /* path and query of a request */
 	KEY_AUTHORITY,
+	KEY_SERVER_NAME, /* a name of DNS, kept in lower case */
 	KEY_METHOD,
 	KEY_BODY,   /* any text */
 	KEY_TOKEN,  /* the name of a cookie or a field */
@@ -43,6 +46,7 @@ enum key_type {
 	KEY_FREEZE, /* the beginning or the end of a conf_freeze */
 	KEY_ZONE,
 	KEY_SECONDS,
+	KEY_HSTS,        /* `off` or a duration of whole seconds, for a conf_hsts */
 	KEY_HOSTED_ZONE, /* an id of Route 53 */
 	KEY_RECORD,      /* the name of a record, kept in lower case without the dot at the end */
 	KEY_RECORD_TARGET,
@@ -69,7 +73,6 @@ enum key_type {
 	/* a map of name to text */
 	KEY_HEADERS,
 	KEY_SENT_HEADERS, /* of a request that teal sends */
-	KEY_LATER,        /* reserved: its shape is not read */
 };
 
 /* Which services may have a key. */
@@ -83,7 +86,8 @@ struct key {
 	size_t at;                /* offset in struct conf, in conf_service or in an element of a list of maps, by the path; KEY_NOWHERE: only checked */
 	const char *fallback;     /* the default as it would be written, elements of a list with ", " between them; NULL: none */
 	const char *shown;        /* what the manual says of a default that is not in the table */
-	const char *const *words; /* of KEY_WORD, KEY_WORDS, KEY_EITHER; of KEY_COUNT and KEY_DURATION the one word that stands for 0 */
+	const char *const *words; /* of KEY_WORD, KEY_WORDS, KEY_EITHER; of KEY_COUNT, KEY_DURATION and KEY_HSTS the one word that stands for 0 */
+	const char *bare;         /* of KEY_MAP_OR_ONE: the key below it whose value may stand for the mapping */
 	uint64_t least, most;     /* value, length of a text in bytes, elements of a list; of KEY_SHARE in hundredths of a percent, a most of 0 being 100 % */
 	const char *missing;      /* the key is required; what to do when it is missing */
 	const char *instead;      /* the key beside it of which there may be only one or the other; it stands in for one that is required */

@@ -12,7 +12,7 @@ static const char introduction[] =
 	"teal reads one file, `teal.yaml`. It is the first of these that there is: the one named with `-c FILE`, the one named by `$TEAL_CONFIG`, `./teal.yaml`, "
 	"`/etc/teal/teal.yaml`.\n"
 	"\n"
-	"- `teal check` reads the file and prints every fault in it as `FILE:LINE:COL: message`, with a suggestion for a misspelt key. It looks at the file of `admin.token_file`, too, where it may. It needs no daemon.\n"
+	"- `teal check` reads the file and prints every fault in it as `FILE:LINE:COL: message`, with a suggestion for a misspelt key. It looks at the files that are named in it for the token and for TLS, too, where it may, and warns of what will do but should not stay so. It needs no daemon.\n"
 	"- `teal reload` (or SIGHUP) makes the daemon read the file again. A file with any fault changes nothing.\n"
 	"- The file says what may be, the state directory says what is: the live color, and the backends and versions given by `teal deploy`.\n"
 	"\n"
@@ -134,6 +134,44 @@ static const char example[] = "# teal.yaml: one shop with two releases, and an A
 			      "    blue: {backends: [\"unix:/run/api/blue.sock\"]}\n"
 			      "    green: {}                             # its backends come with teal deploy\n";
 
+static const char tls_text[] =
+	"TLS 1.2 and 1.3, with the ciphers and curves of Mozilla's intermediate profile. Certificates, redirects and challenges together look like this; the same file is "
+	"`conf/example_tls.yaml`:\n"
+	"\n"
+	"```yaml\n"
+	"# teal.yaml: a shop at https, with a certificate that certbot renews, in front of backends that speak TLS, too.\n"
+	"\n"
+	"acme: {webroot: /var/lib/teal/acme}         # certbot certonly --webroot --webroot-path /var/lib/teal/acme -d shop.example.com\n"
+	"\n"
+	"listen:\n"
+	"  - address: \"*:80\"\n"
+	"    redirect: https                         # but for what certbot has to show\n"
+	"  - address: \"*:443\"\n"
+	"    tls:\n"
+	"      certificates:\n"
+	"        - {certificate: /etc/letsencrypt/live/shop.example.com/fullchain.pem, key: /etc/letsencrypt/live/shop.example.com/privkey.pem}\n"
+	"        - {certificate: others.pem, key: others.key}   # beside this file\n"
+	"      hsts: 365d                            # once all is well\n"
+	"  - address: \"*:8443\"                       # for those who show a certificate\n"
+	"    tls:\n"
+	"      certificates: [{certificate: others.pem, key: others.key}]\n"
+	"      minimum: \"1.3\"\n"
+	"      client_certificates: required\n"
+	"      client_ca: partners.pem\n"
+	"      forward_client_certificate: on        # the backends read who it is\n"
+	"\n"
+	"services:\n"
+	"  shop:\n"
+	"    hosts: [shop.example.com]\n"
+	"    blue:\n"
+	"      backends: [\"blue-1.example.net:8443\", \"blue-2.example.net:8443\"]\n"
+	"      tls: {}                               # the system's authorities, and the names above\n"
+	"    green:\n"
+	"      backends: [\"10.0.0.3:8443\"]\n"
+	"      tls: {ca: internal.pem, name: green.example.net}\n"
+	"    probe: {path: /health}                  # at https, as all that goes to them\n"
+	"```";
+
 static const char route53_text[] =
 	"Keys below `services.NAME`, for a service that is switched out of the path. Its backends are only probed and asked by smoke tests. Keys about traffic are refused, and `live` is for "
 	"`policy: health_check` alone: else the record says which color is live. Without any other service there is no need for `listen`. The same file is `conf/example_route53.yaml`:\n"
@@ -182,11 +220,16 @@ struct section {
 static const struct section sections[] = {
 	{"The daemon", "", "", "Keys at the top of the file, about the daemon as a whole."},
 	{"Listeners", "listen", "", ""},
+	{"TLS towards clients", "listen[].tls", "", tls_text},
+	{"", "listen[].redirect", "", ""},
+	{"", "acme", "", ""},
 	{"Limits", "limits", "", ""},
 	{"Timeouts", "timeouts", "", ""},
 	{"Services", "services", "",
 		"A request goes to the service whose host fits best, and among those of the same host to the one with the longest path. No two services may have the same host and path."},
 	{"One service", "services.*.", "services.*.", "Keys below `services.NAME`."},
+	{"TLS towards backends", "services.*.blue.tls", "services.*.", "Keys below `services.NAME`."},
+	{"", "services.*.green.tls", "services.*.", ""},
 	{"Probes", "services.*.probe", "services.*.",
 		"Keys below `services.NAME`. Both colors are probed for as long as they are configured, so that the way back is known to be open. Redirects are not followed."},
 	{"Gates", "services.*.gates", "services.*.",
@@ -253,10 +296,12 @@ static const char *type_text(enum key_type type)
 {
 	static const char *const texts[] = {
 		[KEY_MAP] = "mapping",
+		[KEY_MAP_ON] = "mapping",
 		[KEY_MAP_OR_OFF] = "`off` or a mapping",
 		[KEY_SERVICES] = "mapping of name to service",
 		[KEY_FILE] = "path",
 		[KEY_ABSOLUTE_FILE] = "absolute path",
+		[KEY_BESIDE_FILE] = "path",
 		[KEY_LOG_FILE] = "absolute path or glob",
 		[KEY_PATTERN] = "regular expression",
 		[KEY_URL] = "URL of a server",
@@ -269,6 +314,7 @@ static const char *type_text(enum key_type type)
 		[KEY_PREVIEW_ADDRESS] = "address",
 		[KEY_TARGET] = "path of a URL",
 		[KEY_AUTHORITY] = "host, with or without port",
+		[KEY_SERVER_NAME] = "name of a host",
 		[KEY_TOKEN] = "name",
 		[KEY_FIELD] = "name of a header field",
 		[KEY_FREEZE] = "time of the week or date",
@@ -295,7 +341,6 @@ static const char *type_text(enum key_type type)
 		[KEY_HOOKS] = "list of mappings, or of lists for `run`",
 		[KEY_HEADERS] = "mapping of name to text",
 		[KEY_SENT_HEADERS] = "mapping of name to text",
-		[KEY_LATER] = "",
 	};
 	return texts[type];
 }
@@ -308,8 +353,8 @@ static void write_type(struct text *out, const struct key *key)
 	case KEY_METHOD:
 		write_words(out, key, " or ");
 		break;
-	case KEY_MAP_OR_WHEN:
-		text_addf(out, "a value of `when`, or a mapping");
+	case KEY_MAP_OR_ONE:
+		text_addf(out, "a value of `%s`, or a mapping", key->bare);
 		break;
 	case KEY_WORDS:
 		text_addf(out, "list of ");
@@ -320,6 +365,7 @@ static void write_type(struct text *out, const struct key *key)
 		write_count(out, key);
 		break;
 	case KEY_DURATION:
+	case KEY_HSTS:
 	case KEY_SIZE:
 		write_range(out, key);
 		break;
@@ -332,7 +378,7 @@ static void write_type(struct text *out, const struct key *key)
 		break;
 	default:
 		text_addf(out, "%s", type_text(key->type));
-		if (key->type >= KEY_HOSTS && key->type < KEY_LATER)
+		if (key->type >= KEY_HOSTS)
 			text_addf(out, ", at most %llu", (unsigned long long)key->most);
 		break;
 	}
@@ -372,19 +418,8 @@ static void write_section(struct text *out, const struct section *section)
 		text_addf(out, "\n## %s\n\n%s%s| key | takes | default | meaning |\n|---|---|---|---|\n", section->title, section->text,
 			*section->text ? "\n\n" : "");
 	for (size_t i = 0; i < count; i++)
-		if (keys[i].type != KEY_LATER && section_of(&keys[i]) == section)
+		if (section_of(&keys[i]) == section)
 			write_row(out, section, &keys[i]);
-}
-
-static void write_reserved(struct text *out)
-{
-	size_t count;
-	const struct key *keys = key_table(&count);
-	text_addf(out,
-		"\n## Reserved keys\n\nThese are names of what this version does not do. They are refused as such, never ignored.\n\n| key | meaning |\n|---|---|\n");
-	for (size_t i = 0; i < count; i++)
-		if (keys[i].type == KEY_LATER)
-			text_addf(out, "| `%s` | %s |\n", keys[i].path, keys[i].text);
 }
 
 void conf_write_manual(struct text *out)
@@ -392,5 +427,4 @@ void conf_write_manual(struct text *out)
 	text_addf(out, "%s```yaml\n%s```\n", introduction, example);
 	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++)
 		write_section(out, &sections[i]);
-	write_reserved(out);
 }

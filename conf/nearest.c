@@ -1,6 +1,7 @@
 /* Suggestions for misspelt and misplaced keys. Any thread. Adds no fault. */
 #include "conf/nearest.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,16 +13,21 @@ static bool is_below(const struct key *key, const char *pattern)
 	return length > 0 && strncmp(key->path, pattern, length) == 0 && key->path[length] == '.';
 }
 
-/* How far a key is from the present map, the nearest first. */
-enum distance { BELOW, BELOW_IN_LIST, BESIDE, IN_LIST, NOWHERE };
+/* Where a key is, as seen from the present map, the nearest first. */
+enum place { BELOW, BELOW_IN_LIST, BESIDE, IN_LIST };
 
-static enum distance find_distance(const struct key *key, const char *pattern)
+#define DEPTH_MAX 16u /* more than any key has maps above it */
+
+/* How far it is: in the same place, the fewer maps the nearer. Seen from the root a list is but one more map: who writes `tls` there means that of `listen`. */
+static unsigned find_distance(const struct key *key, const char *pattern)
 {
 	bool below = is_below(key, pattern);
 	const char *rest = below ? key->path + strlen(pattern) : key->path;
-	if (strchr(rest, '['))
-		return below ? BELOW_IN_LIST : IN_LIST;
-	return below ? BELOW : BESIDE;
+	bool root = *pattern == '\0', in_list = !root && strchr(rest, '[');
+	unsigned place = below ? (in_list ? BELOW_IN_LIST : BELOW) : (in_list ? IN_LIST : BESIDE), depth = 0;
+	for (const char *at = rest; *at != '\0'; at++)
+		depth += *at == '.' || (root && *at == '[');
+	return place * DEPTH_MAX + depth;
 }
 
 /* The map in which a key of this name is known: below the present map, else beside it. */
@@ -29,12 +35,12 @@ static const struct key *find_elsewhere(const char *pattern, const char *name)
 {
 	size_t count, top = strcspn(pattern, ".");
 	const struct key *keys = key_table(&count), *best = NULL;
-	enum distance least = NOWHERE;
+	unsigned least = UINT_MAX;
 	for (size_t i = 0; i < count; i++) {
 		const char *dot = strrchr(keys[i].path, '.');
-		if (!dot || strcmp(dot + 1, name) != 0 || keys[i].type == KEY_LATER || strncmp(keys[i].path, pattern, top) != 0)
+		if (!dot || strcmp(dot + 1, name) != 0 || strncmp(keys[i].path, pattern, top) != 0)
 			continue;
-		enum distance distance = find_distance(&keys[i], pattern);
+		unsigned distance = find_distance(&keys[i], pattern);
 		if (distance < least) {
 			least = distance;
 			best = &keys[i];

@@ -46,11 +46,6 @@ static void complain(const struct place *place, const struct node *node, const s
 	fault_add(place->faults, node->line, node->column, "%s: %s", place->shown, err->text);
 }
 
-static void refuse_later(const struct place *place, const struct node *node)
-{
-	fault_add(place->faults, node->key_line, node->key_column, "%s is not supported by this version of teal", place->shown);
-}
-
 static void refuse_unknown(const struct place *place, const struct node *node)
 {
 	char where[SHOWN_SIZE + 8] = "", nearest[SHOWN_SIZE + PATTERN_SIZE];
@@ -212,6 +207,8 @@ static void read_maps(const struct key *key, const struct place *parent, const s
 		expect(parent, node, expected);
 		return;
 	}
+	if (node->count < key->least)
+		expect(parent, node, "at least one element");
 	if (!fits(key, parent, node))
 		return;
 	snprintf(expected, sizeof(expected), "a mapping for each element, as in %s", key->sample);
@@ -226,19 +223,28 @@ static void read_maps(const struct key *key, const struct place *parent, const s
 	}
 }
 
+static const char *expected_of(enum key_type type)
+{
+	if (type == KEY_MAP_OR_OFF)
+		return "off or a mapping";
+	return type == KEY_MAP_ON ? "a mapping, as in {} for every default (or leave the key out)" : "a mapping";
+}
+
 static void read_map(const struct key *key, const struct place *place, const struct node *node)
 {
+	if (key->type == KEY_MAP_ON)
+		*(bool *)((char *)place->object + key->at) = true;
 	bool off = key->type == KEY_MAP_OR_OFF && node->kind == NODE_TEXT && strcmp(node->text, "off") == 0;
 	if (node->kind == NODE_MAP)
 		walk_map(place, node);
 	else if (!off)
-		expect(place, node, key->type == KEY_MAP_OR_OFF ? "off or a mapping" : "a mapping");
+		expect(place, node, expected_of(key->type));
 }
 
-static void read_map_or_when(const struct place *place, const struct node *node)
+static void read_map_or_one(const struct key *key, const struct place *place, const struct node *node)
 {
 	if (node->kind == NODE_TEXT)
-		read_short(place, "when", node);
+		read_short(place, key->bare, node);
 	else if (node->kind == NODE_MAP)
 		walk_map(place, node);
 	else
@@ -257,11 +263,12 @@ static void read_node(const struct key *key, const struct place *place, const st
 {
 	switch (key->type) {
 	case KEY_MAP:
+	case KEY_MAP_ON:
 	case KEY_MAP_OR_OFF:
 		read_map(key, place, node);
 		break;
-	case KEY_MAP_OR_WHEN:
-		read_map_or_when(place, node);
+	case KEY_MAP_OR_ONE:
+		read_map_or_one(key, place, node);
 		break;
 	case KEY_SERVICES:
 		read_services(place, node);
@@ -308,11 +315,9 @@ static void read_entry(const struct place *parent, const struct node *node)
 	const struct key *key = key_find(pattern);
 	if (!key || !key_child(key, parent->pattern))
 		refuse_unknown(parent, node);
-	else if (key->type == KEY_LATER)
-		refuse_later(&place, node);
 	else if (node_is_null(node))
 		fault_add(place.faults, node->key_line, node->key_column, "%s has no value: write %s", shown,
-			key->type == KEY_MAP ? "its keys below it, or {} for none" : "one, or leave the key out");
+			key->type == KEY_MAP || key->type == KEY_MAP_ON ? "its keys below it, or {} for none" : "one, or leave the key out");
 	else
 		read_node(key, &place, node);
 }
@@ -352,7 +357,8 @@ void parse_defaults(const char *prefix, void *object)
 	for (size_t i = 0; i < count; i++) {
 		if (!key_child(&keys[i], prefix))
 			continue;
-		if (keys[i].type == KEY_MAP || keys[i].type == KEY_MAP_OR_OFF || keys[i].type == KEY_MAP_OR_WHEN || keys[i].type == KEY_VALUES)
+		/* Every kind of one map comes first among the types. */
+		if (keys[i].type <= KEY_MAP_OR_ONE || keys[i].type == KEY_VALUES)
 			parse_defaults(keys[i].path, object);
 		if (keys[i].fallback)
 			store_default(&keys[i], object);

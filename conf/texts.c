@@ -1,6 +1,7 @@
 /* Checks values that are kept as text. Any thread. Looks at no other key; of files it reads the one of a time zone alone. */
 #include "conf/texts.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
@@ -96,6 +97,13 @@ bool texts_check_absolute(const char *text, struct err *err)
 	return check_file(text, err);
 }
 
+static bool check_beside(const char *text, struct err *err)
+{
+	if (strlen(text) > PATH_LENGTH_MAX)
+		return err_set(err, "expected a path of at most %u bytes, found %zu", PATH_LENGTH_MAX, strlen(text));
+	return check_file(text, err);
+}
+
 static bool check_socket(const char *text, struct err *err)
 {
 	struct addr addr;
@@ -130,6 +138,17 @@ static bool check_authority(const char *text, struct err *err)
 	return true;
 }
 
+/* Neither an address nor `*.` is a name to ask for. */
+static bool check_server_name(const char *text, struct err *err)
+{
+	struct in_addr ignored;
+	if (inet_pton(AF_INET, text, &ignored) == 1 || strchr(text, ':'))
+		return err_set(err, "expected a name such as shop.internal, found " FOUND ": an address is checked where a backend is written as one", text);
+	if (!hostname_is_host(text))
+		return err_set(err, "expected a name such as shop.internal, found " FOUND, text);
+	return true;
+}
+
 static bool check_token(const struct key *key, const char *text, struct err *err)
 {
 	if (!field_is_token(text) || strlen(text) > key->most)
@@ -159,6 +178,8 @@ static bool check(const struct key *key, const char *text, struct err *err)
 		return check_log_file(key, text, err);
 	case KEY_ABSOLUTE_FILE:
 		return texts_check_absolute(text, err);
+	case KEY_BESIDE_FILE:
+		return check_beside(text, err);
 	case KEY_PATTERN:
 		return check_pattern(key, text, err);
 	case KEY_URL:
@@ -171,6 +192,8 @@ static bool check(const struct key *key, const char *text, struct err *err)
 		return check_target(key, text, err);
 	case KEY_AUTHORITY:
 		return check_authority(text, err);
+	case KEY_SERVER_NAME:
+		return check_server_name(text, err);
 	case KEY_METHOD:
 		return value_find_word(key, text, err) >= 0;
 	case KEY_TOKEN:
@@ -201,7 +224,7 @@ bool texts_read(const struct key *key, const char *text, void *object, struct er
 		return false;
 	char **slot = (char **)(void *)((char *)object + key->at);
 	texts_replace(slot, text);
-	if (key->type == KEY_RECORD || key->type == KEY_RECORD_TARGET)
+	if (key->type == KEY_RECORD || key->type == KEY_RECORD_TARGET || key->type == KEY_SERVER_NAME)
 		hostname_normalize(*slot);
 	return true;
 }

@@ -46,6 +46,11 @@ static bool is_number(const char *text)
 	return text_parse_unsigned(text, &ignored);
 }
 
+static bool is_any_number(const char *text)
+{
+	return text[strspn(text, "0123456789.")] == '\0';
+}
+
 /* The one of these words that is meant: another form of on and off, or the nearest one. A number is never a misspelt one. */
 static const char *guess_word(const struct key *key, const char *text)
 {
@@ -54,7 +59,7 @@ static const char *guess_word(const struct key *key, const char *text)
 		for (size_t i = 0; strcasecmp(forms[form][0], text) == 0 && key->words[i]; i++)
 			if (strcmp(forms[form][1], key->words[i]) == 0)
 				return key->words[i];
-	return is_number(text) ? NULL : key_guess(text, key->words);
+	return is_any_number(text) ? NULL : key_guess(text, key->words);
 }
 
 int value_find_word(const struct key *key, const char *text, struct err *err)
@@ -132,6 +137,20 @@ static bool read_duration(const struct key *key, const char *text, void *object,
 	if (!is_word && (!parsed || ms < key->least || ms > key->most))
 		return refuse_duration(key, text, parsed, err);
 	*(uint64_t *)place(key, object) = ms;
+	return true;
+}
+
+/* max-age is in seconds (RFC 6797 section 6.1.1). */
+static bool read_hsts(const struct key *key, const char *text, struct conf_hsts *hsts, struct err *err)
+{
+	uint64_t ms = 0;
+	bool off = strcmp(text, key->words[0]) == 0, parsed = off || text_parse_duration(text, &ms);
+	if (!parsed || ms > key->most)
+		return refuse_duration(key, text, parsed, err);
+	if (ms % 1000 != 0)
+		return err_set(err, "expected whole seconds, found " FOUND, text);
+	hsts->on = !off;
+	hsts->max_age_s = ms / 1000;
 	return true;
 }
 
@@ -245,6 +264,8 @@ bool value_read(const struct key *key, const char *text, void *object, struct er
 		return read_count(key, text, object, err);
 	case KEY_DURATION:
 		return read_duration(key, text, object, err);
+	case KEY_HSTS:
+		return read_hsts(key, text, at, err);
 	case KEY_SIZE:
 		return read_size(key, text, object, err);
 	case KEY_SHARE:

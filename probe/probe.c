@@ -1,8 +1,8 @@
 /* Probes on the control loop: when to ask, what to ask, and the result. Control thread.
  * What an answer must be is probe/expect's, rise and fall are probe/verdict's, what follows from health is decided in switch/.
  *
- * An HTTPS probe does not verify the certificate: backends are reached by address, and no key says which name or authority
- * would be theirs. It shows that the backend completes a handshake and answers; who it is comes with TLS settings per color. */
+ * Of a color without settings of TLS an HTTPS probe does not verify the certificate: backends are reached by address, and no key says which name or authority
+ * would be theirs. It shows that the backend completes a handshake and answers. */
 #include "probe/probe.h"
 
 #include <assert.h>
@@ -33,8 +33,9 @@ struct probe {
 	void *arg;
 	bool once;
 
-	bool http; /* else a TCP connect */
-	char *url; /* with the Host to send as its host */
+	bool http;                /* else a TCP connect */
+	struct fetch_trust trust; /* held; `apply` NULL: none */
+	char *url;                /* with the Host to send as its host */
 	struct addr addr;
 	uint64_t interval_ms, timeout_ms;
 	unsigned rise, fall;
@@ -97,6 +98,13 @@ static void finish(struct probe *probe, struct probe_result *result)
 	on_result(arg, result);
 }
 
+static void describe_connect(const struct probe *probe, const struct fetch_answer *answer, char *detail, size_t size)
+{
+	bool tls = probe->trust.apply != NULL;
+	uint64_t us = tls ? answer->total_us : answer->connect_us;
+	snprintf(detail, size, "connected%s in %" PRIu64 " ms", tls ? " with TLS" : "", (us + 999) / 1000);
+}
+
 static void on_answer(void *arg, const struct fetch_answer *answer)
 {
 	struct probe *probe = arg;
@@ -106,7 +114,7 @@ static void on_answer(void *arg, const struct fetch_answer *answer)
 		result.ok = expect_compare(probe->expect, answer, result.detail, sizeof(result.detail));
 	} else if (answer->outcome == FETCH_CONNECTED) {
 		result.ok = true;
-		snprintf(result.detail, sizeof(result.detail), "connected in %" PRIu64 " ms", (answer->connect_us + 999) / 1000);
+		describe_connect(probe, answer, result.detail, sizeof(result.detail));
 	} else {
 		snprintf(result.detail, sizeof(result.detail), "%s", answer->detail);
 	}
@@ -124,7 +132,8 @@ static void ask(struct probe *probe)
 		.body_limit = EXPECT_BODY_LIMIT,
 		.body_cut = true,
 		.connect_only = !probe->http,
-		.insecure = true,
+		.insecure = !probe->trust.apply,
+		.trust = probe->trust.apply ? &probe->trust : NULL,
 		.announce = probe->announce,
 	};
 	probe->job = fetch_start(probe->prober->fetch, &request, on_answer, probe);
@@ -149,14 +158,12 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 static char *make_url(const struct probe_target *target)
 {
 	const struct conf_probe *check = target->check;
-	if (!check->path)
-		return memory_text("http://localhost/");
 	const char *host = target->host;
 	if (!host)
 		host = target->addr->kind == ADDR_UNIX ? "localhost" : target->backend;
 	struct text url;
 	text_init(&url, SIZE_MAX);
-	text_addf(&url, "%s://%s%s", check->https ? "https" : "http", host, check->path);
+	text_addf(&url, "%s://%s%s", target->trust || check->https ? "https" : "http", host, check->path ? check->path : "/");
 	return text_take(&url);
 }
 
@@ -182,6 +189,7 @@ struct probe *probe_start(struct prober *prober, const struct probe_target *targ
 	probe->on_result = on_result;
 	probe->arg = arg;
 	probe->http = check->path != NULL;
+	probe->trust = fetch_hold_trust(target->trust);
 	probe->url = make_url(target);
 	probe->addr = *target->addr;
 	probe->interval_ms = check->interval_ms;
@@ -207,6 +215,7 @@ void probe_stop(struct probe *probe)
 	if (probe->job)
 		fetch_cancel(probe->job);
 	event_free(probe->timer);
+	fetch_release_trust(&probe->trust);
 	expect_free(probe->expect);
 	free(probe->url);
 	free(probe);

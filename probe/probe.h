@@ -13,6 +13,7 @@
 
 struct event_base;
 struct fetch;
+struct fetch_trust;
 struct prober;
 struct probe;
 
@@ -35,6 +36,7 @@ struct probe_target {
 	const char *host;                  /* for Host; NULL: the backend's address */
 	enum health start;                 /* the health to start from */
 	enum conf_proxy_protocol announce; /* the header that the backend's connections begin with; a TCP connect sends it too */
+	const struct fetch_trust *trust;   /* TLS by these settings: a TCP connect is followed by the handshake. NULL: in clear, or as `check` has it. Held */
 };
 
 typedef void probe_on_result(void *arg, const struct probe_result *result);

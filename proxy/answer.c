@@ -7,8 +7,10 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/fields.h"
+#include "proxy/frontdoor.h"
 #include "proxy/pool.h"
 #include "proxy/relay.h"
+#include "proxy/secure.h"
 #include "proxy/sticky.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
@@ -118,6 +120,7 @@ static struct fields_to_client decide(struct exchange *exchange)
 		.close = exchange->close_client && out != FRAMING_tunnel,
 		.keep_alive = !exchange->close_client && exchange->client_minor == 0,
 		.upgrade = out == FRAMING_tunnel,
+		.hsts = frontdoor_find_hsts(exchange),
 		.date = worker_date(exchange->worker),
 	};
 }
@@ -210,6 +213,12 @@ static size_t first_read_size(const struct backend_lane *lane, size_t room)
 	return lane->answers_long && room > WORKER_FIRST_READ_SIZE ? WORKER_FIRST_READ_SIZE : room;
 }
 
+/* With TLS 1.3 a backend refuses our certificate, or that there is none, only behind the handshake. */
+static enum fail fail_of_error(const struct conn *conn)
+{
+	return secure_fault(conn) == SECURE_alert ? FAIL_backend_alert : FAIL_backend_reset;
+}
+
 void answer_read_head(struct exchange *exchange)
 {
 	struct worker *worker = exchange->worker;
@@ -224,7 +233,7 @@ void answer_read_head(struct exchange *exchange)
 	else if (got == CONN_AGAIN && !conn_keep_input(conn, worker->buffer, kept))
 		exchange_fail(exchange, FAIL_internal);
 	else if (got == CONN_ERROR)
-		exchange_fail(exchange, FAIL_backend_reset);
+		exchange_fail(exchange, fail_of_error(conn));
 	else if (got == 0)
 		exchange_fail(exchange, FAIL_backend_closed);
 }

@@ -6,8 +6,18 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "proxy/tlsback.h"
 
 static struct backend *retired; /* control thread */
+
+char *backend_cut_host(const char *name, const struct addr *addr)
+{
+	if (addr->kind == ADDR_UNIX)
+		return memory_text("");
+	bool bracketed = name[0] == '[';
+	const char *end = strrchr(name, bracketed ? ']' : ':');
+	return memory_text_cut(name + bracketed, end ? (size_t)(end - name) - bracketed : strlen(name));
+}
 
 struct backend *backend_new(const char *name, const struct addr *addr, unsigned workers)
 {
@@ -16,6 +26,7 @@ struct backend *backend_new(const char *name, const struct addr *addr, unsigned 
 	backend->references = 1;
 	backend->workers = workers;
 	backend->name = memory_text(name);
+	backend->host = backend_cut_host(name, addr);
 	backend->addr = *addr;
 	for (unsigned i = 0; i < workers; i++)
 		backend->lanes[i].backend = backend;
@@ -53,6 +64,15 @@ bool backend_is_quiet(const struct backend *backend)
 	return true;
 }
 
+static void free_backend(struct backend *backend)
+{
+	for (unsigned i = 0; i < backend->workers; i++)
+		tlsback_forget(&backend->lanes[i].session);
+	free(backend->name);
+	free(backend->host);
+	free(backend);
+}
+
 void backend_collect(void)
 {
 	struct backend **link = &retired;
@@ -63,8 +83,7 @@ void backend_collect(void)
 			continue;
 		}
 		*link = backend->next_retired;
-		free(backend->name);
-		free(backend);
+		free_backend(backend);
 	}
 }
 

@@ -11,6 +11,8 @@
 #include "base/addr.h"
 #include "proxy/deadline.h"
 
+struct ssl_session_st;
+struct table_color;
 struct upstream;
 
 struct backend_lane {
@@ -21,14 +23,22 @@ struct backend_lane {
 	/* the worker's own */
 	struct upstream *idle; /* freshest first */
 	struct upstream *idle_oldest;
+	struct upstream *unasked; /* of the idle ones that were opened in advance and have carried no request yet, the first */
 	uint32_t idle_count;
 	uint32_t skip_ms;       /* length of the last skip after a connect failure, 0: none */
 	uint64_t skip_until_ms; /* monotonic */
 	uint64_t tried_ms;      /* when it was last tried */
 	uint32_t
 		idle_age_ms; /* how long an idle connection may be kept: at most 4000, less where the backend announces or shows a shorter life; 0: nothing learned */
+	struct ssl_session_st *session;       /* of TLS, the newest: see tlsback_open; NULL: none */
 	struct deadline idle_deadline;        /* of the oldest idle connection, or earlier */
 	struct backend_lane *next, *previous; /* the worker's list of lanes with connections */
+	struct {
+		uint64_t order;                  /* the one that `left` is of */
+		const struct table_color *color; /* of the worker's table, while it waits for its turn */
+		struct backend_lane *next;       /* in the worker's queue */
+		uint32_t left;                   /* connections that are still to be opened in advance: see warm.h */
+	} warm;
 	bool listed;
 	bool answers_long; /* the last answer was */
 	struct backend *backend;
@@ -46,6 +56,7 @@ struct backend {
 	unsigned workers;
 	_Atomic uint8_t pooling;      /* enum backend_pooling; written by the control thread, with a new table to tell of it; read by workers */
 	char *name;                   /* as configured */
+	char *host;                   /* of that, without port and brackets: what TLS calls it where its color has no name; "" of a unix socket */
 	struct addr addr;             /* resolved; never ADDR_NAME */
 	atomic_bool retired;          /* no newer table names it: close its idle connections, keep none */
 	struct backend *next_retired; /* backend.c's list */
@@ -54,6 +65,8 @@ struct backend {
 
 /* Control thread. The name and the address are copied; one reference is the caller's. */
 struct backend *backend_new(const char *name, const struct addr *addr, unsigned workers);
+/* What it is called of itself: the host of the configured name; "" of a unix socket. malloc'd. */
+char *backend_cut_host(const char *name, const struct addr *addr);
 void backend_hold(struct backend *backend);
 /* At zero it is retired: workers keep no connection of it, and backend_collect frees it. */
 void backend_release(struct backend *backend);

@@ -113,19 +113,22 @@ static bool take_digit(struct chunk *chunk, char byte)
 	return true;
 }
 
-/* In lower case, those that matter in answers first. At most 16, since chunk->misplaced has a bit for each. */
-static const char misplaced_names[16][18] = {"content-length", "transfer-encoding", "host", "connection", "keep-alive", "proxy-connection", "te", "trailer",
-	"upgrade", "expect", "max-forwards", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id"};
+/* In lower case, those that matter in answers first. At most 32, since chunk->misplaced has a bit for each. */
+static const char misplaced_names[][18] = {"content-length", "transfer-encoding", "host", "connection", "keep-alive", "proxy-connection", "te", "trailer",
+	"upgrade", "expect", "max-forwards", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id", "client-cert",
+	"client-cert-chain"};
+#define MISPLACED_COUNT (sizeof(misplaced_names) / sizeof(misplaced_names[0]))
 
 #define MISPLACED_IN_ANSWERS 0x3u
+#define MISPLACED_IN_REQUESTS ((1u << MISPLACED_COUNT) - 1)
 
-/* One more byte of a trailer's name, the colon included. False when the name is a refused one. */
+/* One more byte of a trailer's name, the colon included. False when the name is a refused one, if only with `_` for a `-`: see removal_is_alias. */
 static bool follow_name(struct chunk *chunk, char byte)
 {
-	char wanted = byte == ':' ? '\0' : octet_lower(byte);
-	for (unsigned i = 0; i < 16; i++) {
+	char wanted = byte == ':' ? '\0' : byte == '_' ? '-' : octet_lower(byte);
+	for (unsigned i = 0; i < MISPLACED_COUNT; i++) {
 		if (chunk->name_length >= sizeof(misplaced_names[i]) || misplaced_names[i][chunk->name_length] != wanted)
-			chunk->misplaced &= (uint16_t) ~(1u << i);
+			chunk->misplaced &= ~(1u << i);
 	}
 	chunk->name_length++;
 	return byte != ':' || chunk->misplaced == 0;
@@ -155,7 +158,7 @@ static inline bool take_byte(struct chunk *chunk, char byte)
 	enum state before = (enum state)chunk->state;
 	chunk->state = next_states[before][kind_of(byte)];
 	if (before == STATE_trailer && chunk->state == STATE_trailer_name) {
-		chunk->misplaced = chunk->answer ? MISPLACED_IN_ANSWERS : UINT16_MAX;
+		chunk->misplaced = chunk->answer ? MISPLACED_IN_ANSWERS : MISPLACED_IN_REQUESTS;
 		chunk->name_length = 0;
 	} else if (before != STATE_trailer_name) {
 		return chunk->state != 0;

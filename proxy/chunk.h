@@ -1,7 +1,7 @@
 /* The chunked coding, read only as far as needed to know where it ends (RFC 9112 section 7.1). Pure, incremental, strict.
  *
  * Sizes are hexadecimal, below 2^60; lines end in CRLF; extensions and trailer lines are checked as fields are and bounded; a chunk
- * line is at most 1 KiB, the trailer section at most 8 KiB. What frames a message, or routes a request or says where it came from, is refused among the
+ * line is at most 1 KiB, the trailer section at most 8 KiB. What frames a message, or routes a request or says where or whom it came from, is refused among the
  * trailers (RFC 9110 section 6.5.1): whoever merges them into the head would read another message. */
 #ifndef TEAL_PROXY_CHUNK_H
 #define TEAL_PROXY_CHUNK_H
@@ -14,7 +14,7 @@ struct chunk {
 	uint8_t state;        /* 0 at the start */
 	bool answer;          /* set by the owner: of an answer, where fields that only a request has mean nothing */
 	uint16_t line;        /* bytes of the present chunk line or trailer section */
-	uint16_t misplaced;   /* of a trailer: the refused names that its own may still become, a bit each */
+	uint32_t misplaced;   /* of a trailer: the refused names that its own may still become, a bit each */
 	uint16_t name_length; /* of a trailer, as far as read */
 	uint64_t left;        /* of the present chunk's data */
 };

@@ -5,6 +5,7 @@
 
 #include "proxy/exchange.h"
 #include "proxy/relay.h"
+#include "proxy/secure.h"
 #include "proxy/tunnel.h"
 #include "proxy/wait.h"
 #include "proxy/worker.h"
@@ -56,6 +57,7 @@ static void keep_head(struct client *client, const char *bytes, size_t length)
 		set_step(client, CLIENT_HEAD);
 		conn_arm(conn, DEADLINE_header, conn->worker->table->globals.header_ms);
 	}
+	conn->patient = true;
 	conn_read_on(conn);
 }
 
@@ -78,6 +80,7 @@ static void begin_exchange(struct client *client, char *bytes, size_t length)
 	size_t head = conn->worker->head.length;
 	set_step(client, CLIENT_EXCHANGE);
 	conn_disarm(conn);
+	conn->patient = false;
 	size_t used = head + exchange_begin(client, bytes + head, length - head);
 	client_keep_rest(client, bytes + used, length - used);
 	if (client->exchange && client->half_closed && !client->exchange->request.done) /* the FIN was read with what was sent ahead */
@@ -112,9 +115,12 @@ static void on_end(struct client *client, const char *bytes, size_t length)
 		client_close(client, false);
 }
 
-static void on_reset(struct client *client)
+/* Between requests nothing is lost by an end of TLS that was not said, as many clients make it. A handshake that failed is counted as such. */
+static void on_reset(struct client *client, bool between)
 {
-	worker_count(&client->conn.worker->counters.fails[FAIL_client_gone], 1);
+	const struct conn *conn = &client->conn;
+	if (!conn->secure || (secure_is_set_up(conn) && (!between || secure_fault(conn) != SECURE_cut)))
+		worker_count(&client->conn.worker->counters.fails[FAIL_client_gone], 1);
 	client_close(client, false);
 }
 
@@ -178,7 +184,7 @@ static void read_head(struct client *client)
 	} else if (got == CONN_AGAIN) {
 		keep_head(client, worker->buffer, kept);
 	} else if (got == CONN_ERROR) {
-		on_reset(client);
+		on_reset(client, kept == 0);
 	} else if (client->announced && kept > 0) {
 		client_refuse_announcement(client);
 	} else {
@@ -314,7 +320,10 @@ static void on_deadline(struct conn *conn, enum deadline_kind kind)
 
 static void on_free(struct conn *conn)
 {
-	free(client_of(conn));
+	struct client *client = client_of(conn);
+	if (client->certificate) /* so that others pay no call for it */
+		free(client->certificate);
+	free(client);
 }
 
 /* A new request must not be given to an idle backend connection whose end, or whose stray bytes, came in the same pass. */

@@ -35,6 +35,8 @@ struct client {
 	char address[ENDPOINT_TEXT_SIZE]; /* of the peer, text */
 	struct endpoint peer, to;         /* who connected, and where to, as a PROXY protocol header has it: else `to` is ENDPOINT_NONE */
 	uint32_t quota_slot;
+	char *certificate; /* what it showed, as the value of Client-Cert, once that was asked for; NULL: nothing, or not yet */
+	size_t certificate_length;
 	const char *preview; /* the service whose idle color its listener leads to; NULL: none */
 };
 
@@ -43,8 +45,8 @@ static inline struct client *client_of(struct conn *conn)
 	return (struct client *)conn;
 }
 
-/* Takes over a socket that the worker's listener `index` accepted. `announced`: it begins with a PROXY protocol header. False when it was refused, and closed. */
-bool client_open(struct worker *worker, int fd, unsigned index, bool announced, const struct sockaddr *from, socklen_t length);
+/* Takes over a socket that the worker's listener `index` accepted; it may be closed on return. `announced`: it begins with a PROXY protocol header. */
+void client_open(struct worker *worker, int fd, unsigned index, bool announced, const struct sockaddr *from, socklen_t length);
 /* Reads the PROXY protocol header in front of all; still `announced` on return: more of it has to come. *used is its length. False when the connection was closed over it. */
 bool client_take_announcement(struct client *client, const char *bytes, size_t length, size_t *used);
 /* There is none, and never will be: the end. */

@@ -7,9 +7,12 @@
 
 #include "proxy/client.h"
 #include "proxy/listener.h"
+#include "proxy/manners.h"
 #include "proxy/pool.h"
 #include "proxy/proxyproto.h"
 #include "proxy/quota.h"
+#include "proxy/secure.h"
+#include "proxy/tlsfront.h"
 #include "proxy/worker.h"
 
 static void link_client(struct client *client)
@@ -21,6 +24,7 @@ static void link_client(struct client *client)
 	worker->clients = client;
 	worker_count(&worker->counters.open, 1);
 	worker_count(&worker->counters.idle, 1);
+	listener_on_client_open(worker, client->listener);
 }
 
 static void unlink_client(struct client *client)
@@ -58,16 +62,26 @@ static void set_peer(struct client *client, const struct endpoint *peer)
 	client->trusted = endpoint_is_in(peer, globals->trusted, globals->trusted_count);
 }
 
-/* As many as one client may have are open already. Said in a word, since this must cost less than what it refuses; what was sent so far is read, so that no reset destroys it. */
-static void say_crowded(struct worker *worker, int fd)
+/* What its listener says to a ClientHello; NULL: it is in clear. */
+static struct tlsfront *find_front(const struct worker *worker, unsigned index)
+{
+	const struct manner *manner = manners_find(worker->table->globals.manners, index);
+	return manner ? manner->front : NULL;
+}
+
+/* As many as one client may have are open already. Said in a word, since this must cost less than what it refuses; what was sent so far is read, so that no reset destroys it. Nothing is
+ * said where a handshake would have to come before. */
+static void say_crowded(struct worker *worker, int fd, unsigned index)
 {
 	static const char format[] =
 		"HTTP/1.1 503 Service Unavailable\r\nDate: %s\r\nConnection: close\r\nRetry-After: 1\r\nContent-Type: text/plain\r\nContent-Length: 51\r\n"
 		"Proxy-Status: teal; error=connection_limit_reached\r\nX-Request-Id: %.*s\r\n\r\nThis client address has too many connections open.\n";
 	char id[WORKER_ID_LENGTH], answer[512];
+	worker_count(&worker->counters.limits[LIMIT_connections_per_client], 1);
+	if (find_front(worker, index))
+		return;
 	worker_make_id(worker, id);
 	int length = snprintf(answer, sizeof(answer), format, worker_date(worker).at, (int)sizeof(id), id);
-	worker_count(&worker->counters.limits[LIMIT_connections_per_client], 1);
 	if (send(fd, answer, (size_t)length, MSG_NOSIGNAL) > 0 && shutdown(fd, SHUT_WR) == 0)
 		while (recv(fd, worker->buffer, worker->buffer_size, 0) < 0 && errno == EINTR) {
 		}
@@ -87,7 +101,17 @@ static struct client *new_client(struct worker *worker, int fd)
 	return NULL;
 }
 
-bool client_open(struct worker *worker, int fd, unsigned index, bool announced, const struct sockaddr *from, socklen_t length)
+/* `early`: what came behind a PROXY protocol header. False when memory ran out, and the connection was closed over it. */
+static bool begin_secure(struct client *client, struct tlsfront *front, const char *early, size_t length)
+{
+	SSL *ssl = tlsfront_open(front);
+	if (ssl && secure_begin(&client->conn, ssl, early, length))
+		return true;
+	client_close(client, true);
+	return false;
+}
+
+void client_open(struct worker *worker, int fd, unsigned index, bool announced, const struct sockaddr *from, socklen_t length)
 {
 	struct addr addr;
 	struct endpoint peer;
@@ -95,15 +119,15 @@ bool client_open(struct worker *worker, int fd, unsigned index, bool announced, 
 	addr_from_socket(from, length, &addr);
 	endpoint_from_addr(&peer, &addr);
 	if (!announced && !take_quota(worker, &peer, &slot)) {
-		say_crowded(worker, fd);
+		say_crowded(worker, fd, index);
 		close(fd);
-		return false;
+		return;
 	}
 	struct client *client = new_client(worker, fd);
 	if (!client) {
 		quota_give(worker->quota, slot);
 		close(fd);
-		return false;
+		return;
 	}
 	client->listener = (uint8_t)index;
 	client->preview = listener_preview(worker, index);
@@ -113,7 +137,9 @@ bool client_open(struct worker *worker, int fd, unsigned index, bool announced, 
 	worker_count(&worker->counters.accepted, 1);
 	link_client(client);
 	conn_arm(&client->conn, DEADLINE_header, worker->table->globals.header_ms);
-	return true;
+	struct tlsfront *front = announced ? NULL : find_front(worker, index);
+	if (front)
+		begin_secure(client, front, NULL, 0);
 }
 
 void client_read_destination(const struct client *client, struct endpoint *to)
@@ -152,9 +178,14 @@ bool client_take_announcement(struct client *client, const char *bytes, size_t l
 	client->to = header.destination;
 	if (header.source.family != ENDPOINT_NONE)
 		set_peer(client, &header.source);
-	if (take_quota(worker, &client->peer, &client->quota_slot))
+	if (!take_quota(worker, &client->peer, &client->quota_slot)) {
+		say_crowded(worker, client->conn.fd, client->listener);
+		client_close(client, false);
+		return false;
+	}
+	struct tlsfront *front = find_front(worker, client->listener);
+	if (!front)
 		return true;
-	say_crowded(worker, client->conn.fd);
-	client_close(client, false);
-	return false;
+	*used = length;
+	return begin_secure(client, front, bytes + header.length, length - header.length);
 }

@@ -63,6 +63,8 @@ void conn_close(struct conn *conn, bool reset)
 		struct linger now = {.l_onoff = 1, .l_linger = 0};
 		setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	}
+	if (conn->io)
+		conn->io->end(conn, reset ? CONN_END_RESET : CONN_END_CLOSE);
 	event_del(&conn->event);
 	close(conn->fd);
 	conn->fd = -1;
@@ -74,7 +76,7 @@ void conn_close(struct conn *conn, bool reset)
 	worker_defer_free(conn->worker, conn);
 }
 
-ssize_t conn_read(struct conn *conn, char *bytes, size_t size)
+static inline ssize_t read_plain(struct conn *conn, char *bytes, size_t size)
 {
 	ssize_t got;
 	do
@@ -88,6 +90,16 @@ ssize_t conn_read(struct conn *conn, char *bytes, size_t size)
 	return got;
 }
 
+ssize_t conn_read_plain(struct conn *conn, char *bytes, size_t size)
+{
+	return read_plain(conn, bytes, size);
+}
+
+ssize_t conn_read(struct conn *conn, char *bytes, size_t size)
+{
+	return conn->io ? conn->io->read(conn, bytes, size) : read_plain(conn, bytes, size);
+}
+
 bool conn_is_broken(const struct conn *conn)
 {
 	struct pollfd state = {conn->fd, 0, 0};
@@ -98,6 +110,8 @@ int conn_peek(struct conn *conn)
 {
 	char byte;
 	ssize_t got;
+	if (conn->io)
+		return conn->io->peek(conn);
 	do
 		got = recv(conn->fd, &byte, 1, MSG_PEEK);
 	while (got < 0 && errno == EINTR);
@@ -186,7 +200,7 @@ static ssize_t write_once(struct conn *conn, const struct iovec *parts, int coun
 	return errno == EAGAIN ? 0 : CONN_ERROR;
 }
 
-enum conn_send conn_send(struct conn *conn, const struct iovec *parts, int count, size_t *written)
+static inline enum conn_send send_plain(struct conn *conn, const struct iovec *parts, int count, size_t *written)
 {
 	size_t total = 0;
 	for (int i = 0; i < count; i++)
@@ -200,11 +214,45 @@ enum conn_send conn_send(struct conn *conn, const struct iovec *parts, int count
 		return CONN_BROKEN;
 	if ((size_t)taken == total)
 		return CONN_SENT;
-	conn->writable = false;
+	if (!conn_has_backlog(conn)) /* else nobody has tried, and the event that told of room may still be waiting for its turn */
+		conn->writable = false;
 	if (keep_rest(conn, parts, count, (size_t)taken))
 		return CONN_KEPT;
-	conn_shutdown(conn); /* nothing may follow the bytes that are lost */
+	conn->lossy = true;
+	shutdown(conn->fd, SHUT_WR); /* nothing may follow the bytes that are lost */
 	return CONN_BROKEN;
+}
+
+enum conn_send conn_send_plain(struct conn *conn, const struct iovec *parts, int count, size_t *written)
+{
+	return send_plain(conn, parts, count, written);
+}
+
+ssize_t conn_write_plain(struct conn *conn, const char *bytes, size_t length)
+{
+	struct iovec part = {(char *)(uintptr_t)bytes, length};
+	return write_once(conn, &part, 1);
+}
+
+/* As one part, of which only the whole tells the peer anything. Not inline: what it needs would cost the plain way, too. */
+static __attribute__((noinline)) enum conn_send send_sealed(struct conn *conn, const struct iovec *parts, int count, size_t *written)
+{
+	struct iovec sealed;
+	size_t taken = 0;
+	enum conn_send sent = CONN_BROKEN;
+	if (conn->io->seal(conn, parts, count, &sealed))
+		sent = send_plain(conn, &sealed, 1, &taken);
+	if (!written)
+		return sent;
+	*written = 0;
+	for (int i = 0; i < count && taken > 0; i++)
+		*written += parts[i].iov_len;
+	return sent;
+}
+
+enum conn_send conn_send(struct conn *conn, const struct iovec *parts, int count, size_t *written)
+{
+	return conn->io ? send_sealed(conn, parts, count, written) : send_plain(conn, parts, count, written);
 }
 
 /* What the pipe holds, as far as the socket takes it; the pipe goes when it is empty. Unlike a send, a splice may end early for another reason than a full socket (a
@@ -226,6 +274,8 @@ static enum conn_send pour(struct conn *conn)
 ssize_t conn_splice(struct conn *from, struct conn *to, size_t most, enum conn_send *sent)
 {
 	assert(!conn_has_backlog(to));
+	if (from->io || to->io)
+		return CONN_UNFIT;
 	struct pipe *pipe = pipe_take(to->worker);
 	if (!pipe)
 		return CONN_UNFIT;
@@ -293,6 +343,8 @@ void conn_keep_alive(struct conn *conn)
 
 void conn_shutdown(struct conn *conn)
 {
+	if (conn->io)
+		conn->io->end(conn, CONN_END_SENDING);
 	shutdown(conn->fd, SHUT_WR);
 }
 

@@ -2,7 +2,8 @@
  *
  * One event registration for both directions, edge-triggered and persistent, added once. Each direction has a "may be ready" bit that an EAGAIN, or
  * a transfer shorter than asked for (epoll(7)), clears. A short read says nothing of a reset behind it, whose event may have come with the bytes: who needs more
- * bytes asks for them by conn_read_on. Closing detaches now; the memory goes at the end of the loop turn. Knows nothing of HTTP. */
+ * bytes asks for them by conn_read_on. Closing detaches now; the memory goes at the end of the loop turn. Knows nothing of HTTP, and of TLS only that there is a table of functions:
+ * what a secure connection does in their stead is in secure.h. Its owner deals in the same calls, and can't tell. */
 #ifndef TEAL_PROXY_CONN_H
 #define TEAL_PROXY_CONN_H
 
@@ -16,6 +17,7 @@
 #include "proxy/deadline.h"
 
 struct pipe;
+struct secure;
 struct worker;
 struct conn;
 
@@ -28,9 +30,27 @@ struct conn_handler {
 	void (*on_free)(struct conn *conn); /* the last act: give the memory back */
 };
 
+/* How our side ends. */
+enum conn_end {
+	CONN_END_SENDING, /* nothing more will be sent; there may be something to read */
+	CONN_END_CLOSE,   /* the connection goes, and with it what hangs on it */
+	CONN_END_RESET,   /* the same, and it shall show that something is missing */
+};
+
+/* What a connection does that is not plain. Each stands in for the function of conn that is named like it. */
+struct conn_io {
+	ssize_t (*read)(struct conn *conn, char *bytes, size_t size);
+	int (*peek)(struct conn *conn);
+	/* Of sending: what the socket gets instead of these bytes, whole, valid until the next call for any connection of the worker. False: nothing can be sent any more. */
+	bool (*seal)(struct conn *conn, const struct iovec *parts, int count, struct iovec *sealed);
+	void (*end)(struct conn *conn, enum conn_end how); /* in front of the socket's own end */
+};
+
 struct conn {
 	struct event event;
 	const struct conn_handler *handler;
+	const struct conn_io *io; /* NULL: plain */
+	struct secure *secure;    /* its state; NULL: plain */
 	struct worker *worker;
 	struct conn *queue_next, *closed_next;
 	struct deadline deadline;
@@ -44,7 +64,9 @@ struct conn {
 	bool readable, writable; /* may be ready */
 	bool read_short;         /* the last read cleared `readable` by being short */
 	bool hangup;             /* the peer sent FIN or worse; a read will tell */
-	bool queued;             /* in the worker's ready list */
+	bool queued;             /* in one of the worker's ready lists */
+	bool patient;            /* what comes, comes in crumbs: its turns are behind those of others, see worker_queue */
+	bool lossy;              /* bytes that were sent are lost on our side: nothing may follow them */
 };
 
 enum conn_send { CONN_SENT, CONN_KEPT, CONN_BROKEN };
@@ -76,9 +98,9 @@ size_t conn_restore_input(struct conn *conn, char *bytes);
 
 /* Writes now as much as the socket takes and keeps a copy of the rest, to be flushed when the socket is writable again. CONN_BROKEN: the peer is gone or memory ran out;
  * nothing more can be sent then.
- * *written (may be NULL) is how many bytes the kernel took of these. */
+ * *written (may be NULL) is how many bytes the kernel took of these; on a secure connection all as soon as it took any. */
 enum conn_send conn_send(struct conn *conn, const struct iovec *parts, int count, size_t *written);
-/* How many of the bytes that were ever sent the peer's machine has acknowledged. A system call. */
+/* How many of the bytes that were ever sent, as the socket sees them, the peer's machine has acknowledged. A system call. */
 uint64_t conn_acknowledged(const struct conn *conn);
 /* Tries to empty the backlog. CONN_SENT when nothing is left. CONN_BROKEN: what the peer said before it went makes the connection `readable`. */
 enum conn_send conn_flush(struct conn *conn);
@@ -93,13 +115,18 @@ ssize_t conn_splice(struct conn *from, struct conn *to, size_t most, enum conn_s
 
 /* For a connection without a deadline: the kernel finds out whether the peer's machine is still there. */
 void conn_keep_alive(struct conn *conn);
-/* Sends FIN (behind what was sent). */
+/* Sends FIN (behind what was sent; what waits in a backlog is not). */
 void conn_shutdown(struct conn *conn);
 
 /* Asks for another turn: on_ready is called after the present pass over the events. */
 void conn_queue(struct conn *conn);
 /* More bytes are needed: asks for another turn to read, unless it is known that there is nothing to read. */
 void conn_read_on(struct conn *conn);
+
+/* What conn_read and conn_send do of plain bytes, and one system call of a send (bytes taken, 0 when the socket is full, CONN_ERROR): for what stands in for them. */
+ssize_t conn_read_plain(struct conn *conn, char *bytes, size_t size);
+enum conn_send conn_send_plain(struct conn *conn, const struct iovec *parts, int count, size_t *written);
+ssize_t conn_write_plain(struct conn *conn, const char *bytes, size_t length);
 
 void conn_arm(struct conn *conn, enum deadline_kind kind, uint64_t after_ms);
 void conn_disarm(struct conn *conn);

@@ -7,6 +7,7 @@
 #include "proxy/answer.h"
 #include "proxy/client.h"
 #include "proxy/fields.h"
+#include "proxy/frontdoor.h"
 #include "proxy/held.h"
 #include "proxy/hold.h"
 #include "proxy/mirror.h"
@@ -83,7 +84,7 @@ static enum fail check_head(struct exchange *exchange, const struct head *head)
 	struct span expect = head_value(head, FIELD_expect);
 	if (expect.length > 0 && head->minor > 0 && !span_is(expect, "100-continue"))
 		return FAIL_request_expectation;
-	if (head->https && !exchange->client->trusted) /* RFC 9110 section 7.4 */
+	if (head->https && !exchange->client->trusted && !exchange->client->conn.secure) /* RFC 9110 section 7.4 */
 		return FAIL_request_misdirected;
 	uint64_t limit = exchange->table->globals.body_bytes;
 	if (limit > 0 && framing.kind == FRAMING_length && framing.length > limit)
@@ -156,9 +157,14 @@ static void assign(struct exchange *exchange, const struct head *head, struct ta
 	exchange->counted = counted;
 }
 
+static struct span host_of(const struct head *head)
+{
+	return head->authority.length > 0 ? head->authority : head_value(head, FIELD_host);
+}
+
 static struct table_service *find_service(const struct exchange *exchange, const struct head *head)
 {
-	struct span host = head->authority.length > 0 ? head->authority : head_value(head, FIELD_host);
+	struct span host = host_of(head);
 	bool bare = head->path.length == 0 || head->path.at[0] == '?'; /* an absolute form's path may be empty */
 	if (exchange->client->preview)
 		return table_find_named(exchange->table, exchange->client->preview);
@@ -182,8 +188,8 @@ static bool must_wait(struct exchange *exchange, const struct head *head, struct
 	return hold_concerns(exchange->worker, service) && !is_preview(exchange, head);
 }
 
-/* ROUTE_ANSWERED: the exchange may have ended. */
-enum route { ROUTE_FOUND, ROUTE_NONE, ROUTE_ANSWERED };
+/* ROUTE_ANSWERED: the exchange may have ended. ROUTE_REFUSED: exchange->fail says why. */
+enum route { ROUTE_FOUND, ROUTE_NONE, ROUTE_REFUSED, ROUTE_ANSWERED };
 
 static enum route route(struct exchange *exchange, struct head *head)
 {
@@ -200,6 +206,22 @@ static enum route route(struct exchange *exchange, struct head *head)
 	else
 		assign(exchange, head, service);
 	return ROUTE_FOUND;
+}
+
+/* Past what the listener does by itself. */
+static enum route enter(struct exchange *exchange, struct head *head)
+{
+	if (exchange->table->globals.manners) {
+		enum frontdoor through = frontdoor_answer(exchange, head);
+		if (through != FRONTDOOR_OPEN)
+			return through == FRONTDOOR_ANSWERED ? ROUTE_ANSWERED : ROUTE_REFUSED;
+	}
+	return route(exchange, head);
+}
+
+static enum fail explain(const struct exchange *exchange, const struct head *head, enum route routed)
+{
+	return routed == ROUTE_REFUSED ? exchange->fail : frontdoor_explain_unrouted(exchange, host_of(head));
 }
 
 size_t exchange_begin(struct client *client, char *rest, size_t length)
@@ -219,11 +241,11 @@ size_t exchange_begin(struct client *client, char *rest, size_t length)
 	read_intentions(exchange, head);
 	bool ends_here = fields_must_answer(head);
 	enum fail fail = check_head(exchange, head);
-	enum route routed = fail == FAIL_none && !ends_here ? route(exchange, head) : ROUTE_FOUND;
+	enum route routed = fail == FAIL_none && !ends_here ? enter(exchange, head) : ROUTE_FOUND;
 	if (routed == ROUTE_ANSWERED)
 		return 0;
-	if (routed == ROUTE_NONE)
-		fail = FAIL_no_service;
+	if (routed != ROUTE_FOUND)
+		fail = explain(exchange, head, routed);
 	if (head->method != METHOD_connect && !held_begin(exchange) && fail == FAIL_none)
 		fail = FAIL_request_head_too_large;
 	if (fail != FAIL_none) {
@@ -270,7 +292,7 @@ void exchange_go_on(struct exchange *exchange)
 	if (routed == ROUTE_ANSWERED)
 		return;
 	if (routed == ROUTE_NONE) {
-		exchange_fail(exchange, FAIL_no_service);
+		exchange_fail(exchange, frontdoor_explain_unrouted(exchange, host_of(head)));
 		return;
 	}
 	if (exchange->step == EXCHANGE_WAITING) {
@@ -376,11 +398,12 @@ void exchange_attempt(struct exchange *exchange)
 		return;
 	}
 	enum fail fail = FAIL_none;
+	struct tlsback *tls = exchange->service->colors[exchange->color].tls;
 	take_backend(exchange, backend);
 	if (!exchange->fresh_only)
-		exchange->upstream = pool_take(exchange->worker, backend, exchange, owner_of(exchange), exchange_may_replay(exchange));
+		exchange->upstream = pool_take(exchange->worker, backend, tls, exchange, owner_of(exchange), exchange_may_replay(exchange));
 	if (!exchange->upstream)
-		exchange->upstream = upstream_open(exchange->worker, backend, exchange, &fail);
+		exchange->upstream = upstream_open(exchange->worker, backend, tls, exchange, &fail);
 	if (!exchange->upstream) {
 		exchange_fail(exchange, fail);
 		return;
@@ -402,6 +425,15 @@ static size_t write_announcement(struct exchange *exchange, char out[PROXYPROTO_
 	return proxyproto_write(announcement_of(exchange), &exchange->client->peer, &to, out);
 }
 
+bool exchange_announce(struct exchange *exchange)
+{
+	char announcement[PROXYPROTO_WRITE_SIZE];
+	if (!exchange->upstream->owner)
+		return true;
+	const struct iovec part = {announcement, write_announcement(exchange, announcement)};
+	return conn_send(&exchange->upstream->conn, &part, 1, NULL) == CONN_SENT;
+}
+
 void exchange_on_connected(struct exchange *exchange)
 {
 	struct conn *conn = &exchange->upstream->conn;
@@ -409,7 +441,7 @@ void exchange_on_connected(struct exchange *exchange)
 	struct iovec parts[2] = {{announcement, 0}, {exchange->held, exchange->held_length}};
 	size_t written;
 	exchange->step = EXCHANGE_SENDING;
-	if (exchange->upstream->owner && !exchange->upstream->used)
+	if (exchange->upstream->owner && !exchange->upstream->used && !conn->secure)
 		parts[0].iov_len = write_announcement(exchange, announcement);
 	bool announces = parts[0].iov_len > 0;
 	enum conn_send sent = conn_send(conn, announces ? parts : parts + 1, announces ? 2 : 1, &written);

@@ -109,6 +109,8 @@ void exchange_go_on(struct exchange *exchange);
 
 /* From upstream: the connection stands; bytes, room or an end came. */
 void exchange_on_connected(struct exchange *exchange);
+/* What goes in front of TLS on its new backend connection: a PROXY protocol header, where the color wants one. False when the socket did not take it. */
+bool exchange_announce(struct exchange *exchange);
 void exchange_on_backend_ready(struct exchange *exchange);
 
 /* Something went wrong: another attempt, an error answer, or hanging up. The exchange may have ended on return. */

@@ -152,6 +152,7 @@ void exchange_finish(struct exchange *exchange)
 
 void exchange_end_tunnel(struct exchange *exchange, bool reset)
 {
+	exchange->upstream->conn.lossy |= reset; /* what the client wanted to say did not get out whole: over TLS the backend is not told of an end */
 	drop_upstream(exchange, false);
 	end(exchange, false, reset);
 }

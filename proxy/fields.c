@@ -61,8 +61,7 @@ static void put_tidy(struct out *out, const struct head_field *field)
 /* Most heads pass as they are. */
 static bool keeps_all(const struct head *head, const struct removal *removal)
 {
-	uint32_t ids = removal->ids | (removal->aliases ? HEAD_ODD : 0);
-	return (head->present & ids) == 0 && removal->named_count == 0 && !head->untidy;
+	return (head->present & removal->ids) == 0 && !removal->aliases && removal->named_count == 0 && !head->untidy;
 }
 
 /* Copies the fields that stay, from `run` on: the first of them, or an unchanged start line right before them. */
@@ -135,7 +134,7 @@ bool fields_has_request_id(const struct head *head)
 
 static uint32_t request_removals(const struct head *head, const struct fields_to_backend *with)
 {
-	uint32_t ids = REMOVAL_HOP_BY_HOP | FIELD_BIT(FIELD_x_forwarded_for) | FIELD_BIT(FIELD_forwarded);
+	uint32_t ids = REMOVAL_HOP_BY_HOP | REMOVAL_CERTIFICATE | FIELD_BIT(FIELD_x_forwarded_for) | FIELD_BIT(FIELD_forwarded);
 	if (with->upgrade)
 		ids &= ~FIELD_BIT(FIELD_upgrade);
 	if (!with->expect)
@@ -224,7 +223,8 @@ static void put_forwarded(struct out *out, const struct head *head, const struct
 		put(out, with->client, with->client_length);
 	else
 		put_text(out, "unknown");
-	put_text(out, ipv6 ? "]\"\r\n" : "\r\n");
+	put_text(out, ipv6 ? "]\"" : "");
+	put_text(out, with->tls ? ";proto=https\r\n" : "\r\n");
 }
 
 static void put_forwarding(struct out *out, const struct head *head, const struct fields_to_backend *with)
@@ -272,7 +272,7 @@ size_t fields_write_request(const struct head *head, const struct fields_to_back
 	struct out out = {to, to + size, false};
 	struct removal removal;
 	removal_init(&removal, request_removals(head, with));
-	removal.aliases = true;
+	removal.aliases = (head->present & HEAD_ODD) != 0;
 	if (!removal_add_named(&removal, head))
 		return 0;
 	const char *run = put_request_line(&out, head, with, &removal);
@@ -282,6 +282,8 @@ size_t fields_write_request(const struct head *head, const struct fields_to_back
 	if (counts_hops(head))
 		put_hops(&out, head);
 	put_forwarding(&out, head, with);
+	if (with->certificate.length > 0)
+		put_line(&out, "Client-Cert: ", with->certificate);
 	if (removal.ids & FIELD_BIT(FIELD_x_request_id))
 		put_line(&out, "X-Request-Id: ", (struct span){with->request_id, with->request_id_length});
 	put_request_connection(&out, head, with->upgrade);
@@ -327,6 +329,8 @@ static uint32_t answer_removals(const struct head *head, const struct fields_to_
 		ids &= ~FIELD_BIT(FIELD_upgrade);
 	if (with->client_minor == 0)
 		ids |= FIELD_BIT(FIELD_trailer);
+	if (with->hsts.length > 0)
+		ids |= FIELD_BIT(FIELD_strict_transport_security);
 	if (has(head, FIELD_content_length) && (!passes_length(head, with) || merges_length(head)))
 		ids |= FIELD_BIT(FIELD_content_length);
 	return ids;
@@ -372,6 +376,8 @@ size_t fields_write_answer(const struct head *head, const struct fields_to_clien
 	bool has_date = has(head, FIELD_date) && !(removal.ids & FIELD_BIT(FIELD_date));
 	if (with->date.length > 0 && head->status >= 200 && !has_date)
 		put_line(&out, "Date: ", with->date);
+	if (with->hsts.length > 0)
+		put_line(&out, "Strict-Transport-Security: ", with->hsts);
 	if (with->cookie.length > 0)
 		put_line(&out, "Set-Cookie: ", with->cookie);
 	put_answer_connection(&out, head, with);

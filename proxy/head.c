@@ -19,7 +19,7 @@ struct reader {
 };
 
 struct known_field {
-	char name[20]; /* lower case, not always NUL-terminated */
+	char name[26]; /* lower case, not always NUL-terminated */
 	uint8_t length;
 	uint8_t id;
 };
@@ -48,10 +48,13 @@ static const struct known_field known_fields[64] = {
 	[40] = {"accept", 6, FIELD_accept},
 	[41] = {"te", 2, FIELD_te},
 	[42] = {"via", 3, FIELD_via},
+	[45] = {"client-cert-chain", 17, FIELD_client_cert_chain},
 	[46] = {"x-forwarded-proto", 17, FIELD_x_forwarded_proto},
 	[51] = {"max-forwards", 12, FIELD_max_forwards},
 	[52] = {"upgrade", 7, FIELD_upgrade},
 	[53] = {"x-forwarded-for", 15, FIELD_x_forwarded_for},
+	[54] = {"strict-transport-security", 25, FIELD_strict_transport_security},
+	[57] = {"client-cert", 11, FIELD_client_cert},
 	[58] = {"proxy-connection", 16, FIELD_proxy_connection},
 	[59] = {"keep-alive", 10, FIELD_keep_alive},
 	[60] = {"x-forwarded-host", 16, FIELD_x_forwarded_host},
@@ -79,12 +82,22 @@ static inline bool token_is(const char *token, const char *lower, size_t length)
 	return true;
 }
 
+/* The id of a name that is not empty. One that is as long as the only name it could be, and another, may be that with `_` for a `-`, since such a change moves no name to another slot: HEAD_ODD. */
+static inline enum field_id find_id(const char *name, size_t length, uint32_t *present)
+{
+	const struct known_field *known = &known_fields[known_slot(name, length)];
+	if (known->length != length)
+		return FIELD_other;
+	if (token_is(name, known->name, length))
+		return (enum field_id)known->id;
+	*present |= HEAD_ODD;
+	return FIELD_other;
+}
+
 enum field_id head_field_id(const char *name, size_t length)
 {
-	if (length == 0)
-		return FIELD_other;
-	const struct known_field *known = &known_fields[known_slot(name, length)];
-	return known->length == length && token_is(name, known->name, length) ? (enum field_id)known->id : FIELD_other;
+	uint32_t ignored = 0;
+	return length > 0 ? find_id(name, length, &ignored) : FIELD_other;
 }
 
 static inline enum head_result read_line_end(struct reader *reader)
@@ -120,7 +133,7 @@ static inline enum head_result read_name(struct reader *reader, struct head *hea
 		return HEAD_BAD;
 	field->line = name;
 	field->name_length = (uint16_t)length;
-	field->id = (uint16_t)head_field_id(name, length);
+	field->id = (uint16_t)find_id(name, length, &head->present);
 	reader->at = at + 1;
 	return HEAD_DONE;
 }
@@ -163,8 +176,6 @@ static inline enum head_result read_fields(struct reader *reader, const struct h
 		head->present |= FIELD_BIT(field->id);
 		if (head->first[field->id] == 0)
 			head->first[field->id] = head->field_count;
-		if (field->id == FIELD_other && (*field->line | 0x20) == 'x')
-			head->present |= HEAD_ODD;
 	}
 	head->fields_length = (size_t)(reader->at - head->fields_at);
 	return read_line_end(reader);

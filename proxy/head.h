@@ -40,6 +40,9 @@ enum field_id {
 	FIELD_user_agent,
 	FIELD_referer,
 	FIELD_date,
+	FIELD_client_cert,
+	FIELD_client_cert_chain,
+	FIELD_strict_transport_security,
 	FIELD_ID_COUNT
 };
 
@@ -55,7 +58,7 @@ struct head_field {
 	uint16_t id; /* enum field_id */
 };
 
-#define HEAD_ODD (1u << 31) /* a name without an id begins with an x: see removal_is_alias */
+#define HEAD_ODD (1u << 31) /* a field may be an alias of one that has an id, with `_` for a `-`: see removal_is_alias */
 
 enum method { METHOD_other, METHOD_get, METHOD_head, METHOD_post, METHOD_put, METHOD_delete, METHOD_patch, METHOD_options, METHOD_trace, METHOD_connect };
 

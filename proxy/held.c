@@ -7,6 +7,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/fields.h"
+#include "proxy/frontdoor.h"
 #include "proxy/worker.h"
 
 static void give_buffer(struct exchange *exchange)
@@ -64,6 +65,8 @@ bool held_begin(struct exchange *exchange)
 		.client = client->address,
 		.client_length = client->peer.family == ENDPOINT_NONE ? 0 : client->address_length, /* a unix peer has none */
 		.trusted = client->trusted,
+		.tls = client->conn.secure != NULL,
+		.certificate = frontdoor_find_certificate(exchange),
 		.request_id = id,
 		.request_id_length = sizeof(id),
 		.host = own_host(exchange),
@@ -72,7 +75,7 @@ bool held_begin(struct exchange *exchange)
 	};
 	with.host_length = strlen(with.host);
 	size_t host = with.host_length + worker->head.authority.length + head_value(&worker->head, FIELD_host).length; /* written twice: X-Forwarded-Host */
-	if (!grow(exchange, worker->head.length + host + WORKER_HEAD_SLACK))
+	if (!grow(exchange, worker->head.length + host + with.certificate.length + WORKER_HEAD_SLACK))
 		return false;
 	exchange->held_length = exchange->held_head = fields_write_request(&worker->head, &with, exchange->held, exchange->held_size);
 	exchange->held_whole = exchange->held_length > 0;

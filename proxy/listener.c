@@ -136,14 +136,18 @@ static bool accept_one(struct listener *listener)
 		return errno == ECONNABORTED || errno == EINTR;
 	}
 	unsigned index = (unsigned)(listener - listener->worker->listeners);
-	if (client_open(listener->worker, fd, index, listener->proxy_protocol, (struct sockaddr *)&from, length))
-		listener->open++;
+	client_open(listener->worker, fd, index, listener->proxy_protocol, (struct sockaddr *)&from, length);
 	return true;
 }
 
 const char *listener_preview(const struct worker *worker, unsigned index)
 {
 	return index < worker->listener_count ? worker->listeners[index].preview : NULL;
+}
+
+void listener_on_client_open(struct worker *worker, unsigned index)
+{
+	worker->listeners[index].open++;
 }
 
 void listener_on_client_close(struct worker *worker, unsigned index)

@@ -22,7 +22,8 @@ bool listener_start_all(struct worker *worker, struct err *err);
 void listener_close_all(struct worker *worker, bool accept_queued);
 /* The service whose idle color the worker's listener `index` leads to; NULL: none. Good for as long as the proxy. */
 const char *listener_preview(const struct worker *worker, unsigned index);
-/* A connection that was accepted from the worker's listener `index` has closed. */
+/* A connection that was accepted from the worker's listener `index` is counted as open; it has closed. */
+void listener_on_client_open(struct worker *worker, unsigned index);
 void listener_on_client_close(struct worker *worker, unsigned index);
 /* DEADLINE_accept: accept again. */
 void listener_on_deadline(struct deadline *deadline);

@@ -3,6 +3,7 @@
 
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/warm.h"
 #include "proxy/worker.h"
 
 /* ---- cuts ---- */
@@ -126,6 +127,7 @@ void orders_obey(struct worker *worker, const struct table *previous)
 		return;
 	obey_closings(worker, previous);
 	cut_overdue(worker);
+	warm_obey(worker);
 }
 
 void orders_note_tunnel(struct exchange *exchange)

@@ -5,13 +5,18 @@
 #include <stddef.h>
 
 #include "proxy/client.h"
+#include "proxy/secure.h"
 #include "proxy/upstream.h"
+#include "proxy/warm.h"
 #include "proxy/worker.h"
 
 #define IDLE_LONGEST_MS 4000u
 #define IDLE_SHORTEST_MS 20u
 #define IDLE_UNREPEATABLE_MS 1000u
+#define IDLE_UNASKED_MS 1000u /* the requests that they were opened for have come by then; and until then they may keep a server's threads from probes, too */
 #define IDLE_CONNECTIONS_MAX 16384u /* more than are ever busy at once: fewer would mean a new connection for every request beyond them */
+#define CLOSED_AT_ONCE 8u           /* for a request, or in the millisecond: each may take as long as a request, and over TLS as long as two */
+#define CLOSED_EARLY 1u             /* in the millisecond, of those that are not old: the backend, too, has its work with each, and requests to do */
 
 static uint32_t idle_limit_ms(const struct backend_lane *lane)
 {
@@ -58,6 +63,9 @@ static void link_freshest(struct backend_lane *lane, struct upstream *upstream)
 		lane->idle_oldest = upstream;
 	lane->idle = upstream;
 	lane->idle_count++;
+	upstream->list = UPSTREAM_IDLE;
+	if (upstream->unasked && !lane->unasked)
+		lane->unasked = upstream;
 	if (!upstream->owner)
 		return;
 	upstream->next_owned = upstream->owner->owned;
@@ -74,8 +82,18 @@ static void disown(struct upstream *upstream)
 	upstream->next_owned = NULL;
 }
 
+static struct upstream *next_unasked(const struct upstream *upstream)
+{
+	struct upstream *next = upstream->newer;
+	while (next && !next->unasked)
+		next = next->newer;
+	return next;
+}
+
 static void unlink_idle(struct backend_lane *lane, struct upstream *upstream)
 {
+	if (lane->unasked == upstream)
+		lane->unasked = next_unasked(upstream);
 	if (upstream->newer)
 		upstream->newer->older = upstream->older;
 	else
@@ -85,6 +103,7 @@ static void unlink_idle(struct backend_lane *lane, struct upstream *upstream)
 	else
 		lane->idle_oldest = upstream->newer;
 	upstream->newer = upstream->older = NULL;
+	upstream->list = UPSTREAM_UNLISTED;
 	lane->idle_count--;
 	if (upstream->owner)
 		disown(upstream);
@@ -92,8 +111,7 @@ static void unlink_idle(struct backend_lane *lane, struct upstream *upstream)
 
 void pool_forget(struct upstream *upstream)
 {
-	if (!upstream->exchange)
-		unlink_idle(upstream->lane, upstream);
+	unlink_idle(upstream->lane, upstream);
 }
 
 /* The freshest one that may carry the owner's requests, or those of anybody: where connections have owners, it is only after a reload that others lie among them. */
@@ -105,22 +123,38 @@ static struct upstream *find_owned(const struct backend_lane *lane, const struct
 	return upstream;
 }
 
-struct upstream *pool_take(struct worker *worker, struct backend *backend, struct exchange *exchange, struct client *owner, bool repeatable)
+/* Whether it has rested so briefly that it is most likely there still. */
+static bool is_fresh(const struct backend_lane *lane, const struct upstream *upstream, uint64_t now_ms, bool repeatable)
+{
+	uint64_t age_ms = now_ms - upstream->idle_since_ms, limit_ms = idle_limit_ms(lane);
+	return repeatable ? age_ms < limit_ms || upstream->warm : age_ms < IDLE_UNREPEATABLE_MS && age_ms <= limit_ms / 2;
+}
+
+/* Those that were opened in advance go first, in their order: there are servers whose threads each wait for the first request of a connection, and others wait until a thread is free. */
+static struct upstream *find(const struct backend_lane *lane, const struct client *owner, uint64_t now_ms, bool repeatable)
+{
+	if (lane->unasked && !owner && is_fresh(lane, lane->unasked, now_ms, repeatable))
+		return lane->unasked;
+	return find_owned(lane, owner);
+}
+
+struct upstream *pool_take(
+	struct worker *worker, struct backend *backend, const struct tlsback *tls, struct exchange *exchange, struct client *owner, bool repeatable)
 {
 	struct backend_lane *lane = &backend->lanes[worker->index];
 	uint64_t now_ms = worker_now_ms(worker);
 	struct upstream *upstream;
-	while ((upstream = find_owned(lane, owner))) {
-		uint64_t age_ms = now_ms - upstream->idle_since_ms, limit_ms = idle_limit_ms(lane);
-		if (!repeatable && (age_ms >= IDLE_UNREPEATABLE_MS || age_ms > limit_ms / 2))
+	for (unsigned closed = 0; closed < CLOSED_AT_ONCE && (upstream = find(lane, owner, now_ms, repeatable)); closed++) {
+		bool fresh = is_fresh(lane, upstream, now_ms, repeatable);
+		if (!repeatable && !fresh)
 			return NULL;
-		bool fit = (age_ms < limit_ms || upstream->warm) && !upstream->conn.readable;
+		bool fit = upstream->tls == tls && fresh && !upstream->conn.readable;
 		if (fit && (repeatable || conn_peek(&upstream->conn) == CONN_AGAIN)) {
 			unlink_idle(lane, upstream);
 			upstream->exchange = exchange;
 			upstream->used = true;
-			upstream->warm = false;
-			upstream->rested_ms = age_ms;
+			upstream->warm = upstream->unasked = false;
+			upstream->rested_ms = now_ms - upstream->idle_since_ms;
 			return upstream;
 		}
 		upstream_close(upstream);
@@ -150,7 +184,9 @@ void pool_give(struct upstream *upstream)
 	upstream->idle_since_ms = worker_now_ms(conn->worker);
 	link_freshest(lane, upstream);
 	conn_disarm(conn);
-	if (lane->idle_deadline.kind == DEADLINE_none)
+	if (lane->unasked == upstream)
+		worker_arm(conn->worker, &lane->idle_deadline, DEADLINE_pool, IDLE_UNASKED_MS);
+	else if (lane->idle_deadline.kind == DEADLINE_none)
 		worker_arm(conn->worker, &lane->idle_deadline, DEADLINE_pool, idle_limit_ms(lane));
 }
 
@@ -161,27 +197,56 @@ static void keep_warm(struct backend_lane *lane, uint64_t now_ms, uint64_t limit
 		upstream->warm = true;
 }
 
-static void close_old(struct backend_lane *lane, uint64_t now_ms, uint64_t limit_ms)
+static bool has_old(const struct backend_lane *lane, uint64_t now_ms, uint64_t limit_ms)
+{
+	return lane->idle_oldest && now_ms - lane->idle_oldest->idle_since_ms >= limit_ms;
+}
+
+/* Of all lanes together so many in a millisecond: those that were opened together are old together. */
+static bool may_close(struct worker *worker, uint64_t now_ms, unsigned most)
+{
+	if (worker->closing_ms != now_ms) {
+		worker->closing_ms = now_ms;
+		worker->closings = 0;
+	}
+	return worker->closings++ < most;
+}
+
+static void close_old(struct worker *worker, struct backend_lane *lane, uint64_t now_ms, uint64_t limit_ms)
 {
 	unsigned before = lane->idle_count;
-	while (lane->idle_oldest && now_ms - lane->idle_oldest->idle_since_ms >= limit_ms)
+	while (has_old(lane, now_ms, limit_ms) && may_close(worker, now_ms, CLOSED_AT_ONCE))
 		upstream_close(lane->idle_oldest);
-	if (lane->idle_count < before)
+	if (lane->idle_count < before && !has_old(lane, now_ms, limit_ms))
 		lengthen_limit(lane);
+}
+
+static bool has_unasked(const struct backend_lane *lane, uint64_t now_ms)
+{
+	return lane->unasked && now_ms - lane->unasked->idle_since_ms >= IDLE_UNASKED_MS;
 }
 
 void pool_on_deadline(struct worker *worker, struct deadline *deadline)
 {
 	struct backend_lane *lane = (struct backend_lane *)((char *)deadline - offsetof(struct backend_lane, idle_deadline));
-	uint64_t now_ms = worker_now_ms(worker), limit_ms = idle_limit_ms(lane), after_ms = limit_ms;
-	if (backend_pooling(lane->backend) == BACKEND_WARM)
+	uint64_t now_ms = worker_now_ms(worker), limit_ms = idle_limit_ms(lane);
+	bool early = keeps_none(lane->backend), keeps = !early && backend_pooling(lane->backend) == BACKEND_WARM;
+	if (keeps)
 		keep_warm(lane, now_ms, limit_ms);
 	else
-		close_old(lane, now_ms, limit_ms);
-	if (lane->idle_oldest && lane->idle_oldest->idle_since_ms + limit_ms > now_ms)
-		after_ms = lane->idle_oldest->idle_since_ms + limit_ms - now_ms;
-	if (lane->idle_oldest)
-		worker_arm(worker, deadline, DEADLINE_pool, after_ms);
+		close_old(worker, lane, now_ms, limit_ms);
+	if (early && lane->idle_oldest && may_close(worker, now_ms, CLOSED_EARLY))
+		upstream_close(lane->idle_oldest);
+	if (has_unasked(lane, now_ms) && may_close(worker, now_ms, CLOSED_EARLY))
+		upstream_close(lane->unasked);
+	if (!lane->idle_oldest)
+		return;
+	uint64_t end_ms = early ? now_ms : lane->idle_oldest->idle_since_ms + limit_ms;
+	if (keeps && end_ms <= now_ms)
+		end_ms = now_ms + limit_ms;
+	if (lane->unasked && lane->unasked->idle_since_ms + IDLE_UNASKED_MS < end_ms)
+		end_ms = lane->unasked->idle_since_ms + IDLE_UNASKED_MS;
+	worker_arm(worker, deadline, DEADLINE_pool, end_ms > now_ms ? end_ms - now_ms : 1);
 }
 
 void pool_on_idle_event(struct upstream *upstream)
@@ -194,7 +259,7 @@ void pool_on_idle_event(struct upstream *upstream)
 		conn->readable = false;
 		return;
 	}
-	if (seen == 0)
+	if (seen == 0 || secure_fault(conn) == SECURE_cut) /* many end TLS without saying so */
 		shorten_limit(upstream->lane, (worker_now_ms(conn->worker) - upstream->idle_since_ms) / 2);
 	upstream_close(upstream);
 }
@@ -235,13 +300,14 @@ static void close_idle(struct backend_lane *lane)
 void pool_sweep(struct worker *worker)
 {
 	for (struct backend_lane *lane = worker->lanes; lane; lane = lane->next) {
-		if (keeps_none(lane->backend))
-			close_idle(lane);
+		if (lane->idle && keeps_none(lane->backend))
+			worker_arm(worker, &lane->idle_deadline, DEADLINE_pool, 1);
 	}
 }
 
 void pool_close_all(struct worker *worker)
 {
+	warm_close_all(worker);
 	for (struct backend_lane *lane = worker->lanes; lane; lane = lane->next)
 		close_idle(lane);
 }

@@ -208,6 +208,17 @@ uint64_t proxy_acknowledged(const struct proxy *proxy)
 	return oldest;
 }
 
+uint64_t proxy_warmed(const struct proxy *proxy)
+{
+	uint64_t oldest = UINT64_MAX;
+	for (unsigned i = 0; i < proxy->worker_count; i++) {
+		uint64_t warmed = atomic_load_explicit(&proxy->workers[i].warmed, memory_order_acquire);
+		if (warmed < oldest)
+			oldest = warmed;
+	}
+	return oldest;
+}
+
 const struct table *proxy_table(const struct proxy *proxy)
 {
 	return proxy->tables;
@@ -237,6 +248,14 @@ void proxy_set_access(struct proxy *proxy, enum proxy_access access, struct logw
 		set_access(&proxy->workers[i], access, writer);
 }
 
+static void add_tls(struct proxy_tls *sum, const struct worker_tls *counters)
+{
+	sum->full += atomic_load_explicit(&counters->full, memory_order_relaxed);
+	sum->resumed += atomic_load_explicit(&counters->resumed, memory_order_relaxed);
+	for (unsigned f = 0; f < SECURE_FAULT_COUNT; f++)
+		sum->faults[f] += atomic_load_explicit(&counters->faults[f], memory_order_relaxed);
+}
+
 void proxy_read_counters(const struct proxy *proxy, struct proxy_counters *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -255,6 +274,8 @@ void proxy_read_counters(const struct proxy *proxy, struct proxy_counters *out)
 			out->fails[f] += atomic_load_explicit(&counters->fails[f], memory_order_relaxed);
 			out->replays[f] += atomic_load_explicit(&counters->replays[f], memory_order_relaxed);
 		}
+		add_tls(&out->clients_tls, &counters->clients_tls);
+		add_tls(&out->backends_tls, &counters->backends_tls);
 	}
 	for (unsigned l = 0; l < LIMIT_COUNT; l++)
 		out->limits[l] += limit_count_fails((enum limit)l, out->fails);

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "proxy/fail.h"
 #include "proxy/limit.h"
+#include "proxy/secure_fault.h"
 #include "proxy/table.h"
 
 struct event_base;
@@ -36,7 +37,7 @@ struct proxy_options {
 	enum proxy_access access;
 	struct logwriter *access_writer; /* NULL when off; must outlive the proxy */
 	struct event_base *loop;         /* the control loop, for on_progress */
-	void (*on_progress)(void *arg);  /* a worker acknowledged a generation, or the last connection of a drain closed */
+	void (*on_progress)(void *arg);  /* a worker acknowledged a generation or has opened what it was to open, or the last connection of a drain closed */
 	void *arg;
 };
 
@@ -48,6 +49,8 @@ struct proxy *proxy_start(const struct proxy_options *options, struct table *fir
 uint64_t proxy_publish(struct proxy *proxy, struct table *table);
 /* The newest generation that every worker has acknowledged: a request that is read from now on sees it or a newer one. */
 uint64_t proxy_acknowledged(const struct proxy *proxy);
+/* The newest generation for which every worker has opened what was ordered in advance (table_service.warm), as well as that can be done; tables without such an order are left out. */
+uint64_t proxy_warmed(const struct proxy *proxy);
 /* The newest published table; for deriving the next. Borrowed. */
 const struct table *proxy_table(const struct proxy *proxy);
 /* Frees tables and backends that no worker needs any more. Cheap; call it once a second and after acknowledgements. */
@@ -62,6 +65,12 @@ void proxy_drain(struct proxy *proxy);
 /* Closes what is left, joins the threads and frees everything. */
 void proxy_stop(struct proxy *proxy);
 
+/* Handshakes of one side, ever. */
+struct proxy_tls {
+	uint64_t full, resumed;
+	uint64_t faults[SECURE_FAULT_COUNT]; /* of those that failed */
+};
+
 struct proxy_counters {
 	uint64_t accepted;            /* client connections, ever */
 	uint64_t open;                /* now */
@@ -73,6 +82,7 @@ struct proxy_counters {
 	uint64_t unrouted;            /* requests that no service took */
 	uint64_t fails[FAIL_COUNT];   /* by kind, final or replayed */
 	uint64_t replays[FAIL_COUNT]; /* second attempts, by what went wrong first */
+	struct proxy_tls clients_tls, backends_tls;
 };
 void proxy_read_counters(const struct proxy *proxy, struct proxy_counters *out);
 

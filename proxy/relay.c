@@ -11,6 +11,7 @@
 #include "proxy/wait.h"
 #include "proxy/worker.h"
 
+#define CRUMB_MOST 1023         /* less than what one packet brings from whoever has more to say */
 #define GATHER_MOST (8u * 1024) /* well within what scratch has beyond the largest head */
 
 /* ---- the request's body ---- */
@@ -159,7 +160,9 @@ void relay_read_request(struct exchange *exchange)
 		size_t used = relay_request(exchange, worker->buffer, (size_t)got);
 		client_keep_rest(client, worker->buffer + used, (size_t)got - used);
 	}
-	if (client->exchange == exchange && !exchange->request.done)
+	bool more = client->exchange == exchange && !exchange->request.done;
+	conn->patient = more && got <= CRUMB_MOST;
+	if (more)
 		conn_read_on(conn);
 }
 

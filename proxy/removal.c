@@ -16,7 +16,7 @@ bool removal_is_alias(const struct head_field *field)
 		return false;
 	for (size_t i = 0; i < field->name_length; i++)
 		name[i] = field->line[i] == '_' ? '-' : field->line[i];
-	return (FIELD_BIT(head_field_id(name, field->name_length)) & REMOVAL_FORWARDING) != 0;
+	return (FIELD_BIT(head_field_id(name, field->name_length)) & (REMOVAL_FORWARDING | REMOVAL_CERTIFICATE)) != 0;
 }
 
 bool removal_has_name(const struct removal *removal, struct span name)

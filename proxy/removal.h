@@ -13,6 +13,8 @@ enum {
 	/* What only a trusted peer may say. */
 	REMOVAL_FORWARDING =
 		FIELD_BIT(FIELD_forwarded) | FIELD_BIT(FIELD_x_forwarded_for) | FIELD_BIT(FIELD_x_forwarded_proto) | FIELD_BIT(FIELD_x_forwarded_host),
+	/* What only we may say (RFC 9440 section 2.4). */
+	REMOVAL_CERTIFICATE = FIELD_BIT(FIELD_client_cert) | FIELD_BIT(FIELD_client_cert_chain),
 };
 
 struct removal {
@@ -36,14 +38,14 @@ bool removal_add_named(struct removal *removal, const struct head *head);
 /* Whether it is one of the names without an id. */
 bool removal_has_name(const struct removal *removal, struct span name);
 
-/* Whether a field that has no id is a forwarding one with `_` for `-`: whoever makes variables of field names, as CGI does, takes the one for the other. */
+/* Whether a field that has no id is a forwarding one, or one of a certificate, with `_` for `-`: whoever makes variables of field names, as CGI does, takes the one for the other. */
 bool removal_is_alias(const struct head_field *field);
 
 static inline bool removal_has(const struct removal *removal, const struct head_field *field)
 {
 	if (removal->ids & FIELD_BIT(field->id))
 		return true;
-	if (removal->aliases && field->id == FIELD_other && (field->line[0] | 0x20) == 'x' && removal_is_alias(field))
+	if (removal->aliases && field->id == FIELD_other && removal_is_alias(field))
 		return true;
 	return field->id == FIELD_other && removal->named_count > 0 && removal_has_name(removal, (struct span){field->line, field->name_length});
 }

@@ -2,7 +2,10 @@
 #ifndef TEAL_PROXY_REPLY_H
 #define TEAL_PROXY_REPLY_H
 
+#include <stddef.h>
+
 #include "proxy/fail.h"
+#include "proxy/span.h"
 
 struct exchange;
 struct head;
@@ -13,6 +16,10 @@ struct table_service;
 void reply_send(struct exchange *exchange, enum fail fail);
 /* Answers OPTIONS or TRACE with `Max-Forwards: 0` as its last recipient (RFC 9110 section 7.6.2); `head` lies in the worker's buffer. Ends the exchange as well. */
 void reply_as_recipient(struct exchange *exchange, const struct head *head);
+/* Sends a request to this URI, for good (308). Ends the exchange as well. */
+void reply_to_redirect(struct exchange *exchange, const struct head *head, struct span location);
+/* Answers with a challenge of ACME. Ends the exchange as well. */
+void reply_to_challenge(struct exchange *exchange, const struct head *head, char *text, size_t length);
 /* Answers the link of a preview with its cookie and a redirect to where it leads. Ends the exchange as well. The token is in the cookie alone: `head` gets the target without it, for the log. */
 void reply_to_link(struct exchange *exchange, const struct table_service *service, const struct preview_link *link, struct head *head);
 

@@ -7,7 +7,9 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "proxy/manners.h"
 #include "proxy/mirror.h"
+#include "proxy/tlsback.h"
 
 #define SPLIT_STEP 6181u        /* TABLE_SPLIT_WHOLE by the golden ratio, with no common factor: each run of TABLE_SPLIT_WHOLE turns visits each value once */
 #define SPLIT_TURNS 4294960000u /* the greatest multiple of TABLE_SPLIT_WHOLE that a counter holds */
@@ -37,6 +39,8 @@ static void fini_color(struct table_color *color)
 {
 	for (unsigned i = 0; i < color->count; i++)
 		backend_release(color->members[i].backend);
+	if (color->tls)
+		tlsback_release(color->tls);
 	free(color->members);
 	free(color->ready);
 	free(color->seeds);
@@ -71,6 +75,7 @@ struct table_service *table_service_new(const struct table_service_spec *spec)
 	service->balance = spec->balance;
 	service->replay_methods = spec->replay_methods;
 	service->hold = spec->hold;
+	service->warm = spec->warm;
 	service->totals = spec->totals;
 	totals_hold(service->totals);
 	service->fallback = spec->fallback;
@@ -82,6 +87,9 @@ struct table_service *table_service_new(const struct table_service_spec *spec)
 	for (unsigned i = 0; i < COLOR_COUNT; i++) {
 		init_color(&service->colors[i], spec->colors[i].version, spec->colors[i].members, spec->colors[i].count);
 		service->colors[i].announce = spec->colors[i].announce;
+		service->colors[i].tls = spec->colors[i].tls;
+		if (service->colors[i].tls)
+			tlsback_hold(service->colors[i].tls);
 		service->colors[i].fallback = spec->colors[i].fallback;
 		service->colors[i].shield = spec->colors[i].shield;
 		service->colors[i].cut_requests_before = spec->colors[i].cut_requests_before;
@@ -123,7 +131,7 @@ static bool has_orders(const struct table_service *service)
 		if (color->cut_requests_before || color->cut_tunnels_before || color->closing.before)
 			return true;
 	}
-	return false;
+	return service->warm != 0;
 }
 
 /* ---- tables ---- */
@@ -134,6 +142,8 @@ static void copy_globals(struct table_globals *to, const struct table_globals *f
 	to->trusted = memory_array(from->trusted_count, sizeof(*from->trusted));
 	if (from->trusted_count > 0)
 		memcpy(to->trusted, from->trusted, from->trusted_count * sizeof(*from->trusted));
+	if (to->manners)
+		manners_hold(to->manners);
 }
 
 struct table *table_new(const struct table_globals *globals, struct table_index *index, struct table_service *const *services, size_t count, unsigned workers)
@@ -163,6 +173,7 @@ void table_free(struct table *table)
 	table_index_release(table->index);
 	free(table->services);
 	free(table->slots);
+	manners_release(table->globals.manners);
 	free(table->globals.trusted);
 	free(table);
 }

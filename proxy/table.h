@@ -37,8 +37,10 @@ struct table_name {
 	size_t length;
 };
 
+struct manners;
 struct mirror;
 struct table_index;
+struct tlsback;
 
 struct table_member {
 	struct backend *backend;
@@ -65,6 +67,7 @@ struct table_color {
 	uint64_t *seeds;                                  /* of each of them: a hash of its name */
 	unsigned count, up;                               /* of members; of ready */
 	enum proxyproto_version announce;                 /* the PROXY protocol header in front of each connection to it */
+	struct tlsback *tls;                              /* in what way its backends are spoken to over TLS (the color has a reference); NULL: in clear */
 	bool fallback;                                    /* while the other color is wanted: its 404s are tried there, where the service has paths for that */
 	unsigned shield;                                  /* bits of enum table_shield: of its failures, those that the other color makes good */
 	uint64_t cut_requests_before, cut_tunnels_before; /* exchanges of an older generation are ended: their time to drain is over; 0: none */
@@ -85,6 +88,8 @@ struct table_service {
 	enum table_balance balance;
 	uint32_t replay_methods; /* bit 1 << enum method: idempotent by configuration, besides the safe ones */
 	struct table_hold hold;
+	uint64_t
+		warm; /* the color that is not live gets idle connections in advance, see proxy/warm.h: the number of this order, as none before had it. 0: it does not */
 	struct table_color colors[COLOR_COUNT];
 	struct totals *totals;
 	struct table_index *fallback; /* finds the paths whose 404s are tried on the other color: see proxy/fallback.h; NULL: there are none */
@@ -104,11 +109,13 @@ struct table_service_spec {
 	enum table_balance balance;
 	uint32_t replay_methods;
 	struct table_hold hold;
+	uint64_t warm;
 	struct {
 		const char *version;
 		const struct table_member *members;
 		unsigned count;
 		enum proxyproto_version announce;
+		struct tlsback *tls; /* NULL: none */
 		bool fallback;
 		unsigned shield;
 		uint64_t cut_requests_before, cut_tunnels_before;
@@ -133,6 +140,8 @@ struct table_index_entry {
 struct table_index *table_index_new(const struct table_index_entry *entries, size_t count);
 void table_index_hold(struct table_index *index);
 void table_index_release(struct table_index *index);
+/* Whether an entry takes this host, if not with every path. The host as below. */
+bool table_index_has_host(const struct table_index *index, const char *host, size_t host_length);
 /* The position of the service for a Host value (with or without port, any case) and a path, or -1. An exact host before the longest wildcard before services without hosts; among
  * those of the best host match the longest path prefix at a segment border; no fall back to a worse host match. The first entry wins a tie. Query and fragment are not path. A root label's dot (`host.`) does not count; paths are compared byte by byte. */
 int table_index_find(const struct table_index *index, const char *host, size_t host_length, const char *path, size_t path_length);
@@ -153,6 +162,7 @@ struct table_globals {
 	struct addr_block *trusted;  /* owned by the table (copied) */
 	size_t trusted_count;
 	uint8_t preview_key[TOKEN_KEY_SIZE]; /* of the tokens of previews */
+	struct manners *manners;             /* of the listeners (the table has a reference): see proxy/manners.h; NULL: none has any */
 };
 
 struct table {
@@ -161,7 +171,7 @@ struct table {
 	struct table_index *index;
 	size_t service_count;
 	struct table_service **services;
-	bool has_orders;    /* a color of a service has a cut, or tunnels to close */
+	bool has_orders;    /* a color of a service has a cut, tunnels to close, or connections to open */
 	struct table *next; /* proxy.c's list of tables that are not free yet */
 	unsigned workers;
 	struct table_slot *slots; /* one per worker */

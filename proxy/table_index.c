@@ -91,7 +91,7 @@ static const struct group *find_wildcard(const struct table_index *index, const 
 	return &index->any;
 }
 
-static const struct group *find_group(const struct table_index *index, const char *host, size_t host_length)
+static inline __attribute__((always_inline)) const struct group *find_group(const struct table_index *index, const char *host, size_t host_length)
 {
 	char name[HOST_MAX];
 	size_t length = index->hosts > 0 ? normalise_host(host, host_length, name) : 0;
@@ -152,6 +152,11 @@ static int find_rule(const struct group *group, const char *path, size_t length)
 	while (at >= 0 && !is_prefix(&group->rules[at], path, length))
 		at = group->rules[at].parent;
 	return at;
+}
+
+bool table_index_has_host(const struct table_index *index, const char *host, size_t host_length)
+{
+	return find_group(index, host, host_length)->count > 0;
 }
 
 int table_index_find(const struct table_index *index, const char *host, size_t host_length, const char *path, size_t path_length)

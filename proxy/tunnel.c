@@ -6,6 +6,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/orders.h"
+#include "proxy/secure.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -52,14 +53,20 @@ static bool tell_when_possible(struct exchange *exchange)
 
 /* ---- bytes ---- */
 
+/* Many end TLS without saying so; behind a Close frame nothing is missing. */
+static bool has_said_all(const struct conn *from, const struct frame *said)
+{
+	return said->closed && secure_fault(from) == SECURE_cut;
+}
+
 /* One read, when there is room for it on the other side. How much was read; 0: nothing, or FIN; CONN_ERROR. */
-static ssize_t read_side(struct worker *worker, struct conn *from, struct conn *to, bool *from_done)
+static ssize_t read_side(struct worker *worker, struct conn *from, struct conn *to, const struct frame *said, bool *from_done)
 {
 	if (*from_done || !from->readable || conn_has_backlog(to))
 		return 0;
 	ssize_t got = conn_read(from, worker->buffer, WORKER_READ_SIZE);
-	*from_done = got == 0;
-	return got == CONN_AGAIN ? 0 : got;
+	*from_done = got == 0 || (got == CONN_ERROR && has_said_all(from, said));
+	return got == CONN_AGAIN || *from_done ? 0 : got;
 }
 
 static bool send_on(struct exchange *exchange, struct conn *to, size_t length, uint64_t *count)
@@ -73,7 +80,7 @@ static bool pump_up(struct exchange *exchange)
 {
 	struct tunnel *tunnel = &exchange->tunnel;
 	struct conn *client = &exchange->client->conn, *backend = &exchange->upstream->conn;
-	ssize_t got = read_side(exchange->worker, client, backend, &tunnel->client_done);
+	ssize_t got = read_side(exchange->worker, client, backend, &tunnel->up, &tunnel->client_done);
 	if (tunnel->client_done && tunnel->step == TUNNEL_TOLD)
 		say_to_backend(exchange);
 	if (got <= 0)
@@ -103,7 +110,7 @@ static bool pump_down(struct exchange *exchange)
 	struct conn *client = &exchange->client->conn, *backend = &exchange->upstream->conn;
 	if (!tell_when_possible(exchange))
 		return false;
-	ssize_t got = read_side(exchange->worker, backend, client, &tunnel->backend_done);
+	ssize_t got = read_side(exchange->worker, backend, client, &tunnel->down, &tunnel->backend_done);
 	if (got < 0)
 		return false;
 	size_t length = got > 0 ? take_down(tunnel, exchange->worker->buffer, (size_t)got) : 0;

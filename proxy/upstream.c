@@ -9,7 +9,10 @@
 
 #include "proxy/exchange.h"
 #include "proxy/pool.h"
+#include "proxy/secure.h"
+#include "proxy/tlsback.h"
 #include "proxy/wait.h"
+#include "proxy/warm.h"
 #include "proxy/worker.h"
 
 #define SKIP_FIRST_MS 1000u
@@ -23,7 +26,10 @@ static void count_connection(struct upstream *upstream, uint32_t change)
 
 void upstream_close(struct upstream *upstream)
 {
-	pool_forget(upstream);
+	if (upstream->list == UPSTREAM_IDLE)
+		pool_forget(upstream);
+	else if (upstream->list == UPSTREAM_EARLY)
+		warm_forget(upstream);
 	upstream->exchange = NULL;
 	conn_close(&upstream->conn, false);
 }
@@ -58,6 +64,78 @@ static enum fail fail_of_connect(int error)
 	}
 }
 
+static enum fail fail_of_handshake(enum secure_fault fault)
+{
+	switch (fault) {
+	case SECURE_certificate_expired:
+	case SECURE_certificate_name:
+	case SECURE_certificate_untrusted:
+	case SECURE_no_certificate:
+		return FAIL_connect_certificate;
+	case SECURE_alert:
+		return FAIL_connect_alert;
+	case SECURE_cut:
+	case SECURE_reset:
+		return FAIL_connect_failed;
+	default:
+		return FAIL_connect_tls;
+	}
+}
+
+/* It will never stand. */
+static void give_up(struct upstream *upstream, enum fail why)
+{
+	if (upstream->exchange)
+		exchange_fail(upstream->exchange, why);
+	else
+		warm_on_failed(upstream);
+}
+
+static void fail_connecting(struct upstream *upstream, enum fail why)
+{
+	if (upstream->exchange) /* of the others' failures nobody has to be spared */
+		upstream_skip_backend(upstream->conn.worker, upstream->lane);
+	tlsback_forget(&upstream->lane->session); /* it may be what the backend can't bear */
+	give_up(upstream, why);
+}
+
+static void stand(struct upstream *upstream)
+{
+	upstream->connecting = false;
+	conn_disarm(&upstream->conn);
+	upstream->lane->skip_ms = 0;
+	upstream->lane->skip_until_ms = 0;
+	if (upstream->exchange)
+		exchange_on_connected(upstream->exchange);
+	else
+		warm_on_standing(upstream);
+}
+
+/* The time to connect goes on. */
+static void begin_handshake(struct upstream *upstream)
+{
+	if (upstream->exchange && !exchange_announce(upstream->exchange)) {
+		fail_connecting(upstream, FAIL_connect_failed);
+		return;
+	}
+	SSL *ssl = tlsback_open(upstream->tls, upstream->backend->host, &upstream->lane->session);
+	if (!ssl || !secure_begin(&upstream->conn, ssl, NULL, 0))
+		give_up(upstream, FAIL_internal);
+}
+
+static void end_handshake(struct upstream *upstream)
+{
+	enum secure_fault fault = secure_fault(&upstream->conn);
+	if (secure_is_set_up(&upstream->conn)) {
+		stand(upstream);
+		return;
+	}
+	if (fault == SECURE_internal)
+		give_up(upstream, FAIL_internal);
+	else
+		fail_connecting(upstream, fail_of_handshake(fault));
+}
+
 /* The socket became writable (or failed): the connection stands or never will. */
 static void end_connecting(struct upstream *upstream)
 {
@@ -66,27 +144,25 @@ static void end_connecting(struct upstream *upstream)
 	getsockopt(upstream->conn.fd, SOL_SOCKET, SO_ERROR, &error, &length);
 	if (error == 0 && !upstream->conn.writable)
 		return;
-	upstream->connecting = false;
-	conn_disarm(&upstream->conn);
-	if (error != 0) {
-		upstream_skip_backend(upstream->conn.worker, upstream->lane);
-		exchange_fail(upstream->exchange, fail_of_connect(error));
-		return;
-	}
-	upstream->lane->skip_ms = 0;
-	upstream->lane->skip_until_ms = 0;
-	exchange_on_connected(upstream->exchange);
+	if (error != 0)
+		fail_connecting(upstream, fail_of_connect(error));
+	else if (upstream->tls)
+		begin_handshake(upstream);
+	else
+		stand(upstream);
 }
 
 static void on_ready(struct conn *conn)
 {
 	struct upstream *upstream = upstream_of(conn);
-	if (!upstream->exchange)
-		pool_on_idle_event(upstream);
+	if (upstream->connecting && conn->secure)
+		end_handshake(upstream);
 	else if (upstream->connecting)
 		end_connecting(upstream);
-	else
+	else if (upstream->exchange)
 		exchange_on_backend_ready(upstream->exchange);
+	else
+		pool_on_idle_event(upstream);
 }
 
 /* Nothing moves in the middle of an answer. A backend that took all of the request that there is may need the rest of it first. */
@@ -100,8 +176,7 @@ static void on_deadline(struct conn *conn, enum deadline_kind kind)
 {
 	struct upstream *upstream = upstream_of(conn);
 	if (kind == DEADLINE_connect) {
-		upstream_skip_backend(conn->worker, upstream->lane);
-		exchange_fail(upstream->exchange, FAIL_connect_timeout);
+		fail_connecting(upstream, FAIL_connect_timeout);
 	} else if (kind == DEADLINE_response) {
 		exchange_fail(upstream->exchange, FAIL_backend_timeout);
 	} else if (kind == DEADLINE_room) {
@@ -116,6 +191,8 @@ static void on_free(struct conn *conn)
 	struct upstream *upstream = upstream_of(conn);
 	pool_unlist(conn->worker, upstream->lane);
 	count_connection(upstream, (uint32_t)-1);
+	if (upstream->tls)
+		tlsback_release(upstream->tls);
 	free(upstream);
 }
 
@@ -143,7 +220,7 @@ static int start_connecting(const struct addr *addr, bool *connecting, enum fail
 	return -1;
 }
 
-struct upstream *upstream_open(struct worker *worker, struct backend *backend, struct exchange *exchange, enum fail *fail)
+struct upstream *upstream_open(struct worker *worker, struct backend *backend, struct tlsback *tls, struct exchange *exchange, enum fail *fail)
 {
 	struct upstream *upstream = calloc(1, sizeof(*upstream));
 	*fail = FAIL_internal;
@@ -154,7 +231,7 @@ struct upstream *upstream_open(struct worker *worker, struct backend *backend, s
 	if (fd < 0 || !conn_open(&upstream->conn, worker, fd, &handler)) {
 		if (fd >= 0)
 			close(fd);
-		else if (*fail != FAIL_internal)
+		else if (exchange && *fail != FAIL_internal)
 			upstream_skip_backend(worker, lane);
 		free(upstream);
 		return NULL;
@@ -162,6 +239,11 @@ struct upstream *upstream_open(struct worker *worker, struct backend *backend, s
 	upstream->backend = backend;
 	upstream->lane = lane;
 	upstream->exchange = exchange;
+	upstream->tls = tls;
+	if (tls) {
+		tlsback_hold(tls);
+		upstream->connecting = true; /* hands are shaken from the first event on, which comes in any case */
+	}
 	count_connection(upstream, 1);
 	pool_list(worker, lane);
 	return upstream;

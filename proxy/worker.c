@@ -4,15 +4,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <event2/thread.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/hold.h"
@@ -20,20 +19,24 @@
 #include "proxy/orders.h"
 #include "proxy/pipe.h"
 #include "proxy/pool.h"
+#include "proxy/secure_bio.h"
+#include "proxy/warm.h"
 
-#define ID_OWN_DIGITS 12u
+#define PATIENT_A_TURN 2u /* together less than what one request costs, so that nobody feels them */
+#define PATIENT_PART 8u   /* and one more for so many others: where turns are long, because many have one, there are few of them */
 
 void worker_queue(struct worker *worker, struct conn *conn)
 {
 	if (conn->queued)
 		return;
+	struct worker_list *list = conn->patient ? &worker->patient : &worker->ready;
 	conn->queued = true;
 	conn->queue_next = NULL;
-	if (worker->ready_last)
-		worker->ready_last->queue_next = conn;
+	if (list->last)
+		list->last->queue_next = conn;
 	else
-		worker->ready_first = conn;
-	worker->ready_last = conn;
+		list->first = conn;
+	list->last = conn;
 }
 
 void worker_defer_free(struct worker *worker, struct conn *conn)
@@ -114,16 +117,36 @@ void worker_wake(struct worker *worker)
 	}
 }
 
-static void run_ready(struct worker *worker)
+static void give_turn(struct conn *conn)
 {
-	struct conn *conn = worker->ready_first;
-	worker->ready_first = worker->ready_last = NULL;
+	conn->queued = false;
+	if (conn_is_open(conn))
+		conn->handler->on_ready(conn);
+}
+
+/* How many there were. */
+static unsigned run_ready(struct worker *worker)
+{
+	unsigned count = 0;
+	struct conn *conn = worker->ready.first;
+	worker->ready = (struct worker_list){0};
 	while (conn) {
 		struct conn *next = conn->queue_next;
-		conn->queued = false;
-		if (conn_is_open(conn))
-			conn->handler->on_ready(conn);
+		give_turn(conn);
 		conn = next;
+		count++;
+	}
+	return count;
+}
+
+static void run_patient(struct worker *worker, unsigned most)
+{
+	for (unsigned i = 0; i < most && worker->patient.first; i++) {
+		struct conn *conn = worker->patient.first;
+		worker->patient.first = conn->queue_next;
+		if (!conn->queue_next)
+			worker->patient.last = NULL;
+		give_turn(conn);
 	}
 }
 
@@ -230,13 +253,18 @@ static void obey_drain(struct worker *worker)
 
 void worker_turn(struct worker *worker, bool wait)
 {
-	event_base_loop(worker->base, EVLOOP_ONCE | (!wait || worker->ready_first ? EVLOOP_NONBLOCK : 0));
-	run_ready(worker);
+	bool waits = wait && !worker->ready.first && !worker->patient.first;
+	event_base_loop(worker->base, EVLOOP_ONCE | (waits ? 0 : EVLOOP_NONBLOCK));
+	unsigned others = run_ready(worker);
+	run_patient(worker, PATIENT_A_TURN + others / PATIENT_PART);
 	take_access(worker);
 	take_table(worker);
 	obey_drain(worker);
+	if (worker->warm.more)
+		warm_run(worker);
 	free_closed(worker);
 	worker->now_known = false;
+	worker->handshakes[0] = worker->handshakes[1] = 0;
 }
 
 void worker_close_all(struct worker *worker)
@@ -245,6 +273,7 @@ void worker_close_all(struct worker *worker)
 	client_close_all(worker);
 	pool_close_all(worker);
 	run_ready(worker);
+	run_patient(worker, UINT_MAX);
 	free_closed(worker);
 }
 
@@ -259,23 +288,6 @@ static void *run(void *arg)
 		worker_turn(worker, true);
 	worker_close_all(worker);
 	return NULL;
-}
-
-static void write_hex(char *out, uint64_t value, unsigned digits)
-{
-	static const char hex[] = "0123456789abcdef";
-	for (unsigned i = 0; i < digits; i++)
-		out[i] = hex[(value >> (4 * (digits - 1 - i))) & 15u];
-}
-
-/* Twelve digits that are the run's own, and as many that count up from 0. */
-static void init_id(struct worker *worker)
-{
-	uint64_t prefix;
-	if (getrandom(&prefix, sizeof(prefix), 0) != (ssize_t)sizeof(prefix))
-		prefix = clock_wall_us() * 0x9e3779b97f4a7c15u + worker->index;
-	write_hex(worker->id, prefix, ID_OWN_DIGITS);
-	write_hex(worker->id + ID_OWN_DIGITS, 0, WORKER_ID_LENGTH - ID_OWN_DIGITS);
 }
 
 bool worker_init(struct worker *worker, unsigned index, _Atomic(struct table *) *newest, int progress_fd, struct err *err)
@@ -301,7 +313,7 @@ bool worker_init(struct worker *worker, unsigned index, _Atomic(struct table *) 
 	event_assign(&worker->timer_event, worker->base, worker->timer_fd, EV_READ | EV_PERSIST, on_timer, worker);
 	event_add(&worker->wake_event, NULL);
 	event_add(&worker->timer_event, NULL);
-	init_id(worker);
+	worker_init_id(worker);
 	if (!fit_buffers(worker, &worker->table->globals))
 		return err_set(err, "out of memory for the buffers of worker %u", index);
 	atomic_store(&worker->acknowledged, worker->table->generation);
@@ -332,6 +344,7 @@ static void free_spares(struct worker *worker)
 {
 	exchange_free_spares(worker);
 	pipe_free_spares(worker);
+	secure_bio_free(worker);
 	while (worker->spare_blocks) {
 		void *next = *(void **)worker->spare_blocks;
 		free(worker->spare_blocks);
@@ -379,17 +392,4 @@ void worker_give_block(struct worker *worker, char *block)
 	memcpy(block, &worker->spare_blocks, sizeof(void *));
 	worker->spare_blocks = block;
 	worker->spare_block_count++;
-}
-
-static void count_up(char *last)
-{
-	while (*last == 'f')
-		*last-- = '0';
-	*last = *last == '9' ? 'a' : (char)(*last + 1);
-}
-
-void worker_make_id(struct worker *worker, char id[WORKER_ID_LENGTH])
-{
-	memcpy(id, worker->id, WORKER_ID_LENGTH);
-	count_up(worker->id + WORKER_ID_LENGTH - 1);
 }

@@ -1,6 +1,6 @@
 /* One thread's world: its loop, listeners, table, buffers, deadlines, connections and counters. Private to proxy/.
  *
- * A turn is: one pass over the ready events, one pass over the ready list, the newest table taken and acknowledged, closed connections freed. Everything in here
+ * A turn is: one pass over the ready events, one pass over the ready list and a few of the patient ones, the newest table taken and acknowledged, a few of the connections opened that are wanted in advance, closed connections freed. Everything in here
  * belongs to the worker's thread, but for the fields marked atomic, which the control thread reads or writes. */
 #ifndef TEAL_PROXY_WORKER_H
 #define TEAL_PROXY_WORKER_H
@@ -17,7 +17,9 @@
 #include "proxy/fail.h"
 #include "proxy/head.h"
 #include "proxy/proxy.h"
+#include "proxy/secure_fault.h"
 
+struct backend_lane;
 struct client;
 struct exchange;
 struct hold_queue;
@@ -25,6 +27,8 @@ struct listener;
 struct logring;
 struct pipe;
 struct quota;
+struct secure_bio;
+struct upstream;
 
 #define WORKER_READ_SIZE (64u * 1024)       /* bytes a connection reads at a time */
 #define WORKER_FIRST_READ_SIZE (16u * 1024) /* a head, and the short body behind it; what comes behind that goes its way uncopied */
@@ -43,9 +47,20 @@ struct worker_access {
 	struct logring *ring; /* NULL when off */
 };
 
+/* Connections that are to have a turn, in their order. */
+struct worker_list {
+	struct conn *first, *last;
+};
+
+/* Of handshakes of one side. */
+struct worker_tls {
+	_Atomic uint64_t full, resumed, faults[SECURE_FAULT_COUNT];
+};
+
 struct worker_counters {
 	_Atomic uint64_t accepted, open, idle, tunnels, tunnels_closed, accept_paused, unrouted;
 	_Atomic uint64_t fails[FAIL_COUNT], replays[FAIL_COUNT], limits[LIMIT_COUNT];
+	struct worker_tls clients_tls, backends_tls;
 };
 
 struct worker {
@@ -63,14 +78,16 @@ struct worker {
 
 	uint64_t now_us; /* read at most once a turn */
 	bool now_known;
+	uint32_t handshakes[2]; /* of TLS, in this turn: their steps, towards backends and towards clients */
 	struct deadlines deadlines;
 	uint64_t timer_at_ms; /* when the timer descriptor fires; UINT64_MAX: not armed */
 
-	struct conn *ready_first, *ready_last;
+	struct worker_list ready, patient;
 	struct conn *closed;
 	struct exchange *spare_exchanges;
 	void *spare_blocks;
 	struct pipe *spare_pipes;
+	struct secure_bio *secure; /* of its connections over TLS; NULL: there were none yet */
 	unsigned spare_exchange_count, spare_block_count;
 	unsigned pipe_count;     /* all, spare or not */
 	uint64_t pipes_again_ms; /* no new one before */
@@ -78,6 +95,15 @@ struct worker {
 	struct client *clients;     /* every open one */
 	struct hold_queue *holds;   /* requests that wait for their services */
 	struct backend_lane *lanes; /* those with connections */
+	uint64_t closing_ms;        /* the millisecond in which so many idle connections were closed */
+	uint32_t closings;
+	struct {
+		struct backend_lane *first, *last; /* that are to get connections in advance, by turns: see warm.h */
+		struct upstream *early;            /* those of them that don't stand yet */
+		unsigned early_count;
+		uint64_t due; /* the generation to be told of when all is done; 0: none */
+		bool more;    /* that can be opened in the next turn */
+	} warm;
 	struct listener *listeners;
 	unsigned listener_count;
 	struct worker_access access;
@@ -96,7 +122,7 @@ struct worker {
 	int progress_fd;                 /* woken after an acknowledgement */
 	int wake_fd, timer_fd;
 	struct event wake_event, timer_event;
-	_Atomic uint64_t acknowledged;
+	_Atomic uint64_t acknowledged, warmed;
 	_Atomic(struct worker_access *) next_access; /* taken at the next turn; replaced by NULL */
 	atomic_bool draining, stopping;
 	pthread_t thread;
@@ -130,7 +156,8 @@ struct span worker_date(struct worker *worker);
 struct span worker_stamp(struct worker *worker);
 struct span worker_combined_stamp(struct worker *worker);
 
-/* The ready list: on_ready is called in this turn's second pass, or in the next turn when asked from there. */
+/* The ready lists: on_ready is called in this turn's second pass, or in the next turn when asked from there. Of connections that are patient a few get their turn in each: when thousands of
+ * them have a crumb at the same time, requests of others do not wait for all of these. */
 void worker_queue(struct worker *worker, struct conn *conn);
 /* on_free at the end of the turn. */
 void worker_defer_free(struct worker *worker, struct conn *conn);
@@ -149,7 +176,8 @@ void worker_give_block(struct worker *worker, char *block);
 #define worker_count(counter, value) \
 	atomic_store_explicit((counter), atomic_load_explicit((counter), memory_order_relaxed) + (uint64_t)(value), memory_order_relaxed)
 
-/* Hexadecimal digits, never the same twice in one run of the program. */
+/* Twelve hexadecimal digits that are the run's own, and as many that count up from 0: never the same twice in one run of the program. */
+void worker_init_id(struct worker *worker);
 void worker_make_id(struct worker *worker, char id[WORKER_ID_LENGTH]);
 
 #endif

@@ -21,7 +21,7 @@ enum actuator_unable { ACTUATOR_NEVER, ACTUATOR_LATER, ACTUATOR_ALREADY };
 #define ACTUATOR_FAREWELL_MS 5000u /* from a tunnel's turn to be closed until it is gone by itself */
 
 struct actuator {
-	/* Of a transport out of the path, whose changes take time and may be refused (Route 53); all of them, or all NULL in the path. There nothing can be held or cut and nothing counts requests: close_tunnels, cut,
+	/* Of a transport out of the path, whose changes take time and may be refused (Route 53); all of them, or all NULL in the path. There nothing can be held or cut and nothing counts requests: warm, is_warm, close_tunnels, cut,
 	 * hold, release, settle, read_inflight, read_busy and read_cut are NULL then. Before each `apply` the switcher has the same change made by these.
 	 *
 	 * `intend`: what the truth must hold before the change is sent, a new reference; NULL and a sentence when there is none, and `*unable` why. `force`: what somebody else made is taken as it is. */
@@ -43,6 +43,10 @@ struct actuator {
 	const char *(*foresee_change)(void *arg);
 	const char *(*foresee_split)(void *arg);
 
+	/* The color that is not live is given requests next: connections to it are opened in advance, beside what goes on. Returns a ticket; `apply` and `settle` take it back. */
+	uint64_t (*warm)(void *arg);
+	/* True once that is done, as well as it can be. It may never be: whoever asks has a limit. */
+	bool (*is_warm)(void *arg, uint64_t ticket);
 	/* Makes `live` live and gives the other color `share` hundredths of a percent of the split, `live` the rest; returns a ticket to ask about. A hold stays. */
 	uint64_t (*apply)(void *arg, enum color live, unsigned share);
 	/* True once no new request can see what was in force before the ticket. */
@@ -55,7 +59,7 @@ struct actuator {
 	uint64_t (*hold)(void *arg, uint64_t max_ms);
 	/* Lets them go, paced, to the color that is live by then. */
 	void (*release)(void *arg);
-	/* The deployment is over: nothing more is kept ready for a quick way back. */
+	/* The deployment is over: nothing more is kept ready for a quick way back, nor for a way forward that did not come about. */
 	void (*settle)(void *arg);
 	/* Why no hold of its own can begin now, as a sentence (static or borrowed for the moment), or NULL. */
 	const char *(*foresee_hold)(void *arg);

@@ -4,6 +4,19 @@
 #include "base/clock.h"
 #include "switch/rehearsal.h"
 
+static uint64_t warm(void *arg)
+{
+	struct actuator_proxy *through = arg;
+	service_warm(through->service);
+	return tables_publish(through->tables);
+}
+
+static bool is_warm(void *arg, uint64_t ticket)
+{
+	const struct actuator_proxy *through = arg;
+	return tables_are_warm(through->tables, ticket);
+}
+
 static uint64_t apply(void *arg, enum color live, unsigned share)
 {
 	struct actuator_proxy *through = arg;
@@ -90,6 +103,8 @@ static bool is_quiet(void *arg, enum color color)
 struct actuator actuator_proxy_make(struct actuator_proxy *through)
 {
 	return (struct actuator){
+		.warm = warm,
+		.is_warm = is_warm,
 		.apply = apply,
 		.in_force = in_force,
 		.close_tunnels = close_tunnels,

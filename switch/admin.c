@@ -49,7 +49,7 @@ static struct bufferevent *on_connection(struct event_base *loop, void *arg)
 {
 	struct admin_door *door = arg;
 	struct admin_crowd *crowd = &door->admin->crowd;
-	struct bufferevent *connection = bufferevent_socket_new(loop, -1, 0);
+	struct bufferevent *connection = admin_crowd_make_connection(loop, HEAD_BYTES + BODY_READ_BYTES);
 	admin_crowd_forget(crowd);
 	if (connection && admin_crowd_add(crowd, connection, door->tcp, clock_mono_ms()) && !admin_crowd_has_room(crowd, door->tcp))
 		set_doors(door->admin);
@@ -277,13 +277,6 @@ enum admin_token admin_read_token(const struct conf *conf, char token[ADMIN_TOKE
 	return state;
 }
 
-/* Root looks at it for another user, who may have it from root and a group. */
-static bool is_roots(int fd)
-{
-	struct stat found;
-	return geteuid() == 0 && fstat(fd, &found) == 0 && S_ISREG(found.st_mode) && found.st_uid == 0 && (found.st_mode & 037) == 0;
-}
-
 bool admin_check_token(const struct conf *conf, struct err *err)
 {
 	char token[ADMIN_TOKEN_SIZE];
@@ -292,7 +285,9 @@ bool admin_check_token(const struct conf *conf, struct err *err)
 	int fd = path ? open_token(path, &ignored) : -1;
 	if (fd < 0)
 		return true;
-	bool good = (is_roots(fd) || check_file(fd, path, err)) && read_line(fd, path, token, err);
+	/* Root may look at it for another user, who may have it from root and a group. */
+	bool roots = geteuid() == 0 && keyfile_suits_others(path);
+	bool good = (roots || check_file(fd, path, err)) && read_line(fd, path, token, err);
 	close(fd);
 	return good;
 }

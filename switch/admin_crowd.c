@@ -8,6 +8,16 @@
 #include <poll.h>
 #include <event2/event.h>
 
+#define SPARE_BYTES (64u * 1024) /* a read or two, so that evhttp sees what is too much */
+
+struct bufferevent *admin_crowd_make_connection(struct event_base *loop, size_t most)
+{
+	struct bufferevent *connection = bufferevent_socket_new(loop, -1, BEV_OPT_CLOSE_ON_FREE);
+	if (connection)
+		bufferevent_setwatermark(connection, EV_READ, 0, most + SPARE_BYTES); /* what comes once evhttp has let go of it is read by nobody */
+	return connection;
+}
+
 static bool is_gone(struct bufferevent *connection)
 {
 	bufferevent_data_cb read = NULL, write = NULL;

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <event2/bufferevent.h>
 
+struct event_base;
+
 #define ADMIN_CONNECTIONS 64u
 #define ADMIN_REMOTE_CONNECTIONS 32u /* of them over TCP, so that the Unix socket is never shut by those who may only read */
 #define ADMIN_READ_MS 30000u
@@ -21,6 +23,9 @@ struct admin_crowd {
 	unsigned count;
 };
 
+/* The buffer of a connection that evhttp is about to accept; `most` is what a whole request may have. NULL when memory runs out. Whoever holds a reference to it keeps its descriptor open, too, and its events with it: evhttp would close
+ * the descriptor first, so that its number could be somebody else's while events still wait for it. */
+struct bufferevent *admin_crowd_make_connection(struct event_base *loop, size_t most);
 /* False when there is no room to remember it: then it has no deadline. */
 bool admin_crowd_add(struct admin_crowd *crowd, struct bufferevent *connection, bool tcp, uint64_t now_ms);
 /* A whole request came in: the time to read the next one begins anew. */

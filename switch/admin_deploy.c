@@ -136,7 +136,7 @@ static bool read_release(struct ask *ask, const struct service *service, const s
 {
 	const char *version = wire_read_text(ask->body, "version");
 	if (request->kind == DEPLOYMENT_DEPLOY)
-		return admin_release_read(ask, 1, release);
+		return admin_release_read(ask, 1, &service->conf->colors[request->to].tls, release);
 	release_copy(release, &service->colors[request->to].now);
 	if (version)
 		release_set_version(release, version);

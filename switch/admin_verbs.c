@@ -156,7 +156,8 @@ void admin_verbs_put_color(struct admin *admin, struct ask *ask)
 	struct release release = {0};
 	struct service *service = ask_find_service(ask);
 	(void)admin;
-	if (!service || !ask_check_body(ask, members, 3) || !may_put(ask, service) || !admin_release_read(ask, 0, &release))
+	if (!service || !ask_check_body(ask, members, 3) || !may_put(ask, service) ||
+		!admin_release_read(ask, 0, &service->conf->colors[ask->color].tls, &release))
 		return;
 	service_set_release(service, ask->color, &release, true, false);
 	release_fini(&release);

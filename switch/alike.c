@@ -186,3 +186,36 @@ bool alike_route53(const struct conf_route53 *a, const struct conf_route53 *b)
 	       a->ttl_s == b->ttl_s && a->policy == b->policy && alike_text(a->profile, b->profile) && alike_text(a->region, b->region) &&
 	       alike_text(a->endpoint, b->endpoint) && same_servers(a, b);
 }
+
+static bool same_certificates(const struct conf_tls *a, const struct conf_tls *b)
+{
+	if (a->certificate_count != b->certificate_count)
+		return false;
+	for (size_t i = 0; i < a->certificate_count; i++)
+		if (strcmp(a->certificates[i].certificate, b->certificates[i].certificate) != 0 || strcmp(a->certificates[i].key, b->certificates[i].key) != 0)
+			return false;
+	return true;
+}
+
+static bool same_hsts(const struct conf_hsts *a, const struct conf_hsts *b)
+{
+	return a->on == b->on && a->max_age_s == b->max_age_s && a->subdomains == b->subdomains && a->preload == b->preload;
+}
+
+bool alike_tls(const struct conf_tls *a, const struct conf_tls *b)
+{
+	return same_certificates(a, b) && a->minimum == b->minimum && a->client_certificates == b->client_certificates &&
+	       alike_text(a->client_ca, b->client_ca) && a->strict_sni == b->strict_sni && a->forward_client_certificate == b->forward_client_certificate &&
+	       same_hsts(&a->hsts, &b->hsts);
+}
+
+bool alike_redirect(const struct conf_redirect *a, const struct conf_redirect *b)
+{
+	return a->to == b->to && (a->to == CONF_REDIRECT_OFF || a->port == b->port);
+}
+
+bool alike_backend_tls(const struct conf_backend_tls *a, const struct conf_backend_tls *b)
+{
+	return a->on == b->on && a->verify == b->verify && alike_text(a->ca, b->ca) && alike_text(a->name, b->name) &&
+	       alike_text(a->certificate, b->certificate) && alike_text(a->key, b->key);
+}

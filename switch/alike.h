@@ -26,6 +26,10 @@ bool alike_steps(const struct conf_steps *a, const struct conf_steps *b);
 bool alike_sticky(const struct conf_sticky *a, const struct conf_sticky *b);
 bool alike_hold(const struct conf_hold *a, const struct conf_hold *b);
 bool alike_rehearsal(const struct conf_rehearsal *a, const struct conf_rehearsal *b);
+/* With the names of the files alone, not what is in them. */
+bool alike_tls(const struct conf_tls *a, const struct conf_tls *b);
+bool alike_redirect(const struct conf_redirect *a, const struct conf_redirect *b);
+bool alike_backend_tls(const struct conf_backend_tls *a, const struct conf_backend_tls *b);
 bool alike_route53(const struct conf_route53 *a, const struct conf_route53 *b);
 
 #endif

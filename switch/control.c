@@ -24,6 +24,7 @@
 #include "switch/rounds.h"
 #include "switch/service_dns.h"
 #include "switch/service_truth.h"
+#include "switch/tlsstore.h"
 #include "switch/wire.h"
 
 #define TELL_MS 2000u /* at the end: for messages on what it interrupted */
@@ -117,6 +118,24 @@ static bool open_state(struct control *control, struct err *err)
 	return true;
 }
 
+static bool open_tls(struct control *control, struct err *err)
+{
+	int64_t now_s = (int64_t)(clock_wall_ms() / 1000);
+	control->tls = tlsstore_new(control->events, clock_mono_ms());
+	struct tlsplan *plan = tlsstore_plan(control->tls, control->conf, true, now_s, err);
+	if (plan)
+		tlsstore_take(control->tls, plan, now_s);
+	return plan != NULL;
+}
+
+void control_follow_tls(struct control *control)
+{
+	for (size_t i = 0; i < control->service_count; i++)
+		service_follow_tls(control->services[i]);
+	tables_follow_tls(control->tables);
+	tables_publish(control->tables);
+}
+
 static bool make_senses(struct control *control, struct err *err)
 {
 	control->resolver = resolver_new(control->loop, err);
@@ -182,6 +201,7 @@ static void make_services(struct control *control)
 		.prober = control->prober,
 		.resolver = control->resolver,
 		.events = control->events,
+		.tls = control->tls,
 		.workers = control->workers,
 		.response_ms = conf->timeouts.response_ms,
 		.on_change = on_service_change,
@@ -192,6 +212,7 @@ static void make_services(struct control *control)
 	control->tables = tables_new(control->loop, control->workers, control->descriptors);
 	previewing_take_key(conf->state, control->preview_key);
 	tables_set_preview_key(control->tables, control->preview_key);
+	tables_set_tls(control->tables, control->tls);
 	control->services = memory_array(conf->service_count, sizeof(struct service *));
 	control->hosts = memory_array(conf->service_count, sizeof(struct service_host *));
 	for (size_t i = 0; i < conf->service_count; i++)
@@ -375,7 +396,7 @@ static bool build(struct control *control, struct err *err)
 	control->workers = count_workers(control->conf);
 	control->started_at = clock_wall_ms();
 	raise_descriptors(control);
-	if (!open_state(control, err))
+	if (!open_state(control, err) || !open_tls(control, err))
 		return false;
 	control->admin = admin_new(control, err);
 	if (!control->admin || !open_health(control, err) || !make_senses(control, err))
@@ -484,6 +505,7 @@ void control_free(struct control *control)
 	tables_free(control->tables);
 	if (control->proxy)
 		proxy_stop(control->proxy);
+	tlsstore_free(control->tls);
 	logwriter_close(control->old_access_writer);
 	logwriter_close(control->access_writer);
 	if (control->prober)

@@ -34,7 +34,7 @@ struct copy {
 
 struct copier {
 	struct copier_tools tools;
-	struct fetch *fetch;
+	struct fetch *fetches[2]; /* of the live color, of the idle one: what is kept open over TLS is that color's alone */
 	struct copy *copies;
 	unsigned under_way;
 	uint64_t turn;
@@ -46,7 +46,8 @@ struct copier *copier_new(const struct copier_tools *tools)
 	assert(tools->concurrency > 0);
 	struct copier *copier = memory_new(sizeof(*copier));
 	copier->tools = *tools;
-	copier->fetch = fetch_new(tools->loop);
+	for (unsigned idle = 0; idle < 2; idle++)
+		copier->fetches[idle] = fetch_new(tools->loop);
 	copier->copies = memory_array(tools->concurrency, sizeof(*copier->copies));
 	return copier;
 }
@@ -66,7 +67,8 @@ void copier_free(struct copier *copier)
 {
 	if (!copier)
 		return;
-	fetch_free(copier->fetch);
+	for (unsigned idle = 0; idle < 2; idle++)
+		fetch_free(copier->fetches[idle]);
 	for (unsigned i = 0; i < copier->tools.concurrency; i++)
 		if (copier->copies[i].used)
 			free_answers(&copier->copies[i]);
@@ -236,6 +238,8 @@ static const char *fault_of(enum fetch_outcome outcome)
 		return "timed out";
 	case FETCH_CLOSED:
 		return "closed";
+	case FETCH_TLS:
+		return "no TLS";
 	default:
 		return "not HTTP";
 	}
@@ -342,12 +346,14 @@ static void send_request(struct copy *copy, enum side side, const struct fetch_r
 {
 	static fetch_done *const done[SIDES] = {[LIVE] = on_live_answer, [IDLE] = on_idle_answer, [AGAIN] = on_repeated_answer};
 	struct fetch_request request = *common;
+	request.url = to->trust ? "https://localhost/" : "http://localhost/";
+	request.trust = to->trust;
 	request.connect = to->addr;
 	request.announce = to->announce;
 	request.keeps_open = to->announce == FETCH_ANNOUNCE_NOTHING;
 	copy->answers[side].awaited = true;
 	copy->left++;
-	fetch_start(copy->copier->fetch, &request, done[side], copy);
+	fetch_start(copy->copier->fetches[side == IDLE], &request, done[side], copy);
 }
 
 static struct copy *take_copy(struct copier *copier)
@@ -381,7 +387,6 @@ void copier_send(struct copier *copier, const char *head, size_t length, const s
 	char **lines = copier_make_lines(head, length);
 	struct fetch_request request = {
 		.method = line.method,
-		.url = "http://localhost/",
 		.target = target,
 		.headers = (const char *const *)lines,
 		.timeout_ms = copier->tools.timeout_ms,

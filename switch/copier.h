@@ -1,6 +1,6 @@
 /* Sends copies of live requests to both colors at the same time, a bounded number at a time, and compares their answers. Control thread.
  *
- * Knows no colors' state: it is told where to send. Its connections are its own, and end with it. */
+ * Knows no colors' state: it is told where to send. Its connections are its own, each color's apart, and end with it. */
 #ifndef TEAL_SWITCH_COPIER_H
 #define TEAL_SWITCH_COPIER_H
 
@@ -39,6 +39,7 @@ unsigned copier_awaiting_idle(const struct copier *copier);
 struct copier_target {
 	const struct addr *addr;
 	enum fetch_announce announce;
+	const struct fetch_trust *trust; /* TLS; by the same settings for all of a color's, as long as there is the copier; NULL: in clear */
 };
 /* Sends the copy to one backend of each color, and a few of them a second time to the live one's. Only while there is room. */
 void copier_send(struct copier *copier, const char *head, size_t length, const struct copier_target *live, const struct copier_target *idle);

@@ -255,9 +255,10 @@ void course_finish(struct switcher *switcher, enum outcome outcome, const char *
 	deployment->ended_at = course_wall_ms(switcher);
 	if (deployment_has_flipped(deployment))
 		watch_count(switcher);
-	bool ordered = deployment_has_flipped(deployment) || deployment->exclusive.held_at;
+	bool ordered = deployment_has_flipped(deployment) || deployment->exclusive.held_at || switcher->warm.asked;
 	if (ordered && switcher->actuator.settle)
 		switcher->actuator.settle(switcher->actuator.arg);
+	flip_end_warming(switcher);
 	course_enter(switcher, STEP_END);
 	restore_release(switcher);
 	switcher->outcomes[outcome]++;

@@ -35,6 +35,10 @@ struct switcher {
 		char sender[32]; /* the deployment that sent the newest one */
 		char told[256];  /* what keeps it from being made, as it was told last */
 	} change;
+	struct {
+		bool asked;                /* connections to the new color are opened in advance, and nothing has come of it yet */
+		uint64_t ticket, limit_ms; /* monotonic */
+	} warm;
 	struct switcher_counts base[COLOR_COUNT]; /* at the flip */
 	uint64_t judge_ms, tell_ms, keep_ms;      /* when to look, to tell, and to write down what was seen next */
 	uint64_t seen_ms;                         /* behind a restart: until then a verdict may be in doubt as nothing was looked at yet */
@@ -71,6 +75,9 @@ struct switcher {
 /* From one attempt to go back to the next; and to find out what that takes. */
 #define COURSE_AGAIN_MS 1000u
 #define COURSE_INTEND_MS 100u
+
+/* So long a step waits for connections that are opened in advance: some hundred stand by then, over TLS too. Who comes behind that opens his own, as always. Nobody notices a switch that comes so much later. */
+#define COURSE_WARM_MS 100u
 
 /* Room for what is said of a change, which may name two versions of a record. */
 #define COURSE_SENTENCE 900u

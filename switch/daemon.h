@@ -29,6 +29,7 @@
 struct admin;
 struct dns_accounts;
 struct health_answers;
+struct tlsstore;
 
 struct control {
 	struct event_base *loop;
@@ -53,6 +54,7 @@ struct control {
 	struct service **services; /* in the order of the configuration */
 	struct service_host **hosts;
 	size_t service_count;
+	struct tlsstore *tls;
 	struct tables *tables;
 	struct logwriter *access_writer;
 	struct logwriter *old_access_writer; /* until the workers have let go of it */
@@ -75,6 +77,8 @@ struct service *control_make_service(struct control *control, const struct conf_
 bool control_open_access(const struct conf *conf, enum proxy_access *access, struct logwriter **writer, struct err *err);
 /* Begins to drain and then ends the loop; a second time: ends it now. */
 void control_stop(struct control *control);
+/* The store has other fronts or backs: a new table has them, at once. */
+void control_follow_tls(struct control *control);
 bool control_is_busy(const struct control *control);
 
 #endif

@@ -27,10 +27,15 @@ bool differ_same_color(const struct conf_color *a, const struct conf_color *b)
 	return true;
 }
 
+static bool same_way(const struct conf_color *a, const struct conf_color *b)
+{
+	return a->proxy_protocol == b->proxy_protocol && alike_backend_tls(&a->tls, &b->tls);
+}
+
 bool differ_same_deployed(const struct conf_service *a, const struct conf_service *b)
 {
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
-		if (!differ_same_color(&a->colors[color], &b->colors[color]))
+		if (!differ_same_color(&a->colors[color], &b->colors[color]) || !same_way(&a->colors[color], &b->colors[color]))
 			return false;
 	return alike_route53(&a->route53, &b->route53);
 }
@@ -146,6 +151,14 @@ static bool same_limits(const struct conf_service *a, const struct conf_service 
 	       a->drain_tunnels_ms == b->drain_tunnels_ms;
 }
 
+/* Who takes it away by mistake should read so. */
+static const char *tell_tls(bool before, bool now)
+{
+	if (before == now)
+		return "has another tls";
+	return now ? "speaks TLS from now on" : "is in clear from now on";
+}
+
 static void list_service(const struct conf_service *a, const struct conf_service *b, json_t *sentences)
 {
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
@@ -154,6 +167,9 @@ static void list_service(const struct conf_service *a, const struct conf_service
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		if (a->colors[color].proxy_protocol != b->colors[color].proxy_protocol)
 			say(sentences, "service %s: %s has another proxy_protocol", b->name, color_name((enum color)color));
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		if (!alike_backend_tls(&a->colors[color].tls, &b->colors[color].tls))
+			say(sentences, "service %s: %s %s", b->name, color_name((enum color)color), tell_tls(a->colors[color].tls.on, b->colors[color].tls.on));
 	if (!alike_route53(&a->route53, &b->route53))
 		say(sentences, "service %s: another record, or other keys of route53", b->name);
 	if (!same_routes(a, b))
@@ -180,6 +196,20 @@ static void list_service(const struct conf_service *a, const struct conf_service
 		say(sentences, "service %s: other fallback paths", b->name);
 	if (a->failover != b->failover)
 		say(sentences, "service %s: failover is %s", b->name, b->failover ? "on" : "off");
+}
+
+/* Both have the same listeners, in the same order: else a reload is refused. */
+static void list_listens(const struct conf *a, const struct conf *b, json_t *sentences)
+{
+	for (size_t i = 0; i < a->listen_count && i < b->listen_count; i++) {
+		const struct conf_listen *before = &a->listens[i], *now = &b->listens[i];
+		if (!alike_tls(&before->tls, &now->tls))
+			say(sentences, "listener %s %s", now->text, tell_tls(before->tls.certificate_count > 0, now->tls.certificate_count > 0));
+		if (!alike_redirect(&before->redirect, &now->redirect))
+			say(sentences, "listener %s: another redirect", now->text);
+	}
+	if (!alike_text(a->acme.webroot, b->acme.webroot))
+		say(sentences, "another webroot of acme");
 }
 
 static bool same_trusted(const struct conf *a, const struct conf *b)
@@ -222,5 +252,6 @@ void differ_list_changes(const struct conf *a, const struct conf *b, json_t *sen
 	for (size_t i = 0; i < a->service_count; i++)
 		if (!conf_find_service(b, a->services[i].name))
 			say(sentences, "service %s is removed", a->services[i].name);
+	list_listens(a, b, sentences);
 	list_globals(a, b, sentences);
 }

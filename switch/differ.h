@@ -10,7 +10,7 @@
 bool differ_same_probe(const struct conf_probe *a, const struct conf_probe *b);
 /* The version and the backends of a color. */
 bool differ_same_color(const struct conf_color *a, const struct conf_color *b);
-/* Whatever a deployment that is under way goes by: both colors and the record. */
+/* Whatever a deployment that is under way goes by: both colors, how their backends are spoken to (the judge would take a fault of the file for one of the release), and the record. */
 bool differ_same_deployed(const struct conf_service *a, const struct conf_service *b);
 bool differ_same_access(const struct conf *a, const struct conf *b);
 

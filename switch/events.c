@@ -48,6 +48,8 @@ static const struct kind {
 	{"rejected", LOG_LEVEL_WARNING, false},
 	{"hook_failed", LOG_LEVEL_WARNING, false},
 	{"notify_failed", LOG_LEVEL_WARNING, false},
+	{"certificate_refused", LOG_LEVEL_WARNING, false},
+	{"certificate_expiring", LOG_LEVEL_WARNING, false},
 };
 
 static const struct kind *find_kind(const char *event)

@@ -34,6 +34,29 @@ void flip_note_record(struct switcher *switcher, enum keeper_state state, const 
 	course_emit(switcher, "not_durable", NULL, "%s: the switch to %s is not durable: %s", switcher->service, color_name(deployment->to), why);
 }
 
+/* ---- connections in advance ---- */
+
+void flip_warm(struct switcher *switcher)
+{
+	const struct actuator *actuator = &switcher->actuator;
+	if (!actuator->warm || switcher->current->automatic)
+		return;
+	switcher->warm.asked = true;
+	switcher->warm.ticket = actuator->warm(actuator->arg);
+	switcher->warm.limit_ms = course_now_ms(switcher) + COURSE_WARM_MS;
+}
+
+bool flip_is_warm(const struct switcher *switcher)
+{
+	const struct actuator *actuator = &switcher->actuator;
+	return !switcher->warm.asked || course_now_ms(switcher) >= switcher->warm.limit_ms || actuator->is_warm(actuator->arg, switcher->warm.ticket);
+}
+
+void flip_end_warming(struct switcher *switcher)
+{
+	switcher->warm.asked = false;
+}
+
 /* ---- what is armed ---- */
 
 void flip_read_base(struct switcher *switcher)
@@ -110,6 +133,7 @@ void flip_run(struct switcher *switcher)
 	switcher->host.set_live(switcher->host.arg, deployment->to);
 	switcher->flipped_us = change_is_needed(switcher) ? switcher->change.sent_us : switcher->host.read_mono_us(switcher->host.arg);
 	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->to, 0);
+	flip_end_warming(switcher);
 	drain_begin(switcher, deployment->from, switcher->ticket, deployment->inflight, switcher->policy.drain_requests_ms, switcher->policy.drain_tunnels_ms);
 	course_enter(switcher, STEP_SPREAD);
 	course_emit(switcher, "flipped", json_pack("{s:s, s:b}", "live", color_name(deployment->to), "durable", deployment->durable == 1), "%s: %s is live",

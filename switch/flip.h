@@ -11,6 +11,13 @@ enum keeper_state flip_read_record(const struct switcher *switcher, char *why, s
 /* Notes how the record ended, and says so where it is not durable. */
 void flip_note_record(struct switcher *switcher, enum keeper_state state, const char *why);
 
+/* In the path: connections to the new color are opened in advance, beside the record. None for a deployment that nobody asked for, which waits for nothing, as what is live is dead. */
+void flip_warm(struct switcher *switcher);
+/* True after COURSE_WARM_MS at the latest. */
+bool flip_is_warm(const struct switcher *switcher);
+/* What they were for has come, or will not come. */
+void flip_end_warming(struct switcher *switcher);
+
 /* The new color gets its first requests next: what both were like until now is read, and from here on it is watched. */
 void flip_arm(struct switcher *switcher);
 /* Deadlines of what is watched; without those of the bake, which begin with the flip. */

@@ -64,6 +64,8 @@ static void record(struct switcher *switcher)
 	course_emit(switcher, "gates_passed", NULL, "%s: every gate for %s is passed", switcher->service, color_name(switcher->current->to));
 	course_enter(switcher, STEP_RECORD);
 	flip_record(switcher);
+	if (!switcher->current->exclusive.wanted) /* until neither color has a request the new one is left alone; and what is held then is let go at a pace */
+		flip_warm(switcher);
 	course_save(switcher);
 }
 
@@ -192,6 +194,8 @@ void gating_run_record(struct switcher *switcher)
 		refuse_record(switcher, why);
 		return;
 	}
+	if (!flip_is_warm(switcher))
+		return;
 	flip_note_record(switcher, state, why);
 	if (deployment->exclusive.wanted)
 		exclusive_begin(switcher);

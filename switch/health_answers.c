@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "switch/admin_crowd.h"
 #include "switch/admin_socket.h"
 
 #define HEAD_BYTES 4096
@@ -82,7 +83,7 @@ static void forget_gone(struct health_answers *answers)
 static struct bufferevent *on_connection(struct event_base *loop, void *arg)
 {
 	struct health_answers *answers = ((struct health_door *)arg)->answers;
-	struct bufferevent *connection = bufferevent_socket_new(loop, -1, 0);
+	struct bufferevent *connection = admin_crowd_make_connection(loop, HEAD_BYTES + BODY_BYTES);
 	if (!connection)
 		return NULL;
 	forget_gone(answers);

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "proxy/tlsback.h"
+#include "switch/backtrust.h"
 
 #define RESOLVE_MIN_MS 1000u
 
@@ -37,6 +39,7 @@ struct probe_target member_probe_target(const struct member *member)
 		.host = member->host,
 		.start = member->health,
 		.announce = member->owner->announce,
+		.trust = backtrust_fetch(member->trust),
 	};
 }
 
@@ -44,6 +47,29 @@ static void start_probe(struct member *member)
 {
 	struct probe_target target = member_probe_target(member);
 	member->probe = probe_start(member->owner->prober, &target, on_probe_result, member);
+}
+
+static void restart_probe(struct member *member)
+{
+	if (!member->probe)
+		return;
+	probe_stop(member->probe);
+	start_probe(member);
+}
+
+static void take_tls(struct member *member, struct tlsback *tls)
+{
+	member->tls = tls;
+	if (tls)
+		tlsback_hold(tls);
+	member->trust = backtrust_new(tls, member->name, &member->configured);
+}
+
+static void drop_tls(struct member *member)
+{
+	backtrust_release(member->trust);
+	if (member->tls)
+		tlsback_release(member->tls);
 }
 
 static void take_address(struct member *member, const struct addr *addr)
@@ -102,6 +128,7 @@ struct member *member_new(const struct member_owner *owner, const char *name, co
 	member->host = memory_text(host);
 	member->check = check;
 	member->health = start_health;
+	take_tls(member, owner->tls);
 	start(member);
 	return member;
 }
@@ -114,6 +141,7 @@ void member_free(struct member *member)
 		probe_stop(member->probe);
 	if (member->backend)
 		backend_release(member->backend);
+	drop_tls(member);
 	free(member->name);
 	free(member->version);
 	free(member->host);
@@ -128,10 +156,16 @@ void member_set_check(struct member *member, const struct conf_probe *check, con
 	member->version = new_version;
 	member->host = new_host;
 	member->check = check;
-	if (!member->probe)
+	restart_probe(member);
+}
+
+void member_set_tls(struct member *member, struct tlsback *tls)
+{
+	if (tls == member->tls)
 		return;
-	probe_stop(member->probe);
-	start_probe(member);
+	drop_tls(member);
+	take_tls(member, tls);
+	restart_probe(member);
 }
 
 void member_forget_probes(struct member *member)

@@ -14,7 +14,9 @@
 #include "probe/probe.h"
 #include "proxy/backend.h"
 
+struct backtrust;
 struct member;
+struct tlsback;
 
 /* What members need and whom they tell; the same for all of a color. */
 struct member_owner {
@@ -28,6 +30,8 @@ struct member_owner {
 	void *arg;
 	enum color color;
 	enum conf_proxy_protocol announce; /* what probes begin with; a change holds for probes that start after it */
+	struct tlsback *
+		tls; /* how its members are spoken to; NULL: in clear. The owner's reference. What a member begins with; the others are told by member_set_tls */
 };
 
 struct member {
@@ -47,6 +51,8 @@ struct member {
 	bool seen_down, revived; /* since the last member_forget_life: down, and up again after that */
 	const struct conf_probe *check;
 	char *version, *host;
+	struct tlsback *tls;     /* NULL: in clear; with a reference */
+	struct backtrust *trust; /* of that, for this backend; NULL: none */
 };
 
 /* `owner` and `check` must outlive it. `name` is an address that addr_parse takes, or nothing is made: NULL and a sentence. */
@@ -56,6 +62,8 @@ void member_free(struct member *member);
 
 /* Another check or version to expect: probes begin anew from the present health. */
 void member_set_check(struct member *member, const struct conf_probe *check, const char *version, const char *host);
+/* Other settings of TLS, or none (NULL): probes begin anew from the present health. Nothing happens where they are the same. */
+void member_set_tls(struct member *member, struct tlsback *tls);
 void member_forget_probes(struct member *member);
 void member_forget_life(struct member *member);
 /* The target of a single probe; borrows from the member. */

@@ -10,6 +10,7 @@
 #include "proxy/fail.h"
 #include "switch/daemon.h"
 #include "switch/metrics_around.h"
+#include "switch/metrics_tls.h"
 
 /* ---- text ---- */
 
@@ -365,6 +366,7 @@ void metrics_write(const struct control *control, enum metrics_form form, struct
 	write_deployments(control, &page);
 	write_readiness(control, &page);
 	metrics_around_write(control, &page);
+	metrics_tls_write(control, &page);
 	if (form == METRICS_OPEN)
 		text_addf(out, "# EOF\n");
 }

@@ -35,14 +35,30 @@ static const char *find_host(const struct conf_service *conf)
 	return NULL;
 }
 
-static const struct addr *find_listen(const struct control *control)
+/* How well a listener does for a link: with TLS, in clear, by way of a redirect, not at all. */
+static unsigned rank_listen(const struct conf_listen *listen)
 {
-	size_t count;
+	if (listen->address.kind == ADDR_UNIX)
+		return 0;
+	if (listen->redirect.to != CONF_REDIRECT_OFF)
+		return 1;
+	return listen->tls.certificate_count > 0 ? 3 : 2;
+}
+
+/* The first of the best; *tls: it speaks TLS. NULL: there is none. */
+static const struct addr *find_listen(const struct control *control, bool *tls)
+{
+	const struct conf *conf = control->conf;
+	unsigned best = 0;
+	size_t count, at = 0;
 	const struct addr *listens = control_listens(control, &count);
-	for (size_t i = 0; i < count && i < control->conf->listen_count; i++)
-		if (listens[i].kind != ADDR_UNIX)
-			return &listens[i];
-	return NULL;
+	for (size_t i = 0; i < count && i < conf->listen_count; i++) {
+		unsigned rank = rank_listen(&conf->listens[i]);
+		at = rank > best ? i : at;
+		best = rank > best ? rank : best;
+	}
+	*tls = best == 3;
+	return best > 0 ? &listens[at] : NULL;
 }
 
 /* The address as a host of a URL; that of every interface is reached as this one. */
@@ -58,16 +74,17 @@ static void write_host(const struct addr *listen, char *out, size_t size)
 static bool write_base(const struct control *control, const struct conf_service *conf, char *out, size_t size, struct err *err)
 {
 	char own[ADDR_TEXT_SIZE + 2], port[16] = "";
-	const struct addr *listen = find_listen(control);
+	bool tls;
+	const struct addr *listen = find_listen(control, &tls);
 	const char *host = find_host(conf);
 	if (!host && listen)
 		write_host(listen, own, sizeof(own));
 	if (!host && !listen)
 		return err_set(err, "service %s has no host in the file and no TCP listener: say what stands in front of the path, as in https://shop.example",
 			conf->name);
-	if (listen && listen->port != 80)
+	if (listen && listen->port != (tls ? 443 : 80))
 		snprintf(port, sizeof(port), ":%u", (unsigned)listen->port);
-	snprintf(out, size, "http://%s%s", host ? host : own, port);
+	snprintf(out, size, "%s://%s%s", tls ? "https" : "http", host ? host : own, port);
 	return true;
 }
 

@@ -20,8 +20,8 @@ struct previewing_link {
 /* Reads the key from the state directory, or makes it, also where others could have used it. Cannot fail: where it can't be kept, a warning says that links end with this run. */
 void previewing_take_key(const char *state, uint8_t key[TOKEN_KEY_SIZE]);
 
-/* A link that is good for `seconds` from now on (0: as long as preview.expires says). `base` is what stands in front of the path, such as `https://shop.example`; NULL: http, the service's first host
- * that is no wildcard (else the listener's address), and the port of the first listener. False: the service has no preview.cookie, or no host can be told; the sentence says what else there is. */
+/* A link that is good for `seconds` from now on (0: as long as preview.expires says). `base` is what stands in front of the path, such as `https://shop.example`; NULL: the service's first host
+ * that is no wildcard (else the listener's address), at the first listener with TLS, else at the first one in clear that redirects nobody. False: the service has no preview.cookie, or no host can be told; the sentence says what else there is. */
 bool previewing_make_link(
 	const struct control *control, const struct service *service, uint64_t seconds, const char *base, struct previewing_link *link, struct err *err);
 

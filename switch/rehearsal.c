@@ -11,6 +11,9 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "proxy/mirror.h"
+#include "proxy/tlsback.h"
+#include "switch/alike.h"
+#include "switch/backtrust.h"
 #include "switch/comparison.h"
 #include "switch/copier.h"
 #include "switch/forsaken.h"
@@ -30,6 +33,8 @@ struct rehearsal {
 	bool closing;       /* nothing more is copied; what is under way is waited for */
 	enum color live, idle;
 	struct release releases[COLOR_COUNT];
+	struct tlsback *tls[COLOR_COUNT];      /* as they were when it began; with a reference; NULL: in clear */
+	struct backtrust *trusts[COLOR_COUNT]; /* of the backends that were asked last */
 	char *actor;
 	double share;
 	uint64_t for_ms, started_at, ended_at; /* wall clock; ended_at 0: it runs */
@@ -76,7 +81,9 @@ static bool choose_target(struct rehearsal *rehearsal, enum color color, struct 
 	const struct member *member = choose_member(rehearsal, color);
 	if (!member)
 		return false;
-	*target = (struct copier_target){&member->backend->addr, announces[member->owner->announce]};
+	backtrust_release(rehearsal->trusts[color]);
+	rehearsal->trusts[color] = backtrust_new(rehearsal->tls[color], member->name, &member->configured);
+	*target = (struct copier_target){&member->backend->addr, announces[member->owner->announce], backtrust_fetch(rehearsal->trusts[color])};
 	return true;
 }
 
@@ -113,6 +120,15 @@ static void read_counts(struct rehearsal *rehearsal)
 	read_sent(rehearsal);
 }
 
+static void let_go_of_tls(struct rehearsal *rehearsal, unsigned color)
+{
+	backtrust_release(rehearsal->trusts[color]);
+	if (rehearsal->tls[color])
+		tlsback_release(rehearsal->tls[color]);
+	rehearsal->trusts[color] = NULL;
+	rehearsal->tls[color] = NULL;
+}
+
 static void let_go(struct rehearsal *rehearsal)
 {
 	if (rehearsal->tick)
@@ -120,6 +136,8 @@ static void let_go(struct rehearsal *rehearsal)
 	copier_free(rehearsal->copier);
 	if (rehearsal->mirror)
 		mirror_release(rehearsal->mirror);
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		let_go_of_tls(rehearsal, color);
 	rehearsal->tick = NULL;
 	rehearsal->copier = NULL;
 	rehearsal->mirror = NULL;
@@ -332,8 +350,12 @@ static struct rehearsal *make(struct service *service, const struct rehearsal_wi
 	rehearsal->service = service;
 	rehearsal->live = service->live;
 	rehearsal->idle = color_other(service->live);
-	for (unsigned color = 0; color < COLOR_COUNT; color++)
+	for (unsigned color = 0; color < COLOR_COUNT; color++) {
 		release_copy(&rehearsal->releases[color], &service->colors[color].now);
+		rehearsal->tls[color] = service->colors[color].member_owner.tls;
+		if (rehearsal->tls[color])
+			tlsback_hold(rehearsal->tls[color]);
+	}
 	rehearsal->actor = memory_text(wish->actor);
 	rehearsal->share = wish->share > 0 ? wish->share : conf->share;
 	rehearsal->for_ms = wish->for_ms > 0 ? wish->for_ms : conf->for_ms;
@@ -369,6 +391,18 @@ bool rehearsal_start(struct service *service, const struct rehearsal_wish *wish,
 	json_t *more = json_pack("{s:f, s:o, s:o}", "share", rehearsal->share, "for_s", wire_seconds(rehearsal->for_ms), "actor", wire_text(wish->actor));
 	emit(rehearsal, "rehearsal_started", more, what);
 	return true;
+}
+
+/* What it copies would be compared over connections that users don't have any more. A renewed file ends nothing: the one before is good for a while yet. */
+void rehearsal_follow(struct rehearsal *rehearsal, const struct conf_service *before, const struct conf_service *now)
+{
+	char why[64];
+	for (unsigned color = 0; color < COLOR_COUNT; color++) {
+		if (!rehearsal || rehearsal->ended_at > 0 || alike_backend_tls(&before->colors[color].tls, &now->colors[color].tls))
+			continue;
+		snprintf(why, sizeof(why), "%s got another tls", color_name((enum color)color));
+		close_early(rehearsal, why);
+	}
 }
 
 bool rehearsal_stop(struct service *service, const char *actor)

@@ -2,7 +2,7 @@
  *
  * One at a time for each service. The live path never waits: workers drop a copy when their ring is full (proxy/mirror.h), and at most REHEARSAL_RATE copies a second are taken. Each goes to both colors at the
  * same moment, so that what is compared was asked under the same conditions, and the live exchange's own answer need not be kept; a few go to the live color twice: what differs between two answers of one
- * release says nothing about the other (switch/comparison.h). Ends early when a deployment has passed its gates, or when there is another release; in an exclusive
+ * release says nothing about the other (switch/comparison.h). Ends early when a deployment has passed its gates, when there is another release, or other settings of TLS; in an exclusive
  * switch copies that are on their way are waited for. The newest report is kept in memory until the next rehearsal; after a
  * restart there is none. */
 #ifndef TEAL_SWITCH_REHEARSAL_H
@@ -15,6 +15,7 @@
 
 #include "base/color.h"
 
+struct conf_service;
 struct mirror;
 struct rehearsal;
 struct release;
@@ -35,6 +36,8 @@ struct rehearsal_wish {
 bool rehearsal_start(struct service *service, const struct rehearsal_wish *wish, struct switcher_refusal *refusal);
 /* Ends the one that runs, with a report of what there is; such a one has not passed. False: none runs. */
 bool rehearsal_stop(struct service *service, const char *actor);
+/* A reload: of a color with other keys of tls than before the rehearsal ends. Files that were renewed are no matter: it keeps what it began with. NULL is allowed. */
+void rehearsal_follow(struct rehearsal *rehearsal, const struct conf_service *before, const struct conf_service *now);
 /* With its service: ends without a report or event. NULL is allowed. */
 void rehearsal_free(struct rehearsal *rehearsal);
 

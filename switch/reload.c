@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "switch/admin.h"
@@ -13,6 +14,8 @@
 #include "switch/daemon.h"
 #include "switch/differ.h"
 #include "switch/health_answers.h"
+#include "switch/tlsplan.h"
+#include "switch/tlsstore.h"
 #include "switch/wire.h"
 
 /* What the first phase made. */
@@ -21,6 +24,7 @@ struct plan {
 	bool other_access;
 	enum proxy_access access;
 	struct logwriter *writer;
+	struct tlsplan *tls;
 	char token[ADMIN_TOKEN_SIZE];
 };
 
@@ -100,6 +104,11 @@ static bool leaves_deployments(const struct control *control, const struct plan 
 	return true;
 }
 
+static int64_t read_now_s(void)
+{
+	return (int64_t)(clock_wall_ms() / 1000);
+}
+
 static bool open_files(const struct control *control, struct plan *plan, struct reload_refusal *refusal)
 {
 	struct err err;
@@ -107,6 +116,9 @@ static bool open_files(const struct control *control, struct plan *plan, struct 
 	if (admin_read_token(plan->conf, plan->token, &err) != ADMIN_TOKEN_TAKEN)
 		return refuse(refusal, "invalid_configuration", json_pack("[o]", wire_text(err.text)), "%s; nothing has changed", err.text);
 	if (plan->other_access && !control_open_access(plan->conf, &plan->access, &plan->writer, &err))
+		return refuse(refusal, "invalid_configuration", json_pack("[o]", wire_text(err.text)), "%s; nothing has changed", err.text);
+	plan->tls = tlsstore_plan(control->tls, plan->conf, false, read_now_s(), &err);
+	if (!plan->tls)
 		return refuse(refusal, "invalid_configuration", json_pack("[o]", wire_text(err.text)), "%s; nothing has changed", err.text);
 	if (!health_answers_open(control->health, plan->conf, &err))
 		return refuse(refusal, "invalid_configuration", json_pack("[o]", wire_text(err.text)), "%s; nothing has changed", err.text);
@@ -158,6 +170,7 @@ static void swap(struct control *control, const struct plan *plan)
 {
 	struct conf *old = control->conf;
 	control->conf = plan->conf;
+	tlsstore_take(control->tls, plan->tls, read_now_s());
 	control->service_owner.response_ms = plan->conf->timeouts.response_ms;
 	swap_services(control, plan->conf);
 	for (size_t i = 0; i < control->service_count; i++) {
@@ -190,12 +203,14 @@ bool reload_run(struct control *control, json_t **changed, struct reload_refusal
 	if (!keeps_fixed(control, &plan, refusal) || !leaves_deployments(control, &plan, refusal) || !open_files(control, &plan, refusal) ||
 		!access_is_settled(control, &plan, refusal)) {
 		logwriter_close(plan.writer);
+		tlsplan_free(plan.tls);
 		health_answers_keep(control->health, control->conf);
 		conf_free(plan.conf);
 		return false;
 	}
 	*changed = json_array();
 	differ_list_changes(control->conf, plan.conf, *changed);
+	tlsstore_list_changes(control->tls, plan.tls, *changed);
 	swap(control, &plan);
 	events_emit(control->events, NULL, NULL, "reloaded", json_pack("{s:O}", "changed", *changed),
 		json_array_size(*changed) == 0 ? "the file was read again; nothing differs" : "the file was read again and is in force");

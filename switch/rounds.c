@@ -16,6 +16,7 @@
 #include "switch/prepare.h"
 #include "switch/reload.h"
 #include "switch/service_dns.h"
+#include "switch/tlsstore.h"
 
 #define DRAIN_HURRY_MS 1000u
 
@@ -118,6 +119,12 @@ static void close_old_access(struct control *control)
 	control->old_access_writer = NULL;
 }
 
+static void look_at_certificates(struct control *control)
+{
+	if (tlsstore_tick(control->tls, clock_mono_ms(), (int64_t)(clock_wall_ms() / 1000)))
+		control_follow_tls(control);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct control *control = arg;
@@ -127,6 +134,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	for (size_t i = 0; i < control->service_count; i++)
 		service_dns_tick(control->services[i]);
 	health_answers_tick(control->health);
+	look_at_certificates(control);
 	proxy_collect(control->proxy);
 	keeper_retry(control->keeper);
 	scribe_flush(control->scribe, false);

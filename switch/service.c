@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "proxy/head.h"
+#include "proxy/tlsback.h"
 #include "switch/alike.h"
 #include "switch/differ.h"
 #include "switch/prepare.h"
@@ -19,6 +20,7 @@
 #include "switch/rehearsal.h"
 #include "switch/service_dns.h"
 #include "switch/service_truth.h"
+#include "switch/tlsstore.h"
 #include "switch/wire.h"
 
 /* ---- what members tell ---- */
@@ -200,10 +202,43 @@ static bool same_checks(const struct conf_service *a, const struct conf_service 
 	return differ_same_probe(&a->probe, &b->probe) && alike_text(probe_host(a), probe_host(b));
 }
 
+static void set_tls(struct service_color *half, struct tlsback *tls)
+{
+	if (tls)
+		tlsback_hold(tls);
+	if (half->member_owner.tls)
+		tlsback_release(half->member_owner.tls);
+	half->member_owner.tls = tls;
+}
+
+/* Whether it is spoken to in another way now. Its probes begin anew then. */
+static bool follow_tls(struct service *service, enum color color)
+{
+	struct service_color *half = &service->colors[color];
+	struct tlsback *tls = tlsstore_back(service->owner->tls, service->name, color);
+	if (half->member_owner.tls == tls)
+		return false;
+	set_tls(half, tls);
+	for (size_t i = 0; i < half->count; i++)
+		member_set_tls(half->members[i], tls);
+	return true;
+}
+
+void service_follow_tls(struct service *service)
+{
+	bool changed = false;
+	for (unsigned color = 0; color < COLOR_COUNT; color++)
+		changed |= follow_tls(service, (enum color)color);
+	if (changed)
+		service_change(service);
+}
+
 void service_set_conf(struct service *service, const struct conf_service *conf)
 {
 	bool same_check = same_checks(service->conf, conf);
+	rehearsal_follow(service->rehearsal, service->conf, conf);
 	service->conf = conf;
+	service_follow_tls(service);
 	for (unsigned color = 0; color < COLOR_COUNT; color++)
 		service->colors[color].member_owner.announce = conf->colors[color].proxy_protocol;
 	if (same_check)
@@ -232,6 +267,7 @@ static void start_color(struct service *service, enum color color, enum health h
 		.color = color,
 		.announce = service->conf->colors[color].proxy_protocol,
 	};
+	set_tls(half, tlsstore_back(service->owner->tls, service->name, color));
 	half->measures = measures_new();
 	replace_members(service, color, false, true, health);
 }
@@ -255,6 +291,7 @@ struct service *service_new(const struct service_owner *owner, const struct conf
 static void free_color(struct service_color *half)
 {
 	free_members(half->members, half->count);
+	set_tls(half, NULL);
 	release_fini(&half->file);
 	release_fini(&half->now);
 	release_fini(&half->quarantine.release);
@@ -360,6 +397,7 @@ struct table_service *service_read_table(struct service *service)
 		.balance = balances[service->conf->balance],
 		.replay_methods = replay_bits(service->conf),
 		.hold = service_read_hold(service),
+		.warm = service->warm,
 		.totals = service->totals,
 		.mirror = rehearsal_mirror(service->rehearsal),
 		.fallback = service_read_fallback_paths(service),
@@ -370,6 +408,7 @@ struct table_service *service_read_table(struct service *service)
 		spec.colors[color].members = members[color];
 		spec.colors[color].version = half->now.version;
 		spec.colors[color].announce = announce_of(service->conf->colors[color].proxy_protocol);
+		spec.colors[color].tls = half->member_owner.tls;
 		spec.colors[color].fallback = service_falls_back(service, (enum color)color);
 		spec.colors[color].shield = service_read_shield(service, (enum color)color);
 		spec.colors[color].closing = half->closing;

@@ -22,6 +22,7 @@ struct prepare;
 struct procedure;
 struct service;
 struct service_dns;
+struct tlsstore;
 
 struct service_owner {
 	struct event_base *loop;
@@ -29,6 +30,7 @@ struct service_owner {
 	struct prober *prober;
 	struct resolver *resolver;
 	struct events *events;
+	const struct tlsstore *tls; /* NULL: all backends are spoken to in clear */
 	unsigned workers;
 	uint64_t response_ms; /* timeouts.response: for so long an answer may be on its way */
 	/* What workers see has changed: publish at the end of this turn. */
@@ -81,6 +83,7 @@ struct service {
 	uint64_t split_seed; /* of the deployment that it belongs to */
 	struct conf_sticky
 		split_sticky; /* what its users are known by, as the file had it when the first of them came; owned; only while idle_share is not 0 */
+	uint64_t warm;        /* the order to open connections to the other color in advance: see struct table_service; 0: none */
 	struct service_color colors[COLOR_COUNT];
 	struct {
 		bool set;
@@ -119,9 +122,11 @@ const char *service_live_name(const struct service *service);
 
 /* After a reload: the file's definition of a color wins where it changed. */
 void service_set_conf(struct service *service, const struct conf_service *conf);
+/* The store has other backs: probes and the next table go by them. */
+void service_follow_tls(struct service *service);
 /* Gives a color a release. `deployed`: by the API. Backends that stay keep their health and their connections, unless `afresh`. */
 void service_set_release(struct service *service, enum color color, const struct release *release, bool deployed, bool afresh);
-/* Takes back what service_close_tunnels and service_set_cut ordered. The other color's idle connections are kept as they are, for the way back, until service_settle. */
+/* Takes back what service_close_tunnels, service_set_cut and service_warm ordered. The other color's idle connections are kept as they are, for the way back, until service_settle. */
 void service_set_live(struct service *service, enum color live);
 /* A switch in steps: the idle color gets so many hundredths of a percent of the requests, both colors' connections are pooled. service_set_live takes it back. From the first share on, and over a restart, its users are
  * known by what they were known by then. */
@@ -132,6 +137,9 @@ void service_set_split_sticky(struct service *service, const struct conf_sticky 
 uint64_t service_split_seed(const char *deployment);
 /* What the color has of the split, in hundredths of a percent. */
 unsigned service_share(const struct service *service, enum color color);
+/* The color that is not live gets requests next: workers open connections to its backends in advance, as many as they have to the other one's (see proxy/warm.h), until the next service_set_live, service_set_split or
+ * service_settle. */
+void service_warm(struct service *service);
 /* There is no quick way back any more: the idle color's connections are closed. What was ordered is done. */
 void service_settle(struct service *service);
 /* Tunnels of the color that are older than this generation are closed one by one, evenly until `by_ms` (monotonic). */

@@ -18,6 +18,7 @@ static void forget_orders(struct service *service)
 			half->closing = (struct table_closing){0};
 		half->cut_requests_before = half->cut_tunnels_before = 0;
 	}
+	service->warm = 0;
 }
 
 void service_read_readiness(const struct service *service, enum color color, struct readiness_input *input)
@@ -73,6 +74,7 @@ void service_set_split(struct service *service, unsigned idle_share, const char 
 	if (service->idle_share == 0)
 		service_set_split_sticky(service, &service->conf->sticky);
 	service->idle_share = idle_share;
+	service->warm = 0;
 	service->split_seed = service_split_seed(deployment);
 	service->colors[color_other(service->live)].pooling = BACKEND_POOLED;
 	service_change(service);
@@ -81,6 +83,15 @@ void service_set_split(struct service *service, unsigned idle_share, const char 
 unsigned service_share(const struct service *service, enum color color)
 {
 	return color == service->live ? TABLE_SPLIT_WHOLE - service->idle_share : service->idle_share;
+}
+
+void service_warm(struct service *service)
+{
+	struct service_color *half = &service->colors[color_other(service->live)];
+	service->warm = clock_mono_us(); /* no two begin at the same time */
+	if (half->pooling == BACKEND_COLD)
+		half->pooling = BACKEND_POOLED;
+	service_change(service);
 }
 
 void service_settle(struct service *service)

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "switch/actuator_route53.h"
+#include "switch/backtrust.h"
 #include "switch/procedure.h"
 #include "switch/rehearsal.h"
 #include "switch/service.h"
@@ -16,6 +17,7 @@ static struct smoke_backend describe(const struct service_color *half, const str
 		.name = member->name,
 		.addr = member->backend ? member->backend->addr : member->configured,
 		.announce = half->member_owner.announce,
+		.trust = backtrust_fetch(member->trust),
 	};
 }
 

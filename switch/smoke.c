@@ -32,7 +32,8 @@ struct lane {
 	char *name;
 	struct addr addr;
 	enum fetch_announce announce;
-	size_t next; /* the question that is under way, or comes next */
+	struct fetch_trust trust; /* held; `apply` NULL: none */
+	size_t next;              /* the question that is under way, or comes next */
 	struct fetch_job *job;
 };
 
@@ -133,6 +134,7 @@ static void take_lane(struct smoke *smoke, struct lane *lane, const struct smoke
 	lane->name = memory_text(backend->name);
 	lane->addr = backend->addr;
 	lane->announce = announces[backend->announce];
+	lane->trust = fetch_hold_trust(backend->trust);
 }
 
 /* ---- asking ---- */
@@ -144,10 +146,11 @@ static void ask(struct lane *lane)
 	const struct question *question = &lane->smoke->questions[lane->next];
 	struct text url;
 	const char *host = question->host;
+	bool tls = lane->trust.apply != NULL;
 	if (!host)
 		host = lane->addr.kind == ADDR_UNIX ? "localhost" : lane->name;
 	text_init(&url, SIZE_MAX);
-	text_addf(&url, "http://%s%s", host, question->path);
+	text_addf(&url, "%s://%s%s", tls ? "https" : "http", host, question->path);
 	struct fetch_request request = {
 		.method = question->method,
 		.url = url.bytes,
@@ -159,6 +162,7 @@ static void ask(struct lane *lane)
 		.body_limit = EXPECT_BODY_LIMIT,
 		.body_cut = true,
 		.announce = lane->announce,
+		.trust = tls ? &lane->trust : NULL,
 	};
 	lane->job = fetch_start(lane->smoke->fetch, &request, on_answer, lane);
 	text_fini(&url);
@@ -282,8 +286,10 @@ void smoke_free(struct smoke *smoke)
 	cancel(smoke);
 	for (size_t i = 0; i < smoke->question_count; i++)
 		drop_question(&smoke->questions[i]);
-	for (size_t i = 0; i < smoke->lane_count; i++)
+	for (size_t i = 0; i < smoke->lane_count; i++) {
+		fetch_release_trust(&smoke->lanes[i].trust);
 		free(smoke->lanes[i].name);
+	}
 	free(smoke->questions);
 	free(smoke->lanes);
 	json_decref(smoke->results);

@@ -14,6 +14,7 @@
 #include "conf/conf.h"
 
 struct fetch;
+struct fetch_trust;
 struct smoke;
 
 #define SMOKE_BACKENDS_AT_A_TIME 4u
@@ -24,6 +25,7 @@ struct smoke_backend {
 	const char *name;
 	struct addr addr; /* ADDR_NAME: not resolved yet; fails with a sentence */
 	enum conf_proxy_protocol announce;
+	const struct fetch_trust *trust; /* TLS; NULL: in clear */
 };
 
 /* What to ask whom. Everything is copied. */

@@ -10,6 +10,8 @@
 #include "switch/procedure.h"
 #include "switch/rehearsal.h"
 #include "switch/service_dns.h"
+#include "switch/status_tls.h"
+#include "switch/tlsstore.h"
 #include "switch/wire.h"
 
 #define RATE_SECONDS 60u
@@ -147,6 +149,7 @@ json_t *status_make_color(const struct service *service, enum color color)
 		add_no_traffic(object);
 	}
 	json_object_set_new(object, "quarantine", make_quarantine(service, color));
+	json_object_set_new(object, "tls", status_tls_make_color(&service->conf->colors[color].tls));
 	json_object_set_new(object, "backends", backends);
 	return object;
 }
@@ -313,6 +316,15 @@ static json_t *make_limits(const struct control *control)
 	return object;
 }
 
+static void add_tls(json_t *status, const struct control *control)
+{
+	struct proxy_counters counters;
+	proxy_read_counters(control->proxy, &counters);
+	json_object_set_new(status, "certificates", status_tls_make_certificates(tlsstore_read(control->tls), (int64_t)(clock_wall_ms() / 1000)));
+	json_object_set_new(status, "authorities", status_tls_make_authorities(tlsstore_read(control->tls)));
+	json_object_set_new(status, "tls", status_tls_make_handshakes(&counters));
+}
+
 json_t *status_make(const struct control *control)
 {
 	json_t *status = json_object(), *services = json_object();
@@ -333,6 +345,7 @@ json_t *status_make(const struct control *control)
 	json_object_set_new(status, "journal", make_journal(control));
 	json_object_set_new(status, "connections", make_connections(control));
 	json_object_set_new(status, "limit_hits", make_limits(control));
+	add_tls(status, control);
 	json_object_set_new(status, "access_log_dropped", wire_count(control->access_writer ? logwriter_dropped(control->access_writer) : 0));
 	json_object_set_new(status, "services", services);
 	return status;

@@ -65,6 +65,7 @@ static void take(struct switcher *switcher, size_t at)
 	deployment->shift.at = at;
 	begin_pause(switcher);
 	switcher->ticket = switcher->actuator.apply(switcher->actuator.arg, deployment->from, deployment->shift.shares[at]);
+	flip_end_warming(switcher);
 	course_enter(switcher, STEP_SHIFT);
 	note_begin(switcher);
 	tell_step(switcher);
@@ -86,6 +87,7 @@ static void complete(struct switcher *switcher)
 	shift->pause_ends_at = 0;
 	course_enter(switcher, STEP_COMPLETE);
 	flip_record(switcher);
+	flip_warm(switcher);
 }
 
 static void take_last(struct switcher *switcher)
@@ -116,6 +118,14 @@ static bool is_over(const struct switcher *switcher)
 	return switcher->to_last || course_now_ms(switcher) >= switcher->pause_ms;
 }
 
+/* Each share needs some more connections than the one before. Until they stand the present one goes on. */
+static bool is_warm(struct switcher *switcher)
+{
+	if (!switcher->warm.asked)
+		flip_warm(switcher);
+	return flip_is_warm(switcher);
+}
+
 void steps_run(struct switcher *switcher)
 {
 	struct deployment_shift *shift = &switcher->current->shift;
@@ -130,8 +140,11 @@ void steps_run(struct switcher *switcher)
 		change_begin_step(switcher, next);
 		return;
 	}
+	bool last = next + 1 == shift->count;
+	if (!last && !is_warm(switcher))
+		return;
 	steps_note_end(switcher);
-	if (next + 1 == shift->count)
+	if (last)
 		complete(switcher);
 	else
 		take(switcher, next);
@@ -142,7 +155,7 @@ void steps_run_complete(struct switcher *switcher)
 {
 	char why[384] = "";
 	enum keeper_state state = flip_read_record(switcher, why, sizeof(why));
-	if (watch_run(switcher) || state == KEEPER_PENDING)
+	if (watch_run(switcher) || state == KEEPER_PENDING || !flip_is_warm(switcher))
 		return;
 	flip_note_record(switcher, state, why);
 	take_last(switcher);

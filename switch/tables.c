@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "switch/descriptors.h"
+#include "switch/listening.h"
 
 struct tables {
 	struct event *turn_end;
@@ -16,6 +17,8 @@ struct tables {
 	struct service *const *services;
 	size_t count;
 	struct table_index *index;
+	const struct tlsstore *tls;
+	struct manners *manners;
 	struct proxy *proxy;
 	uint64_t generation;
 	bool touched, draining;
@@ -47,6 +50,7 @@ void tables_free(struct tables *tables)
 	event_free(tables->turn_end);
 	if (tables->index)
 		table_index_release(tables->index);
+	manners_release(tables->manners);
 	free(tables);
 }
 
@@ -71,6 +75,18 @@ static struct table_index *make_index(const struct conf *conf)
 	return index;
 }
 
+void tables_set_tls(struct tables *tables, const struct tlsstore *store)
+{
+	tables->tls = store;
+}
+
+void tables_follow_tls(struct tables *tables)
+{
+	manners_release(tables->manners);
+	tables->manners = listening_make_manners(tables->conf, tables->tls);
+	tables_touch(tables);
+}
+
 void tables_set_services(struct tables *tables, const struct conf *conf, struct service *const *services, size_t count)
 {
 	struct table_index *index = make_index(conf);
@@ -80,7 +96,7 @@ void tables_set_services(struct tables *tables, const struct conf *conf, struct 
 	tables->conf = conf;
 	tables->services = services;
 	tables->count = count;
-	tables_touch(tables);
+	tables_follow_tls(tables);
 }
 
 void tables_set_preview_key(struct tables *tables, const uint8_t key[TOKEN_KEY_SIZE])
@@ -113,6 +129,7 @@ static struct table_globals make_globals(const struct tables *tables)
 		.draining = tables->draining,
 		.trusted = conf->trusted_proxies,
 		.trusted_count = conf->trusted_proxy_count,
+		.manners = tables->manners,
 	};
 	memcpy(globals.preview_key, tables->preview_key, sizeof(globals.preview_key));
 	return globals;
@@ -157,6 +174,11 @@ uint64_t tables_publish(struct tables *tables)
 bool tables_are_in_force(const struct tables *tables, uint64_t generation)
 {
 	return !tables->proxy || proxy_acknowledged(tables->proxy) >= generation;
+}
+
+bool tables_are_warm(const struct tables *tables, uint64_t generation)
+{
+	return !tables->proxy || proxy_warmed(tables->proxy) >= generation;
 }
 
 uint64_t tables_generation(const struct tables *tables)

@@ -280,7 +280,7 @@ def colors(blue, green, **more):
 
 
 FAULTS = ("failed", "non_2xx", "refused", "closed", "reset", "timed_out", "truncated", "malformed", "mixed_up", "repeated", "wrong_body", "unsolicited", "anonymous",
-          "wrong_color")
+          "wrong_color", "unshaken")
 
 
 def faults_of(summary):

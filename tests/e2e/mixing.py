@@ -3,7 +3,7 @@ resident memory must stay flat.
 
 The clients of rough.py, and beside them the strict client: pipelined, and with a new connection for each request.
 
-usage: script/mixed [SECONDS]     (with each build; default 600)
+usage: script/mixed [SECONDS] [--tls front|behind|both]     (with each build; default 600, in clear)
 """
 import asyncio
 import random
@@ -14,6 +14,7 @@ import time
 import daemon as rig
 import proof
 import rough
+import securing
 
 SAMPLE_S = 5
 WARM_SWITCHES = 800  # before the run: SQLite's cache of the history grows to its limit of some 2 MiB with the first of them
@@ -65,18 +66,24 @@ def flatness(samples):
     return {"samples": [(round(at), kib) for at, kib in samples], "first_kib": first, "last_kib": last, "most_kib": max(kib for _, kib in samples), "kib_per_minute": round(proof.slope(warm), 1)}
 
 
-def run(binary, seconds, clients=24, rest_s=0.03, rate=400, seed=None, warm_switches=0, say=lambda text: None):
+def run(binary, seconds, clients=24, rest_s=0.03, rate=400, seed=None, warm_switches=0, say=lambda text: None, tls=None):
     seed = random.randrange(1 << 32) if seed is None else seed
-    backends = [rig.Small(color, version, "--vary", "--body", "20000") for color, version in (("blue", "1"), ("blue", "1"), ("green", "2"), ("green", "2"))]
-    teal, helpers, memory, switching = rig.Teal(rig.colors(backends[:2], backends[2:]), binary=binary), list(backends), None, None
+    with securing.sides(tls) as secure:
+        return run_on(secure, binary, seconds, clients, rest_s, rate, seed, warm_switches, say)
+
+
+def run_on(secure, binary, seconds, clients, rest_s, rate, seed, warm_switches, say):
+    backends = [rig.Small(color, version, "--vary", "--body", "20000", *secure.backend) for color, version in (("blue", "1"), ("blue", "1"), ("green", "2"), ("green", "2"))]
+    teal = rig.Teal(securing.colors(backends[:2], backends[2:], secure), binary=binary, listen=secure.listen)
+    helpers, memory, switching = list(backends), None, None
     try:
         teal.start()
         warm_up(teal, warm_switches)
         for how in (("--pipeline", "--connections", 8, "--rate", rate), ("--fresh", "--connections", 4, "--rate", rate / 4)):
-            helpers.append(rig.Strict(teal.port, *how, "--seconds", seconds + 300, "--methods", "get,post,head", "--body-max", 20000, "--timeout", 30))
+            helpers.append(rig.Strict(teal.port, *how, "--seconds", seconds + 300, "--methods", "get,post,head", "--body-max", 20000, "--timeout", 30, *secure.strict))
         memory, switching = proof.Memory(teal.process.pid, SAMPLE_S), Switching(teal)
         say(f"{binary}: {seconds} s, seed {seed}")
-        crowd = asyncio.run(rough.Crowd(teal.port, clients, rest_s, seed).run(seconds))
+        crowd = asyncio.run(rough.Crowd(teal.port, clients, rest_s, seed, secure.context).run(seconds))
         result = {"seed": seed, "seconds": seconds, "switches": switching.stop(), "rough": crowd, "strict": [one.finish() for one in helpers[4:]], "memory": flatness(memory.stop())}
         teal.end(90)
         return result
@@ -115,12 +122,13 @@ def main():
     parser = proof.parser(__doc__)
     parser.add_argument("seconds", nargs="?", type=int, default=600)
     parser.add_argument("--builds", default="asan,release", help="presets, in this order")
+    parser.add_argument("--tls", choices=securing.WHERE, help="which sides speak TLS; default: none")
     parser.add_argument("--seed", type=int, help="of the clients; it is printed, so that their behaviour can be repeated")
     arguments = parser.parse_args()
     results, faults, lines = {}, {}, []
     for name in arguments.builds.split(","):
         binary, warm_switches = str(rig.BUILD.parent / name / "teal"), WARM_SWITCHES if name == "release" else 0
-        results[name] = run(binary, arguments.seconds, seed=arguments.seed, warm_switches=warm_switches, say=proof.say)
+        results[name] = run(binary, arguments.seconds, seed=arguments.seed, warm_switches=warm_switches, say=proof.say, tls=arguments.tls)
         lines.append(sentence(name, results[name]))
         proof.say(lines[-1])
         found = faults_of(results[name], flat=name == "release")

@@ -1,6 +1,7 @@
 """The race of a kept-alive backend connection: the backend closes it at the moment at which the next request is sent on it.
 
-For GET and for POST, teal beside HAProxy and nginx: answers that went wrong, and POSTs that the backend processed twice.
+For GET and for POST, teal beside HAProxy and nginx: answers that went wrong, and POSTs that the backend processed twice. teal also with a backend over TLS, which
+ends its connections with a word of TLS or without.
 
 usage: script/race [REQUESTS]     (of each method, in each case, through each proxy; default 20,000)
 """
@@ -11,6 +12,7 @@ import tempfile
 
 import daemon as rig
 import proof
+import securing
 
 sys.path.insert(0, str(rig.ROOT / "bench"))
 import peers
@@ -25,7 +27,8 @@ CASES = {
     "random": (("--close-within-ms", "60"), ("--pause-ms", "0-60")),
     "announced": (("--close-within-ms", "60", "--announce", "0.5"), ("--pause-ms", "0-60")),
 }
-PROXIES = {"teal": peers.start_teal, "haproxy": peers.start_haproxy_safe, "haproxy-always": peers.start_haproxy, "nginx": peers.start_nginx}
+OVER_TLS = {"teal-tls": (), "teal-tls-silent": ("--silent",)}  # what the backend is told besides
+PROXIES = {"teal": peers.start_teal, **dict.fromkeys(OVER_TLS), "haproxy": peers.start_haproxy_safe, "haproxy-always": peers.start_haproxy, "nginx": peers.start_nginx}
 
 
 def measure(proxy, method, rests, requests, ids):
@@ -45,13 +48,36 @@ def measure(proxy, method, rests, requests, ids):
             "faults": rig.faults_of({**summary, "failed": 0, "non_2xx": 0, "closed": 0, "reset": 0}), "examples": summary["examples"]}
 
 
+class OverTls:
+    """teal, with backends over TLS."""
+
+    def __init__(self, backend, secure):
+        self.teal = rig.Teal(securing.colors([backend], [backend], secure), workers=1)
+        try:
+            self.port = self.teal.start().port
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self):
+        self.teal.clean()
+
+
 def run_one(name, proxy_name, method, requests, folder):
     """One case through one proxy, which knows nothing of the backend yet."""
+    with securing.sides("behind" if proxy_name in OVER_TLS else None) as secure:
+        return run_on(secure, name, proxy_name, method, requests, folder)
+
+
+def run_on(secure, name, proxy_name, method, requests, folder):
     options, rests = CASES[name]
     folder.mkdir()
-    backend, proxy = rig.Small("blue", "1", "--log-ids", str(folder / "ids"), *options), None
+    backend, proxy = rig.Small("blue", "1", "--log-ids", str(folder / "ids"), *options, *secure.backend, *OVER_TLS.get(proxy_name, ())), None
     try:
-        proxy = PROXIES[proxy_name](str(folder), str(rig.BUILD), backend.address.rsplit(":", 1)[1])
+        if proxy_name in OVER_TLS:
+            proxy = OverTls(backend, secure)
+        else:
+            proxy = PROXIES[proxy_name](str(folder), str(rig.BUILD), backend.address.rsplit(":", 1)[1])
         return measure(proxy, method, rests, requests, folder / "ids")
     finally:
         if proxy:
@@ -80,9 +106,12 @@ def faults_of(result):
     """A GET that went wrong, a POST processed twice, a POST that got no honest 502: of teal."""
     found = {}
     for case, rows in result.items():
-        get, post = rows["teal get"], rows["teal post"]
-        checks = {"get_bad": get["bad"], "post_twice": post["twice"], "post_without_answer": post["no_answer"], "other": get["faults"] or post["faults"]}
-        found.update({f"{case}_{name}": count for name, count in checks.items() if count})
+        for teal in ("teal", *OVER_TLS):
+            if f"{teal} get" not in rows:
+                continue
+            get, post = rows[f"{teal} get"], rows[f"{teal} post"]
+            checks = {"get_bad": get["bad"], "post_twice": post["twice"], "post_without_answer": post["no_answer"], "other": get["faults"] or post["faults"]}
+            found.update({f"{case}_{teal}_{name}": count for name, count in checks.items() if count})
     return found
 
 

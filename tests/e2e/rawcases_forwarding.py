@@ -93,6 +93,13 @@ TOPIC = Topic("forwarding", "Max-Forwards, Via, Date, forwarding fields", [
         passed("forwarded-for-lines-replaced", get("X-Forwarded-For: 192.0.2.1", "x-forwarded-FOR: 192.0.2.2"), has={"X-Forwarded-For": "127.0.0.1"}),
         passed("forwarded-removed", get("Forwarded: for=192.0.2.1"), lacks=("Forwarded",)),
     ], why="HAProxy and nginx pass on what they were not told to replace."),
+    Rule("nor what anybody says of a client's certificate", "9440 2.4", MUST, "Client-Cert, Client-Cert-Chain and names with `_` in place of a `-` are removed", [
+        passed("client-cert", get("Client-Cert: :AA==:", "X: y"), lacks=("Client-Cert",), has={"X": "y"}),
+        passed("client-cert-lines", get("client-cert: :AA==:", "CLIENT-CERT: :AQ==:"), lacks=("Client-Cert",)),
+        passed("client-cert-chain", get("Client-Cert-Chain: :AA==:"), lacks=("Client-Cert-Chain",)),
+        passed("client-cert-underscore", get("Client_Cert: :AA==:", "client-cert_chain: :AA==:"), lacks=("Client_Cert", "client-cert_chain")),
+        passed("client-cert-from-trusted", get("Client-Cert: :AA==:"), lacks=("Client-Cert",), source=TRUSTED),
+    ], why="A backend believes these fields; HAProxy and nginx pass on what they were not told to remove."),
     Rule("what a trusted proxy says of it is", "7239 4", OURS, "X-Forwarded-For and Forwarded appended to, the others kept", [
         passed("forwarded-for-appended", get("X-Forwarded-For: 192.0.2.1"), has={"X-Forwarded-For": "192.0.2.1, 127.0.0.2"}, source=TRUSTED),
         passed("forwarded-for-lines-joined", get("X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.2"),

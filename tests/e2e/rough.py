@@ -11,6 +11,7 @@ import socket
 import struct
 
 import daemon as rig
+import tlsing
 
 BODY_MAX = 4 * 1024 * 1024
 PATIENCE_S = 30
@@ -40,8 +41,10 @@ class Talk:
         self.closes = False
 
     @classmethod
-    async def open(cls, port):
-        return cls(*await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), PATIENCE_S))
+    async def open(cls, port, context):
+        """`context`: of ssl; None: in clear."""
+        name = {"ssl": context, "server_hostname": tlsing.NAME} if context else {}
+        return cls(*await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port, **name), PATIENCE_S))
 
     async def send(self, data):
         self.writer.write(data)
@@ -151,8 +154,8 @@ class Request:
 class Crowd:
     """So many clients on one port; each goes from one behaviour to the next."""
 
-    def __init__(self, port, clients, rest_s, seed):
-        self.port, self.clients, self.rest_s = port, clients, rest_s
+    def __init__(self, port, clients, rest_s, seed, context=None):
+        self.port, self.clients, self.rest_s, self.context = port, clients, rest_s, context
         self.dice = random.Random(seed)
         self.number = 0
         self.done, self.faults = collections.Counter(), collections.Counter()
@@ -202,6 +205,8 @@ class Crowd:
         await one.check(talk)
 
     async def half_close(self, talk):
+        if self.context:
+            return await self.plain(talk)  # asyncio can't end one side of TLS
         one = self.request()
         await talk.send(one.head() + one.body(self.dice))
         talk.writer.write_eof()
@@ -244,7 +249,7 @@ class Crowd:
         """The connection for the next turn, or None."""
         behaviour = self.dice.choices(list(self.BEHAVIOURS), list(self.BEHAVIOURS.values()))[0]
         try:
-            talk = talk or await Talk.open(self.port)
+            talk = talk or await Talk.open(self.port, self.context)
             await asyncio.wait_for(behaviour(self, talk), PATIENCE_S)
             self.done[behaviour.__name__] += 1
         except (Wrong, OSError, EOFError, ValueError, asyncio.TimeoutError, asyncio.LimitOverrunError) as error:

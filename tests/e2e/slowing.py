@@ -1,8 +1,10 @@
 """Slow clients beside normal ones: slowhttptest holds thousands of connections with slow headers, slow bodies and slow readers, while normal clients go on.
 
-For each mode: the normal clients' p99 before and during, their failed requests, and the daemon's memory. The same slow clients also visit another server of the
-machine (`beside`): what they cost the normal clients then is the machine's share and not teal's. teal's clocks are set so that it has to bear the slow clients all
-the time; --defaults leaves them as they are, so that it gets rid of them.
+For each mode, several times in turn: rounds without slow clients, and rounds with all of them there. What counts is the median of the rounds' p99s, with them against
+without; besides, the failed requests and the daemon's memory. Taking turns meets a machine that is sometimes slower; one pair of rounds would tell of nothing else.
+slowhttptest keeps a whole core busy by looking at all of its connections again and again, which slow clients elsewhere would not. So it and the backend that it visits
+have a core of their own, and teal, with one worker, shares the other one with the normal clients and their backend. teal's clocks are set so that it has to bear the slow
+clients all the time; --defaults leaves them as they are, so that it gets rid of them.
 
 usage: script/slow [CONNECTIONS]     (default 4,000)
 """
@@ -11,6 +13,7 @@ import os
 import pathlib
 import shutil
 import signal
+import statistics
 import subprocess
 import time
 
@@ -19,13 +22,14 @@ import proof
 
 RATE = 1000          # normal requests a second
 INTERVAL_S = 10      # between two signs of life of a slow client, as slowhttptest has it
-ROUND_S = INTERVAL_S  # a p99 is the median of rounds of this length, so that every round has one wave of those signs in it
+ROUND_S = INTERVAL_S  # so that every round has one wave of those signs in it
+ROUNDS = 2           # of each kind, until it is the other's turn
 OPENING_S = 6        # until all slow connections are open
 SETTLE_S = 3         # after their end, before the memory is looked at
 ANSWER = 1024 * 1024  # bytes of an answer to a slow reader
 PATIENT = {"limits": {"rate": "0"}, "timeouts": {"header": "10m", "stall": "10m", "idle": "10m"}}
 GOAL_RATIO = 2
-FLOOR_US = 250       # a p99 below this is the machine's own noise, and no base of a ratio
+CALM_CORE, SLOW_CORE = (sorted(os.sched_getaffinity(0)) * 2)[:2]
 
 # By name: what slowhttptest is told besides connections, rate and duration.
 MODES = {
@@ -35,15 +39,21 @@ MODES = {
 }
 
 
+def pin(pid, core):
+    """All threads of a process to one core, and those that they start."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(thread), {core})
+
+
 class Slow:
-    """slowhttptest, running; it lives on a lower priority than what is measured, as it is not what is measured."""
+    """slowhttptest, running."""
 
     def __init__(self, port, mode, connections, seconds, folder):
         self.csv = f"{folder}/{mode}.csv"
         command = [shutil.which("slowhttptest"), "-c", connections, "-r", max(200, connections // (OPENING_S - 2)), "-l", seconds, "-g", "-o", f"{folder}/{mode}",
                    *(str(word).format(port=port) for word in MODES[mode])]
-        self.process = subprocess.Popen([str(word) for word in command], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                        preexec_fn=lambda: os.nice(19))
+        self.process = subprocess.Popen([str(word) for word in command], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        pin(self.process.pid, SLOW_CORE)
 
     def cpu_s(self):
         return cpu_s(self.process.pid)
@@ -77,6 +87,7 @@ def normal_round(port, seconds=ROUND_S):
     """What normal clients see for some seconds."""
     client = rig.Strict(port, "--connections", 32, "--seconds", seconds, "--rate", RATE, "--methods", "get,get,post,head", "--timeout", 30)
     try:
+        pin(client.process.pid, CALM_CORE)
         client.process.wait(seconds + 60)
         return client.finish()
     finally:
@@ -84,51 +95,51 @@ def normal_round(port, seconds=ROUND_S):
 
 
 def sum_of(rounds):
-    """The p50 and p99 of the median round, the worst round's p99, and what failed in any."""
-    p99s = sorted(one["latency_us"]["p99"] for one in rounds)
+    """The medians of the rounds' p50s and p99s, all p99s, and what failed in any."""
     failed = [(name, count) for one in rounds for name, count in rig.faults_of(one).items() if name != "examples"]
-    return {"p50_us": sorted(one["latency_us"]["p50"] for one in rounds)[len(rounds) // 2], "p99_us": p99s[len(rounds) // 2], "worst_p99_us": p99s[-1],
+    p99s = [one["latency_us"]["p99"] for one in rounds]
+    return {"p50_us": statistics.median(one["latency_us"]["p50"] for one in rounds), "p99_us": statistics.median(p99s), "p99s_us": p99s,
             "max_us": max(one["latency_us"]["max"] for one in rounds), "requests": sum(one["sent"] for one in rounds), "failed": sum(count for _, count in failed),
             "faults": dict(failed)}
 
 
-def with_slow(teal, target, mode, connections, seconds, folder):
-    """What normal clients of teal see while the slow ones visit the port `target`; how many of those there were, and what they cost."""
-    slow = Slow(target, mode, connections, OPENING_S + seconds + 60, folder)
+def visit(teal, mode, connections, folder):
+    """A visit of the slow clients: the rounds while they open, the rounds when all are there, and (most at a time, at the end, what the visit cost in shares of a core)."""
+    slow = Slow(teal.port, mode, connections, OPENING_S + ROUNDS * ROUND_S + 60, folder)
     try:
-        opening = sum_of([normal_round(teal.port, OPENING_S)])
+        opening = normal_round(teal.port, OPENING_S)
         began, used = time.monotonic(), (cpu_s(teal.process.pid), slow.cpu_s())
-        seen = sum_of([normal_round(teal.port) for _ in range(seconds // ROUND_S)])
+        rounds = [normal_round(teal.port) for _ in range(ROUNDS)]
         took = time.monotonic() - began
-        seen["cpu_share"] = {"teal": round((cpu_s(teal.process.pid) - used[0]) / took, 3), "slowhttptest": round((slow.cpu_s() - used[1]) / took, 3)}
-        seen["kernel_mib"] = round(kernel_mib())
-        seen["opening"] = opening
-        seen["failed"] += opening["failed"]
-        seen["slow_most"], seen["slow_last"] = slow.end()
-        return seen
+        share = {"teal": round((cpu_s(teal.process.pid) - used[0]) / took, 3), "slowhttptest": round((slow.cpu_s() - used[1]) / took, 3)}
+        kernel = round(kernel_mib())
+        most, last = slow.end()
+        return opening, rounds, {"most": most, "last": last, "cpu_share": share, "kernel_mib": kernel}
     finally:
         slow.stop()
 
 
-def slow_mode(teal, other, mode, connections, seconds, folder):
-    before = sum_of([normal_round(teal.port) for _ in range(max(1, seconds // ROUND_S // 2))])
-    beside = with_slow(teal, other, mode, connections, seconds // 2, folder)
-    time.sleep(SETTLE_S)
-    rss_before = proof.rss_kib(teal.process.pid)
-    memory = proof.Memory(teal.process.pid, 0.5)
+def slow_mode(teal, mode, connections, turns, folder):
+    without, opening, during, visits = [], [], [], []
+    memory = None
     try:
-        during = with_slow(teal, teal.port, mode, connections, seconds, folder)
-        time.sleep(SETTLE_S)
+        for _ in range(turns):
+            without += [normal_round(teal.port) for _ in range(ROUNDS)]
+            if not memory:
+                rss_before, memory = proof.rss_kib(teal.process.pid), proof.Memory(teal.process.pid, 0.5)
+            opened, rounds, seen = visit(teal, mode, connections, folder)
+            opening.append(opened)
+            during += rounds
+            visits.append(seen)
+            time.sleep(SETTLE_S)
     finally:
-        samples = memory.stop()
-    after = sum_of([normal_round(teal.port)])
-    base = max(before["p99_us"], beside["p99_us"], FLOOR_US)
-    return {"before": before, "beside": beside, "during": during, "after": after, "ratio": round(during["p99_us"] / base, 2),
-            "rss_kib": {"before": rss_before, "most": max(kib for _, kib in samples), "after": proof.rss_kib(teal.process.pid)},
-            "alive": teal.process.poll() is None}
+        samples = memory.stop() if memory else []
+    figures = {"without": sum_of(without), "opening": sum_of(opening), "during": sum_of(during), "visits": visits}
+    return {**figures, "ratio": round(figures["during"]["p99_us"] / figures["without"]["p99_us"], 2), "slow_least": min(seen["most"] for seen in visits),
+            "rss_kib": {"before": rss_before, "most": max(kib for _, kib in samples), "after": proof.rss_kib(teal.process.pid)}, "alive": teal.process.poll() is None}
 
 
-def run(connections, seconds=40, modes=tuple(MODES), patient=True, say=lambda text: None):
+def run(connections, turns=4, modes=tuple(MODES), patient=True, say=lambda text: None):
     """{mode: figures}"""
     proof.raise_file_limit()
     normal, slow = rig.Small("blue", "1"), rig.Small("blue", "1")
@@ -136,11 +147,14 @@ def run(connections, seconds=40, modes=tuple(MODES), patient=True, say=lambda te
     services["slow"] = {"paths": ["/bytes"], "blue": {"version": "1", "backends": [slow.address]}, "green": {"version": "2", "backends": []}}
     result = {}
     try:
+        pin(normal.process.pid, CALM_CORE)
+        pin(slow.process.pid, SLOW_CORE)
         for mode in modes:
-            teal = rig.Teal(services, **(PATIENT if patient else {}))
+            teal = rig.Teal(services, workers=1, **(PATIENT if patient else {}))
             try:
                 teal.start()
-                result[mode] = slow_mode(teal, slow.address.rsplit(":", 1)[1], mode, connections, seconds, teal.folder)
+                pin(teal.process.pid, CALM_CORE)
+                result[mode] = slow_mode(teal, mode, connections, turns, teal.folder)
                 teal.end(60)
                 say(line(mode, result[mode]))
             finally:
@@ -151,40 +165,40 @@ def run(connections, seconds=40, modes=tuple(MODES), patient=True, say=lambda te
     return result
 
 
-def failed_of(one):
-    return sum(one[part]["failed"] for part in ("before", "beside", "during", "after"))
+def sum_over(one, what):
+    return sum(one[part][what] for part in ("without", "opening", "during"))
 
 
 def faults_of(result, connections):
     found = {}
     for mode, one in result.items():
-        if failed_of(one):
-            found[f"{mode}_failed"] = failed_of(one)
+        if sum_over(one, "failed"):
+            found[f"{mode}_failed"] = sum_over(one, "failed")
         if one["ratio"] > GOAL_RATIO:
             found[f"{mode}_p99"] = one["ratio"]
-        if one["during"]["slow_most"] < connections * 0.9:
-            found[f"{mode}_not_slow_enough"] = one["during"]["slow_most"]
+        if one["slow_least"] < connections * 0.9:
+            found[f"{mode}_not_slow_enough"] = one["slow_least"]
         if not one["alive"]:
             found[f"{mode}_ended"] = 1
     return found
 
 
 def line(mode, one):
-    rss, during = one["rss_kib"], one["during"]
-    requests = sum(one[part]["requests"] for part in ("before", "beside", "during", "after"))
-    return (f"{mode:7} {during['slow_most']:,} slow clients ({during['slow_last']:,} at the end): p99 {one['before']['p99_us']} us before, {one['beside']['p99_us']} with them elsewhere, "
-            f"{during['p99_us']} with them here ({one['ratio']:.2f} x; worst round {during['worst_p99_us']}); {failed_of(one)} of {requests:,} normal requests failed; "
-            f"memory {rss['before'] / 1024:.1f} -> {rss['most'] / 1024:.1f} -> {rss['after'] / 1024:.1f} MiB, in the kernel {during['kernel_mib']} MiB")
+    rss, without, during = one["rss_kib"], one["without"], one["during"]
+    return (f"{mode:7} {one['slow_least']:,} slow clients: p99 {without['p99_us']:.0f} us without, {during['p99_us']:.0f} with them ({one['ratio']:.2f} x; medians of "
+            f"{len(during['p99s_us'])} rounds, {min(without['p99s_us'])} to {max(without['p99s_us'])} and {min(during['p99s_us'])} to {max(during['p99s_us'])}); "
+            f"{sum_over(one, 'failed')} of {sum_over(one, 'requests'):,} normal requests failed; "
+            f"memory {rss['before'] / 1024:.1f} -> {rss['most'] / 1024:.1f} -> {rss['after'] / 1024:.1f} MiB, in the kernel {one['visits'][-1]['kernel_mib']} MiB")
 
 
 def main():
     parser = proof.parser(__doc__)
     parser.add_argument("connections", nargs="?", type=int, default=4000)
-    parser.add_argument("--seconds", type=int, default=40, help="of each mode, with all the slow clients there")
+    parser.add_argument("--turns", type=int, default=4, help=f"of each mode: {ROUNDS} rounds of {ROUND_S} s without slow clients, and as many with them")
     parser.add_argument("--mode", choices=MODES, action="append", help="only this one; may be repeated")
     parser.add_argument("--defaults", action="store_true", help="leave teal's clocks as they are")
     arguments = parser.parse_args()
-    result = run(arguments.connections, arguments.seconds, arguments.mode or tuple(MODES), not arguments.defaults, proof.say)
+    result = run(arguments.connections, arguments.turns, arguments.mode or tuple(MODES), not arguments.defaults, proof.say)
     proof.finish(arguments, result, "\n".join(line(mode, one) for mode, one in result.items()), faults_of(result, arguments.connections))
 
 

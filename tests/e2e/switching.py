@@ -1,6 +1,6 @@
 """Many switches back and forth under load: no request may fail, and none that is sent after a switch returned may be answered by the old color.
 
-usage: script/switches [COUNT]     (default 1,000)
+usage: script/switches [COUNT] [--tls front|behind|both]     (default 1,000, in clear)
 """
 import argparse
 import json
@@ -14,6 +14,7 @@ import sys
 import time
 
 import daemon as rig
+import securing
 
 DWELL_S = 0.02  # how long at least the load goes on under the rule "only the new color", before the next switch
 
@@ -21,8 +22,8 @@ DWELL_S = 0.02  # how long at least the load goes on under the rule "only the ne
 class Wrk:
     """Plain keep-alive load beside the strict client's."""
 
-    def __init__(self, port, connections):
-        self.process = subprocess.Popen([shutil.which("wrk"), "-t1", f"-c{connections}", "-d1h", f"http://127.0.0.1:{port}/"], stdout=subprocess.PIPE, text=True)
+    def __init__(self, port, connections, scheme="http"):
+        self.process = subprocess.Popen([shutil.which("wrk"), "-t1", f"-c{connections}", "-d1h", f"{scheme}://127.0.0.1:{port}/"], stdout=subprocess.PIPE, text=True)
 
     def finish(self):
         self.process.send_signal(signal.SIGINT)
@@ -72,15 +73,21 @@ def switch_often(teal, client, count, say):
     return {"switches": count, "flip_us": spread(flips), "command_ms": spread(commands)}
 
 
-def run(count, wrk_connections=8, strict_connections=8, say=lambda text: None):
+def run(count, wrk_connections=8, strict_connections=8, say=lambda text: None, tls=None):
     """The figures of `count` switches under as much load as the machine bears, and of a few more under a light one."""
-    backends = [rig.Small(color, version, "--vary", "--body", "3000") for color, version in (("blue", "1"), ("blue", "1"), ("green", "2"), ("green", "2"))]
-    teal, helpers = rig.Teal(rig.colors(backends[:2], backends[2:], probe={"path": "/health", "interval": "1s", "timeout": "5s"})), list(backends)
-    mixed = ("--connections", strict_connections, "--seconds", 86400, "--methods", "get,post,head", "--body-max", 8000)
+    with securing.sides(tls) as secure:
+        return run_on(secure, count, wrk_connections, strict_connections, say)
+
+
+def run_on(secure, count, wrk_connections, strict_connections, say):
+    backends = [rig.Small(color, version, "--vary", "--body", "3000", *secure.backend) for color, version in (("blue", "1"), ("blue", "1"), ("green", "2"), ("green", "2"))]
+    teal = rig.Teal(securing.colors(backends[:2], backends[2:], secure, probe={"path": "/health", "interval": "1s", "timeout": "5s"}), listen=secure.listen)
+    helpers = list(backends)
+    mixed = ("--connections", strict_connections, "--seconds", 86400, "--methods", "get,post,head", "--body-max", 8000, *secure.strict)
     try:
         teal.start()
         helpers.append(rig.Strict(teal.port, *mixed))
-        helpers.append(Wrk(teal.port, wrk_connections))
+        helpers.append(Wrk(teal.port, wrk_connections, secure.scheme))
         result = switch_often(teal, helpers[-2], count, say)
         result.update(strict=helpers[-2].finish(), wrk=helpers[-1].finish())
         helpers.append(rig.Strict(teal.port, *mixed, "--rate", 1000))
@@ -114,8 +121,9 @@ def main():
     parser.add_argument("count", nargs="?", type=int, default=1000)
     parser.add_argument("--wrk-connections", type=int, default=8)
     parser.add_argument("--strict-connections", type=int, default=8)
+    parser.add_argument("--tls", choices=securing.WHERE, help="which sides speak TLS; default: none")
     arguments = parser.parse_args()
-    result = run(arguments.count, arguments.wrk_connections, arguments.strict_connections, lambda text: print(text, file=sys.stderr))
+    result = run(arguments.count, arguments.wrk_connections, arguments.strict_connections, lambda text: print(text, file=sys.stderr), arguments.tls)
     print(json.dumps(result))
     print(sentence(result))
     sys.exit(1 if faults_of(result) else 0)

@@ -10,8 +10,9 @@ import mixing
 import rough
 
 
-def test_mixed_load_through_switches():
-    assert mixing.faults_of(mixing.run(rig.BINARY, 4, clients=12, rate=200), flat=False) == {}
+@pytest.mark.parametrize("tls", [None, "both"])
+def test_mixed_load_through_switches(tls):
+    assert mixing.faults_of(mixing.run(rig.BINARY, 4, clients=12, rate=200, tls=tls), flat=False) == {}
 
 
 def answer(one, color="blue", body=None, status="200 OK", more="", cut=0):

@@ -6,4 +6,4 @@ import racing
 
 @pytest.mark.parametrize("case", racing.CASES)
 def test_backend_closes_as_the_next_request_comes(case):
-    assert racing.faults_of(racing.run(800, [case], ["teal"])) == {}
+    assert racing.faults_of(racing.run(800, [case], ["teal", *racing.OVER_TLS])) == {}

@@ -19,6 +19,14 @@ def test_switches_under_load():
     assert result["strict"]["color_checked"] > 100
 
 
+@pytest.mark.parametrize("where", ["front", "behind", "both"])
+def test_switches_under_load_over_tls(where):
+    result = switching.run(6, tls=where)
+    assert switching.faults_of(result) == {}
+    assert result["strict"]["color_checked"] > 0
+    assert (result["strict"]["handshakes"] > 0) == (where != "behind")
+
+
 @pytest.mark.parametrize("options", [("--pipeline",), ("--fresh",), ("--body-max", 300000)], ids=lambda options: options[0].strip("-"))
 def test_switches_under_other_load(shop, strict, options):
     client = strict(shop.port, *LOAD[:-2], "--rate", 500, *options)

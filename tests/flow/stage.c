@@ -313,6 +313,7 @@ static struct table *make_table(struct stage *stage, enum color live)
 	struct table_member members[COLOR_COUNT][STAGE_BACKENDS];
 	struct table_service_spec spec = {.name = "shop", .live = live, .blue_split = live == COLOR_BLUE ? TABLE_SPLIT_WHOLE : 0, .totals = stage->totals};
 	spec.balance = TABLE_ROUND_ROBIN;
+	spec.warm = stage->warm;
 	for (unsigned color = 0; color < COLOR_COUNT; color++) {
 		spec.colors[color].version = color == COLOR_BLUE ? "v1" : "v2";
 		spec.colors[color].members = members[color];

@@ -42,6 +42,7 @@ struct stage {
 	struct table_closing closing;     /* of blue */
 	enum proxyproto_version announce; /* to the backends */
 	unsigned shield;                  /* of both colors: bits of enum table_shield */
+	uint64_t warm;                    /* the order for connections in advance */
 	bool down[COLOR_COUNT];           /* its backends failed their probes */
 	/* What a test has the service be besides, or instead; NULL: nothing. */
 	void (*dress)(struct table_service_spec *spec);

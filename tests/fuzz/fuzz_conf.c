@@ -26,12 +26,22 @@ static bool is_share(double value)
 	return value >= 0 && value <= 1;
 }
 
+static void check_backend_tls(const struct conf_backend_tls *tls)
+{
+	struct in_addr ignored;
+	demand(!tls->certificate == !tls->key && !(tls->ca && !tls->verify));
+	demand(tls->on || (tls->verify && !tls->ca && !tls->name && !tls->certificate));
+	demand(!tls->name || (tls->name[0] != '\0' && !strpbrk(tls->name, " :*@/[") && inet_pton(AF_INET, tls->name, &ignored) != 1));
+}
+
 static void check_color(const struct conf_color *color)
 {
+	check_backend_tls(&color->tls);
 	demand(color->version != NULL);
 	for (size_t i = 0; i < color->backend_count; i++) {
 		demand(color->backends[i].text[0] != '\0');
 		demand(color->backends[i].address.kind == ADDR_UNIX || color->backends[i].address.port > 0);
+		demand(color->backends[i].address.kind != ADDR_UNIX || !color->tls.on || !color->tls.verify || color->tls.name);
 	}
 }
 
@@ -191,8 +201,34 @@ static void check_service(const struct conf_service *service)
 			demand(*at > ' ' && !(*at >= 'A' && *at <= 'Z'));
 }
 
+static void check_listen_tls(const struct conf_tls *tls)
+{
+	const struct conf_hsts *hsts = &tls->hsts;
+	bool asked = tls->client_certificates != CONF_CLIENT_CERTIFICATES_OFF;
+	demand(tls->certificate_count <= 256 && asked == (tls->client_ca != NULL) && (asked || !tls->forward_client_certificate));
+	for (size_t i = 0; i < tls->certificate_count; i++)
+		demand(tls->certificates[i].certificate[0] != '\0' && tls->certificates[i].key[0] != '\0');
+	demand(hsts->on || (hsts->max_age_s == 0 && !hsts->subdomains && !hsts->preload));
+	demand(!hsts->preload || (hsts->subdomains && hsts->max_age_s >= 31536000));
+	demand(tls->certificate_count > 0 || (!asked && !tls->strict_sni && !hsts->on));
+}
+
+static void check_listens(const struct conf *conf)
+{
+	bool clear = false;
+	for (size_t i = 0; i < conf->listen_count; i++) {
+		const struct conf_listen *listen = &conf->listens[i];
+		check_listen_tls(&listen->tls);
+		demand(listen->redirect.port > 0 && listen->redirect.port <= 65535);
+		demand(listen->redirect.to == CONF_REDIRECT_OFF || listen->tls.certificate_count == 0);
+		clear |= listen->tls.certificate_count == 0;
+	}
+	demand(!conf->acme.webroot || (conf->acme.webroot[0] != '\0' && clear));
+}
+
 static void check_conf(const struct conf *conf)
 {
+	check_listens(conf);
 	demand(conf->service_count > 0 && conf->state && conf->admin.socket);
 	demand(conf->limits.header_bytes > 0 && conf->limits.headers > 0 && conf->limits.headers <= 256 && conf->limits.connections > 0);
 	demand(conf->timeouts.header_ms > 0 && conf->timeouts.idle_ms > 0 && conf->timeouts.connect_ms > 0);

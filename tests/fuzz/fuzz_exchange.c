@@ -295,6 +295,10 @@ static void read_option(char letter, struct scene_options *options)
 		options->shield |= letter == '5' ? TABLE_SHIELD_500 : TABLE_SHIELD_FAILURES | TABLE_SHIELD_502 | TABLE_SHIELD_503 | TABLE_SHIELD_504;
 	if (letter == 'f')
 		options->fallback = true;
+	if (letter == 'V')
+		options->veiled = true;
+	if (letter == 'W')
+		options->veiled_backends = true;
 	if (letter == 'Q')
 		globals->client_connections = 1;
 }
@@ -316,6 +320,8 @@ static void begin(const char *text, size_t length)
 	memset(&script, 0, sizeof(script));
 	for (size_t i = 0; i < length; i++)
 		read_option(text[i], &options);
+	options.veiled &= !options.announced;
+	options.veiled_backends &= !options.announces && !options.narrow_backend; /* of half a record nothing is heard, though it may be answered */
 	scene_open(&script.scene, &options);
 }
 

@@ -12,7 +12,7 @@
 
 #define BYTEWISE_MOST 400u /* longer heads do not come byte by byte */
 
-enum flag { FLAG_answer = 1, FLAG_trusted = 2, FLAG_upgrade = 4, FLAG_expect = 8, FLAG_old_client = 16, FLAG_close = 32, FLAG_small = 64 };
+enum flag { FLAG_answer = 1, FLAG_trusted = 2, FLAG_upgrade = 4, FLAG_expect = 8, FLAG_old_client = 16, FLAG_close = 32, FLAG_small = 64, FLAG_secure = 128 };
 
 static const struct head_limits input_limits = {16384, 128}, small_limits = {64, 3}, output_limits = {65536, HEAD_FIELDS_MAX};
 
@@ -180,7 +180,7 @@ static void check_bytes(const char *bytes, size_t length, unsigned lines)
 	demand(ends == lines);
 }
 
-static void check_written(bool answer, const struct head *received, char *written, size_t length)
+static void check_written(bool answer, bool secure, const struct head *received, char *written, size_t length)
 {
 	static struct head head;
 	enum fail fail;
@@ -196,6 +196,8 @@ static void check_written(bool answer, const struct head *received, char *writte
 	else
 		check_request(received, &head);
 	demand(answer || (lengths <= 1 && count(&head, FIELD_x_forwarded_for) == 1 && count(&head, FIELD_x_request_id) == 1 && count(&head, FIELD_host) == 1));
+	demand(answer || (count(&head, FIELD_client_cert) == (secure ? 1 : 0) && count(&head, FIELD_client_cert_chain) == 0));
+	demand(!answer || !secure || count(&head, FIELD_strict_transport_security) == 1);
 }
 
 static void rewrite_request(const struct head *head, unsigned flags)
@@ -206,19 +208,21 @@ static void rewrite_request(const struct head *head, unsigned flags)
 		.client = "192.0.2.7",
 		.client_length = 9,
 		.trusted = flags & FLAG_trusted,
+		.tls = flags & FLAG_secure,
 		.request_id = "id",
 		.request_id_length = 2,
 		.host = "b:80",
 		.host_length = 4,
 		.upgrade = flags & FLAG_upgrade,
 		.expect = flags & FLAG_expect,
+		.certificate = {":AQID:", flags & FLAG_secure ? 6 : 0},
 	};
 	if (head->method == METHOD_connect || fields_must_answer(head) || framing_of_request(head, &framing) != FAIL_none)
 		return;
 	framing_keeps_open(head);
 	size_t length = fields_write_request(head, &with, out, sizeof(out));
 	if (length > 0)
-		check_written(false, head, out, length);
+		check_written(false, flags & FLAG_secure, head, out, length);
 	else
 		demand(fields_names_others(head));
 }
@@ -232,9 +236,10 @@ static void rewrite_answer(const struct head *head, unsigned flags)
 		return;
 	framing_keeps_open(head);
 	with.framing = framing.kind;
+	with.hsts = (struct span){"max-age=9", flags & FLAG_secure ? 9 : 0};
 	size_t length = fields_write_answer(head, &with, out, sizeof(out));
 	if (length > 0)
-		check_written(true, head, out, length);
+		check_written(true, flags & FLAG_secure, head, out, length);
 	else
 		demand(fields_names_others(head));
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,12 +33,32 @@ static const char usage[] = "usage: backend [OPTION]...\n"
 			    "  --close-within-ms N  closes connections at random 0 to N milliseconds after an answer\n"
 			    "  --announce P      share of the answers that say so by Connection: close, from 0 to 1\n"
 			    "  --seed N          of the dice that shares are drawn with; the same one by default\n"
-			    "  --log-ids FILE    appends the X-Id of each POST that was read\n";
+			    "  --log-ids FILE    appends the X-Id of each POST that was read\n"
+			    "  --certificate FILE, --key FILE  TLS, with this certificate and its chain (PEM)\n"
+			    "  --silent          its connections end without a word of TLS\n";
 
 static void refuse_usage(const char *what)
 {
 	fprintf(stderr, "backend: %s\n%s", what, usage);
 	exit(2);
+}
+
+static bool read_tls_option(struct echo_options *options, int letter)
+{
+	switch (letter) {
+	case 'T':
+		options->certificate = optarg;
+		break;
+	case 'K':
+		options->key = optarg;
+		break;
+	case 'q':
+		options->silent = true;
+		break;
+	default:
+		return false;
+	}
+	return true;
 }
 
 /* An option that makes it worse than it could be. */
@@ -119,7 +140,7 @@ static void read_option(struct echo_options *options, int letter)
 		fputs(usage, stdout);
 		exit(0);
 	default:
-		if (!read_fault(options, letter)) {
+		if (!read_fault(options, letter) && !read_tls_option(options, letter)) {
 			fputs(usage, stderr);
 			exit(2);
 		}
@@ -132,7 +153,7 @@ static void read_options(struct echo_options *options, int argc, char **argv)
 		{"fail-rate", 1, NULL, 'f'}, {"delay-ms", 1, NULL, 'd'}, {"body", 1, NULL, 'b'}, {"vary", 0, NULL, 'V'}, {"idle-ms", 1, NULL, 'i'},
 		{"close-within-ms", 1, NULL, 'w'}, {"announce", 1, NULL, 'a'}, {"log-ids", 1, NULL, 'l'}, {"fail-status", 1, NULL, 's'},
 		{"delay-rate", 1, NULL, 'D'}, {"sick-after", 1, NULL, 'S'}, {"seed", 1, NULL, 'e'}, {"complain", 1, NULL, 'C'}, {"complain-rate", 1, NULL, 'R'},
-		{"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"certificate", 1, NULL, 'T'}, {"key", 1, NULL, 'K'}, {"silent", 0, NULL, 'q'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct err err;
 	*options = (struct echo_options){.color = "blue", .version = "1", .body = 64, .log_ids = -1, .fail_status = 500, .delay_rate = 1, .complain_rate = 1};
 	addr_parse_listen("127.0.0.1:0", &options->listen, &err);
@@ -140,6 +161,8 @@ static void read_options(struct echo_options *options, int argc, char **argv)
 		read_option(options, letter);
 	if (optind < argc)
 		refuse_usage(argv[optind]);
+	if (!options->certificate != !options->key)
+		refuse_usage("a certificate needs its key");
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int length, void *arg)
@@ -212,6 +235,8 @@ int main(int argc, char **argv)
 		echo.block[i] = (char)(i * 31 + (i >> 8) * 7);
 	signal(SIGPIPE, SIG_IGN);
 	echo.loop = make_loop();
+	if (echo.options.certificate)
+		echo_conn_secure(&echo);
 	struct evconnlistener *listener = listen_there(&echo);
 	const int numbers[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
 	struct event *signals[4];
@@ -223,5 +248,6 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 4; i++)
 		event_free(signals[i]);
 	evconnlistener_free(listener);
+	SSL_CTX_free(echo.tls);
 	return 0;
 }

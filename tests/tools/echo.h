@@ -6,6 +6,7 @@
 #define TEAL_TESTS_ECHO_H
 
 #include <event2/event.h>
+#include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,19 +18,21 @@
 struct echo_options {
 	struct addr listen;
 	const char *color, *version;
-	double fail_rate;         /* share of requests answered by fail_status */
-	unsigned fail_status;     /* 0: not answered at all, the connection is reset */
-	uint64_t delay_ms;        /* before answers but /health */
-	double delay_rate;        /* share of the answers that are delayed */
-	uint64_t sick_after;      /* /health answers 503 from so many other requests on; 0: it is asked by signals alone */
-	size_t body;              /* bytes of an answer to GET */
-	bool vary;                /* answers of 0 to `body` bytes, every fourth one in chunks */
-	uint64_t idle_ms;         /* close a connection that is idle for so long; 0: never */
-	uint64_t close_within_ms; /* close a connection at random so soon after each answer, unless the next request comes first; 0: never */
-	double announce;          /* share of the answers before such an end that say Connection: close, from 0 to 1 */
-	int log_ids;              /* where to write the id of each POST read; -1: nowhere */
-	const char *complain;     /* a file that gets a line about the database for a share of the requests; NULL: none */
-	double complain_rate;     /* that share */
+	double fail_rate;              /* share of requests answered by fail_status */
+	unsigned fail_status;          /* 0: not answered at all, the connection is reset */
+	uint64_t delay_ms;             /* before answers but /health */
+	double delay_rate;             /* share of the answers that are delayed */
+	uint64_t sick_after;           /* /health answers 503 from so many other requests on; 0: it is asked by signals alone */
+	size_t body;                   /* bytes of an answer to GET */
+	bool vary;                     /* answers of 0 to `body` bytes, every fourth one in chunks */
+	uint64_t idle_ms;              /* close a connection that is idle for so long; 0: never */
+	uint64_t close_within_ms;      /* close a connection at random so soon after each answer, unless the next request comes first; 0: never */
+	double announce;               /* share of the answers before such an end that say Connection: close, from 0 to 1 */
+	int log_ids;                   /* where to write the id of each POST read; -1: nowhere */
+	const char *complain;          /* a file that gets a line about the database for a share of the requests; NULL: none */
+	double complain_rate;          /* that share */
+	const char *certificate, *key; /* files; NULL: no TLS */
+	bool silent;                   /* connections end without a close_notify */
 };
 
 #define ECHO_CLOSE_FIRST 1000u
@@ -46,7 +49,8 @@ struct echo_closes {
 struct echo {
 	struct echo_options options;
 	struct event_base *loop;
-	bool sick; /* /health answers 503 */
+	SSL_CTX *tls; /* NULL: none */
+	bool sick;    /* /health answers 503 */
 	uint64_t served;
 	uint64_t asked; /* requests but for /health */
 	struct echo_closes closes;
@@ -106,6 +110,8 @@ size_t echo_socket_report(const struct echo_closes *closes, char *text, size_t s
 
 /* ---- echo_conn ---- */
 
+/* For --certificate; ends the process when that is no good. */
+void echo_conn_secure(struct echo *echo);
 /* Serves an accepted socket until either side closes. */
 void echo_conn_start(struct echo *echo, evutil_socket_t fd);
 

@@ -13,9 +13,12 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,12 +42,23 @@ struct echo_conn {
 	bool slow_chunked;
 	bool answering, continued, closing, tunnel, websocket;
 	bool announced; /* the answer says that the connection ends */
+	bool cut;       /* its end is a reset */
 };
 
 static void serve(struct echo_conn *conn);
 
+static void say_end(struct echo_conn *conn)
+{
+	SSL *ssl = bufferevent_openssl_get_ssl(conn->bytes);
+	if (ssl && !conn->cut && !conn->echo->options.silent)
+		SSL_shutdown(ssl);
+	ERR_clear_error();
+}
+
 static void conn_free(struct echo_conn *conn)
 {
+	if (conn->echo->tls)
+		say_end(conn);
 	echo_request_fini(&conn->request);
 	event_free(conn->timer);
 	event_free(conn->parting);
@@ -157,7 +171,7 @@ static void reset(struct echo_conn *conn)
 {
 	struct linger at_once = {.l_onoff = 1};
 	setsockopt(bufferevent_getfd(conn->bytes), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	conn->closing = true;
+	conn->closing = conn->cut = true;
 	event_active(conn->parting, EV_TIMEOUT, 0);
 }
 
@@ -358,16 +372,46 @@ static void on_conn_written(struct bufferevent *bytes, void *arg)
 		conn_free(conn);
 }
 
+static void limit_idle(struct echo_conn *conn)
+{
+	uint64_t idle_ms = conn->echo->options.idle_ms;
+	struct timeval idle = {.tv_sec = (time_t)(idle_ms / 1000), .tv_usec = (suseconds_t)(idle_ms % 1000 * 1000)};
+	if (idle_ms > 0)
+		bufferevent_set_timeouts(conn->bytes, &idle, NULL);
+}
+
 static void on_conn_event(struct bufferevent *bytes, short what, void *arg)
 {
 	struct echo_conn *conn = arg;
 	(void)bytes;
-	(void)what;
+	if (what & BEV_EVENT_CONNECTED) { /* hands were shaken, however long that took */
+		limit_idle(conn);
+		return;
+	}
 	if (conn->websocket) {
 		conn->echo->closes.cut++;
 		end_socket(conn);
 	}
 	conn_free(conn);
+}
+
+void echo_conn_secure(struct echo *echo)
+{
+	const struct echo_options *options = &echo->options;
+	echo->tls = SSL_CTX_new(TLS_server_method());
+	if (echo->tls && SSL_CTX_use_certificate_chain_file(echo->tls, options->certificate) == 1 &&
+		SSL_CTX_use_PrivateKey_file(echo->tls, options->key, SSL_FILETYPE_PEM) == 1)
+		return;
+	fprintf(stderr, "backend: can't use %s and %s\n", options->certificate, options->key);
+	exit(1);
+}
+
+static struct bufferevent *open_bytes(struct echo *echo, evutil_socket_t fd)
+{
+	if (!echo->tls)
+		return bufferevent_socket_new(echo->loop, fd, BEV_OPT_CLOSE_ON_FREE);
+	SSL *ssl = SSL_new(echo->tls);
+	return ssl ? bufferevent_openssl_socket_new(echo->loop, fd, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE) : NULL;
 }
 
 void echo_conn_start(struct echo *echo, evutil_socket_t fd)
@@ -381,14 +425,12 @@ void echo_conn_start(struct echo *echo, evutil_socket_t fd)
 	conn->echo = echo;
 	conn->timer = event_new(echo->loop, -1, 0, on_timer, conn);
 	conn->parting = event_new(echo->loop, -1, 0, on_parting, conn);
-	conn->bytes = bufferevent_socket_new(echo->loop, fd, BEV_OPT_CLOSE_ON_FREE);
+	conn->bytes = open_bytes(echo, fd);
 	if (!conn->timer || !conn->parting || !conn->bytes)
 		abort();
 	echo_request_init(&conn->request);
-	if (echo->options.idle_ms > 0) {
-		struct timeval idle = {.tv_sec = (time_t)(echo->options.idle_ms / 1000), .tv_usec = (suseconds_t)(echo->options.idle_ms % 1000 * 1000)};
-		bufferevent_set_timeouts(conn->bytes, &idle, NULL);
-	}
+	if (!echo->tls)
+		limit_idle(conn);
 	bufferevent_setcb(conn->bytes, on_conn_read, on_conn_written, on_conn_event, conn);
 	bufferevent_enable(conn->bytes, EV_READ | EV_WRITE);
 }

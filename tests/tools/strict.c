@@ -203,7 +203,7 @@ static uint64_t print_faults(const struct strict_run *run)
 		uint64_t count;
 	} faults[] = {{"refused", run->refused}, {"closed", run->closed}, {"reset", run->reset}, {"timed_out", run->timed_out}, {"truncated", run->truncated},
 		{"malformed", run->malformed}, {"mixed_up", run->mixed_up}, {"repeated", run->repeated}, {"wrong_body", run->wrong_body},
-		{"unsolicited", run->unsolicited}, {"anonymous", run->anonymous}, {"wrong_color", run->mark.wrong}};
+		{"unsolicited", run->unsolicited}, {"anonymous", run->anonymous}, {"wrong_color", run->mark.wrong}, {"unshaken", run->unshaken}};
 	uint64_t sum = 0;
 	for (unsigned i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		printf("\"%s\": %" PRIu64 ", ", faults[i].name, faults[i].count);
@@ -254,6 +254,7 @@ static int sum_up(const struct strict_run *run)
 {
 	printf("{");
 	uint64_t faults = print_tallies(run) + print_faults(run);
+	printf("\"handshakes\": %" PRIu64 ", \"resumed\": %" PRIu64 ", ", run->shaken, run->resumed);
 	printf("\"color_checked\": %" PRIu64 ", \"closed_idle\": %" PRIu64 ", \"reconnects\": %" PRIu64 ", \"abandoned\": %" PRIu64
 	       ", \"seconds\": %.3f, \"bytes\": %" PRIu64 ", ",
 		run->mark.checked, run->closed_idle, run->reconnects, run->abandoned, (double)(run->now_us - run->started_us) / 1e6, run->bytes_read);
@@ -269,7 +270,9 @@ int main(int argc, char **argv)
 	strict_options_read(&run.options, argc, argv);
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
 	begin(&run);
+	strict_tls_init(&run);
 	struct strict_conn *conns = calloc(run.options.connections, sizeof(*conns));
 	if (!conns)
 		abort();
@@ -283,5 +286,6 @@ int main(int argc, char **argv)
 	free(run.answered);
 	free(run.block);
 	strict_mark_fini(&run.mark);
+	strict_tls_fini(&run);
 	return status;
 }

@@ -1,14 +1,16 @@
 /* The strict load client: every request carries an id and every answer must prove that it is the answer to that very request.
  *
  * One thread, one epoll loop. strict.c runs the loop and sums up; strict_options reads the options; strict_conn is one connection; strict_request writes requests;
- * strict_answer reads answers (pure); strict_mark knows which color an answer may come from (pure). */
+ * strict_answer reads answers (pure); strict_mark knows which color an answer may come from (pure); strict_tls is TLS on a connection. */
 #ifndef TEAL_TESTS_STRICT_H
 #define TEAL_TESTS_STRICT_H
 
+#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include "base/histogram.h"
 
@@ -34,6 +36,9 @@ struct strict_options {
 	bool pipeline;
 	bool fresh;     /* a new connection for each request */
 	bool no_reopen; /* a connection that the peer announced to close is not opened again */
+	const char *ca; /* who signs the server's certificate: a file; NULL: no TLS */
+	bool old_tls;   /* 1.2 at most */
+	bool resume;    /* the session of the connection before */
 };
 
 /* ---- strict_options ---- */
@@ -135,7 +140,9 @@ struct strict_run {
 	struct strict_mark mark;
 	struct strict_tally tallies[STRICT_METHODS];
 	/* by kind of fault */
-	uint64_t refused, closed, reset, timed_out, truncated, malformed, mixed_up, repeated, wrong_body, unsolicited, anonymous;
+	uint64_t refused, closed, reset, timed_out, truncated, malformed, mixed_up, repeated, wrong_body, unsolicited, anonymous, unshaken;
+	SSL_CTX *tls;             /* NULL: none */
+	uint64_t shaken, resumed; /* handshakes: all, and those that resumed a session */
 	uint64_t closed_idle, reconnects, abandoned;
 	uint64_t statuses[600];
 	uint64_t bytes_read, last_answer_us, longest_gap_us, longest_us;
@@ -165,6 +172,9 @@ struct strict_conn {
 	unsigned number;
 	int fd; /* -1: none now */
 	bool connecting, waiting, retired;
+	SSL *ssl;                /* NULL: none (yet) */
+	SSL_SESSION *session;    /* the newest; NULL: none */
+	uint64_t called_us;      /* when it began to connect */
 	uint32_t watched;        /* what epoll was told */
 	uint64_t retry_us;       /* when to connect again after a refusal */
 	uint64_t rests_until_us; /* no request before this time; UINT64_MAX: until all have their answers */
@@ -181,6 +191,26 @@ struct strict_conn {
 const char *strict_request_method(enum strict_method method);
 /* Adds the next request of the run to what the connection has to send. */
 void strict_request_add(struct strict_conn *conn);
+
+/* ---- strict_tls: TLS on a connection ---- */
+
+/* Ends the process with 2 when the file of those who sign can't be read. */
+void strict_tls_init(struct strict_run *run);
+void strict_tls_fini(struct strict_run *run);
+
+enum strict_tls_shaken { STRICT_TLS_MORE, STRICT_TLS_DONE, STRICT_TLS_FAILED };
+
+/* A step of the handshake, over a socket that is connected. */
+enum strict_tls_shaken strict_tls_shake(struct strict_conn *conn);
+/* Why the handshake failed, as OpenSSL calls it. */
+const char *strict_tls_why(void);
+/* Whether it waits for room on the socket. */
+bool strict_tls_is_full(const struct strict_conn *conn);
+/* As recv(2) and send(2): 0 is the peer's close_notify; a FIN without one is EPROTO. */
+ssize_t strict_tls_read(struct strict_conn *conn, char *bytes, size_t size);
+ssize_t strict_tls_write(struct strict_conn *conn, const char *bytes, size_t length);
+/* Says that it ends, before the socket does. */
+void strict_tls_end(struct strict_conn *conn);
 
 /* ---- strict_conn, continued ---- */
 

@@ -25,6 +25,7 @@ void strict_conn_init(struct strict_conn *conn, struct strict_run *run, unsigned
 
 static void hang_up(struct strict_conn *conn)
 {
+	strict_tls_end(conn);
 	if (conn->fd >= 0)
 		close(conn->fd);
 	conn->fd = -1;
@@ -38,6 +39,7 @@ static void hang_up(struct strict_conn *conn)
 void strict_conn_fini(struct strict_conn *conn)
 {
 	hang_up(conn);
+	SSL_SESSION_free(conn->session);
 	free(conn->out);
 }
 
@@ -86,7 +88,8 @@ static void give_up(struct strict_conn *conn, uint64_t *kind, const char *why)
 
 static void watch(struct strict_conn *conn)
 {
-	uint32_t events = EPOLLIN | EPOLLRDHUP | (conn->connecting || conn->out_sent < conn->out_length ? EPOLLOUT : 0u);
+	bool waits = (conn->connecting && !conn->ssl) || strict_tls_is_full(conn) || conn->out_sent < conn->out_length;
+	uint32_t events = EPOLLIN | EPOLLRDHUP | (waits ? EPOLLOUT : 0u);
 	if (conn->fd < 0 || events == conn->watched)
 		return;
 	struct epoll_event event = {.events = events, .data.ptr = conn};
@@ -115,19 +118,26 @@ static void open_connection(struct strict_conn *conn)
 	int on = 1;
 	if (options->target.ss_family != AF_UNIX)
 		setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	conn->called_us = conn->run->now_us;
 	conn->connecting = connect(conn->fd, (const struct sockaddr *)&options->target, options->target_length) != 0;
 	if (conn->connecting && errno != EINPROGRESS)
 		refuse(conn, errno);
 	else
 		strict_answer_init(&conn->answer, false);
+	conn->connecting |= conn->fd >= 0 && conn->run->tls; /* it is told when there is room, and begins to shake hands then */
 }
 
 /* ---- sending ---- */
 
+static ssize_t put(struct strict_conn *conn, const char *bytes, size_t length)
+{
+	return conn->ssl ? strict_tls_write(conn, bytes, length) : send(conn->fd, bytes, length, MSG_NOSIGNAL);
+}
+
 static bool flush(struct strict_conn *conn)
 {
 	while (conn->out_sent < conn->out_length) {
-		ssize_t sent = send(conn->fd, conn->out + conn->out_sent, conn->out_length - conn->out_sent, MSG_NOSIGNAL);
+		ssize_t sent = put(conn, conn->out + conn->out_sent, conn->out_length - conn->out_sent);
 		if (sent < 0 && errno == EAGAIN)
 			return true;
 		if (sent < 0)
@@ -330,35 +340,53 @@ static void receive(struct strict_conn *conn)
 {
 	static char buffer[256 * 1024];
 	while (conn->fd >= 0) {
-		ssize_t length = recv(conn->fd, buffer, sizeof(buffer), 0);
+		ssize_t length = conn->ssl ? strict_tls_read(conn, buffer, sizeof(buffer)) : recv(conn->fd, buffer, sizeof(buffer), 0);
 		if (length < 0 && errno == EAGAIN)
 			return;
 		if (length <= 0) {
 			take_end(conn, length < 0 ? errno : 0);
 			return;
 		}
-		if (!take_bytes(conn, buffer, (size_t)length) || (size_t)length < sizeof(buffer))
+		if (!take_bytes(conn, buffer, (size_t)length) || (!conn->ssl && (size_t)length < sizeof(buffer)))
 			return;
 	}
 }
 
+static void fail_handshake(struct strict_conn *conn, const char *why)
+{
+	struct strict_run *run = conn->run;
+	run->unshaken++;
+	strict_note(run, "connection %u: no handshake: %s", conn->number, why);
+	hang_up(conn);
+	conn->retry_us = run->now_us + 50000;
+}
+
+/* Whether it stands now: not when it was given up, nor while hands are still shaken. */
 static bool finish_connect(struct strict_conn *conn)
 {
 	int fault = 0;
 	socklen_t length = sizeof(fault);
-	getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &fault, &length);
-	conn->connecting = false;
-	if (fault)
+	if (!conn->ssl)
+		getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &fault, &length);
+	if (fault) {
 		refuse(conn, fault);
-	return fault == 0;
+		return false;
+	}
+	enum strict_tls_shaken shaken = conn->run->tls ? strict_tls_shake(conn) : STRICT_TLS_DONE;
+	if (shaken == STRICT_TLS_FAILED)
+		fail_handshake(conn, strict_tls_why());
+	conn->connecting = shaken == STRICT_TLS_MORE;
+	return shaken == STRICT_TLS_DONE;
 }
 
 void strict_conn_ready(struct strict_conn *conn, uint32_t events)
 {
 	if (conn->fd < 0)
 		return;
-	if (conn->connecting && !finish_connect(conn))
+	if (conn->connecting && !finish_connect(conn)) {
+		watch(conn);
 		return;
+	}
 	if (events & EPOLLOUT)
 		flush(conn);
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
@@ -373,6 +401,8 @@ void strict_conn_check(struct strict_conn *conn)
 	struct strict_run *run = conn->run;
 	if (conn->count > 0 && run->now_us > conn->sent[conn->first].sent_us + run->options.timeout_us)
 		lose(conn, &run->timed_out, "no answer in time");
+	if (conn->connecting && conn->ssl && run->now_us > conn->called_us + run->options.timeout_us)
+		fail_handshake(conn, "not in time");
 	if (conn->fd < 0 && !conn->waiting && !run->ending && run->now_us >= conn->retry_us)
 		strict_conn_go(conn);
 }

@@ -25,6 +25,9 @@ static const char usage[] = "usage: strict --target ADDRESS [OPTION]...\n"
 			    "  --fresh              a new connection for each request\n"
 			    "  --path PATH          default /\n"
 			    "  --host NAME          Host to send; default the target\n"
+			    "  --tls FILE           TLS, with a server whose certificate one of this file's signed, and that is called as --host says\n"
+			    "  --tls-1.2            no newer version\n"
+			    "  --resume             each connection resumes the session of the one before in its place\n"
 			    "  --mark FIFO          read the lines below from a FIFO instead of standard input\n"
 			    "Lines, each answered by `ok`:\n"
 			    "  any                  answers may come from any color from now on\n"
@@ -85,6 +88,24 @@ static void read_target(struct strict_options *options, const char *text)
 		options->host = addr.kind == ADDR_UNIX ? "localhost" : text;
 }
 
+static void read_tls_option(struct strict_options *options, int letter)
+{
+	switch (letter) {
+	case 'T':
+		options->ca = optarg;
+		break;
+	case '2':
+		options->old_tls = true;
+		break;
+	case 'e':
+		options->resume = true;
+		break;
+	default:
+		fputs(usage, stderr);
+		exit(2);
+	}
+}
+
 static void read_option(struct strict_options *options, int letter)
 {
 	switch (letter) {
@@ -140,8 +161,7 @@ static void read_option(struct strict_options *options, int letter)
 		fputs(usage, stdout);
 		exit(0);
 	default:
-		fputs(usage, stderr);
-		exit(2);
+		read_tls_option(options, letter);
 	}
 }
 
@@ -150,7 +170,8 @@ void strict_options_read(struct strict_options *options, int argc, char **argv)
 	static const struct option names[] = {{"target", 1, NULL, 't'}, {"connections", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'}, {"requests", 1, NULL, 'n'},
 		{"rate", 1, NULL, 'r'}, {"pause-ms", 1, NULL, 'u'}, {"wave", 0, NULL, 'W'}, {"methods", 1, NULL, 'm'}, {"body-max", 1, NULL, 'b'},
 		{"timeout", 1, NULL, 'w'}, {"pipeline", 0, NULL, 'p'}, {"fresh", 0, NULL, 'f'}, {"no-reopen", 0, NULL, 'R'}, {"path", 1, NULL, 'P'},
-		{"host", 1, NULL, 'H'}, {"mark", 1, NULL, 'M'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"host", 1, NULL, 'H'}, {"mark", 1, NULL, 'M'}, {"tls", 1, NULL, 'T'}, {"tls-1.2", 0, NULL, '2'}, {"resume", 0, NULL, 'e'},
+		{"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	*options = (struct strict_options){.connections = 8, .path = "/", .body_max = 4096, .timeout_us = 10000000, .methods = {STRICT_GET}, .method_count = 1};
 	for (int letter; (letter = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		read_option(options, letter);
@@ -158,6 +179,8 @@ void strict_options_read(struct strict_options *options, int argc, char **argv)
 		refuse_usage("what is this", argv[optind]);
 	if (options->target_length == 0)
 		refuse_usage("missing", "--target");
+	if (options->ca && strchr(options->host, ':'))
+		refuse_usage("--tls needs --host, the name of the server", options->host);
 	if (options->seconds <= 0 && options->requests == 0)
 		options->seconds = 10;
 }

@@ -56,6 +56,8 @@ static inline void make_switcher(void)
 		.had_orphans = had_orphans,
 	};
 	static const struct actuator actuator = {
+		.warm = warm,
+		.is_warm = is_warm,
 		.apply = apply,
 		.in_force = in_force,
 		.close_tunnels = close_tunnels,

@@ -469,7 +469,15 @@ static void assert_in_tree(const char *name, const char *wanted)
 }
 
 /* In the order of the manual. */
-static const char *const examples[] = {"conf/example.yaml", "conf/example_route53.yaml"};
+static const struct {
+	const char *file;
+	size_t services;
+	enum conf_via via; /* of the first one */
+} examples[] = {
+	{"conf/example.yaml", 2, CONF_VIA_PROXY},
+	{"conf/example_tls.yaml", 1, CONF_VIA_PROXY},
+	{"conf/example_route53.yaml", 2, CONF_VIA_ROUTE53},
+};
 
 static void the_manual_in_the_tree_is_up_to_date(void **state)
 {
@@ -483,7 +491,7 @@ static void the_manual_in_the_tree_is_up_to_date(void **state)
 		begin = strstr(begin, "```yaml\n") + strlen("```yaml\n");
 		char *end = strstr(begin, "```\n");
 		*end = '\0';
-		assert_in_tree(examples[i], begin);
+		assert_in_tree(examples[i].file, begin);
 		begin = end + 1;
 	}
 	text_fini(&manual);
@@ -493,11 +501,11 @@ static void the_examples_are_good_files(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(examples) / sizeof(*examples); i++) {
-		char *yaml = read_tree(examples[i]);
+		char *yaml = read_tree(examples[i].file);
 		struct conf *conf = parse(yaml);
-		assert_int_equal(conf->service_count, 2);
+		assert_int_equal(conf->service_count, examples[i].services);
 		assert_true(conf->services[0].colors[COLOR_GREEN].backend_count > 0);
-		assert_int_equal(conf->services[0].via, i == 0 ? CONF_VIA_PROXY : CONF_VIA_ROUTE53);
+		assert_int_equal(conf->services[0].via, examples[i].via);
 		conf_free(conf);
 		free(yaml);
 	}

@@ -346,6 +346,8 @@ static void a_deployment_goes_by_both_colors(void **state)
 		{"another backend", "blue: {}, green: {backends: ['b:1']}", false},
 		{"a version of the other color", "blue: {version: a}, green: {backends: ['a:1']}", false},
 		{"another bake", "blue: {}, green: {backends: ['a:1']}, bake: 1s", true},
+		{"TLS towards backends", "blue: {}, green: {backends: ['a:1'], tls: {}}", false},
+		{"a PROXY protocol header", "blue: {}, green: {backends: ['a:1'], proxy_protocol: v2}", false},
 	};
 	char text[512];
 	struct conf_faults faults = {0};

@@ -138,6 +138,7 @@ static const struct fault_case cases[] = {
 	{"a rate that nobody has", ROOT "limits: {rate: 2GiB}\n", "3:16: limits.rate: expected a size from 0 to 1GiB, found '2GiB'\n"},
 	{"a total that is too long", ROOT "timeouts: {total: 2d}\n", "3:19: timeouts.total: expected a duration from 0s to 1d, found '2d'\n"},
 	{"a key of limits and of a listener", ROOT "connections: 5\n", "3:1: unknown key 'connections': did you mean 'limits.connections'?\n"},
+	{"TLS beside the listeners", ROOT "tls: {certificates: []}\n", "3:1: unknown key 'tls': did you mean 'listen[].tls'?\n"},
 	{"a key of a listener", ROOT "address: ':81'\n", "3:1: unknown key 'address': did you mean 'listen[].address'?\n"},
 	{"an unknown limit", ROOT "limits: {header: 1}\n", "3:10: unknown key 'header' in limits: did you mean 'headers'?\n"},
 	{"a duration without a unit", ROOT "timeouts: {connect: 3}\n",
@@ -156,7 +157,6 @@ static const struct fault_case cases[] = {
 	{"a listener without an address", "listen: [{}]\n" SERVICES, "1:10: listen.address is missing: write where to listen, as in address: 0.0.0.0:80\n"},
 	{"a listener by name", "listen: [{address: 'localhost:80'}]\n" SERVICES,
 		"1:20: listen.address: 'localhost:80' is a name, and listening needs an address: as in 127.0.0.1:80, [::1]:80 or *:80\n"},
-	{"TLS", "listen: [{address: ':443', tls: {certificates: []}}]\n" SERVICES, "1:28: listen.tls is not supported by this version of teal\n"},
 	{"a PROXY protocol of one version", "listen: [{address: ':80', proxy_protocol: v2}]\n" SERVICES,
 		"1:43: listen.proxy_protocol: expected off or on, found 'v2'\n"},
 	{"a listener's connections", "listen: [{address: ':80', connections: all}]\n" SERVICES,
@@ -219,7 +219,7 @@ static const struct fault_case cases[] = {
 		LISTEN "services:\n"
 		       "  shop: {blue: {backends: [a, 'http://a:1', 'a:0', '10.0.0.256:1', 'unix:x']}, green: {backends: 'a:1'}}\n",
 		"3:28: services.shop.blue.backends: 'a' has no port: expected HOST:PORT, [IPv6]:PORT or unix:/PATH\n"
-		"3:31: services.shop.blue.backends: 'http://a:1' has more than one colon: write an IPv6 address in brackets, as in [2001:db8::1]:80\n"
+		"3:31: services.shop.blue.backends: 'http://a:1' is a URL: write HOST:PORT alone\n"
 		"3:45: services.shop.blue.backends: 'a:0' has port 0: expected a number from 1 to 65535\n"
 		"3:52: services.shop.blue.backends: '10.0.0.256' is not an IPv4 address: expected HOST:PORT, [IPv6]:PORT or unix:/PATH\n"
 		"3:68: services.shop.blue.backends: 'unix:x' needs an absolute path after unix:, as in unix:/run/app.sock\n"

@@ -20,6 +20,7 @@ enum with {
 	WITH_no_client = 16,
 	WITH_host = 32,
 	WITH_ipv6 = 64,
+	WITH_certificate = 128,
 };
 
 struct request_case {
@@ -55,6 +56,15 @@ static const struct request_case requests[] = {
 	{"a name that CGI takes for X-Forwarded-For", 0,
 		LINE HOST "X_Forwarded_For: 6.6.6.6\r\nx-forwarded_PROTO: https\r\nX_Forwarded_Fo: y\r\nX_Y: z\r\n\r\n",
 		LINE HOST "X_Forwarded_Fo: y\r\nX_Y: z\r\n" OURS},
+	{"9440 2.4 a certificate that the client names itself", 0,
+		LINE HOST "Client-Cert: :AA==:\r\nX: y\r\nCLIENT-CERT-CHAIN: :AA==:\r\nclient-Cert: :BB==:\r\nClient-Certs: z\r\n\r\n",
+		LINE HOST "X: y\r\nClient-Certs: z\r\n" OURS},
+	{"9440 2.4 a trusted peer's, too", WITH_trusted, LINE HOST "Client-Cert: :AA==:\r\n\r\n", LINE HOST OURS},
+	{"a name that CGI takes for Client-Cert", 0,
+		LINE HOST "Client_Cert: :AA==:\r\nX: y\r\nclient-cert_CHAIN: :AA==:\r\nClient_Cert_Chain: a\r\nClient_Cer: b\r\nCache_Contr: c\r\n\r\n",
+		LINE HOST "X: y\r\nClient_Cer: b\r\nCache_Contr: c\r\n" OURS},
+	{"9440 2.2 the client's certificate in their place", WITH_certificate | WITH_tls, LINE HOST "Client-Cert: :AA==:\r\nConnection: client-cert\r\n\r\n",
+		LINE HOST FOR "X-Forwarded-Proto: https\r\nX-Forwarded-Host: a\r\nClient-Cert: :AQID:\r\nX-Request-Id: id-1\r\nVia: 1.1 teal\r\n\r\n"},
 	{"9110 7.6.1 Connection goes", 0, LINE HOST "Connection: keep-alive\r\nX: y\r\n\r\n", LINE HOST "X: y\r\n" OURS},
 	{"9110 7.6.1 what it names goes, in any case", 0, LINE HOST "X-A: b\r\nConnection: x-a , X-B,close\r\nX-C: d\r\nx-b: c\r\nx-A: d\r\n\r\n",
 		LINE HOST "X-C: d\r\n" OURS},
@@ -119,6 +129,12 @@ static const struct request_case requests[] = {
 		LINE HOST "Forwarded: for=1.1.1.1;proto=https\r\nX: y\r\nForwarded:\r\nFORWARDED: for=\"[::1]\", for=_a\r\n\r\n",
 		LINE HOST "X: y\r\nX-Forwarded-For: 2001:db8::7\r\nForwarded: for=1.1.1.1;proto=https, for=\"[::1]\", for=_a, for=\"[2001:db8::7]\"\r\n"
 			  "X-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\nX-Request-Id: id-1\r\nVia: 1.1 teal\r\n\r\n"},
+	{"7239 5.4 what came by TLS", WITH_trusted | WITH_tls, LINE HOST "Forwarded: for=1.1.1.1;proto=http\r\nX-Forwarded-Proto: http\r\n\r\n",
+		LINE HOST "X-Forwarded-Proto: http\r\n" FOR "Forwarded: for=1.1.1.1;proto=http, for=192.0.2.7;proto=https\r\n"
+			  "X-Forwarded-Host: a\r\nX-Request-Id: id-1\r\nVia: 1.1 teal\r\n\r\n"},
+	{"7239 5.4 by TLS, with an IPv6 address", WITH_trusted | WITH_tls | WITH_ipv6, LINE HOST "Forwarded: for=_a\r\n\r\n",
+		LINE HOST "X-Forwarded-For: 2001:db8::7\r\nForwarded: for=_a, for=\"[2001:db8::7]\";proto=https\r\n"
+			  "X-Forwarded-Proto: https\r\nX-Forwarded-Host: a\r\nX-Request-Id: id-1\r\nVia: 1.1 teal\r\n\r\n"},
 	{"7239 6.2 a peer without an address is unknown", WITH_trusted | WITH_no_client, LINE HOST "Forwarded: for=1.1.1.1\r\n\r\n",
 		LINE HOST
 		"Forwarded: for=1.1.1.1, for=unknown\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\nX-Request-Id: id-1\r\nVia: 1.1 teal\r\n\r\n"},
@@ -149,6 +165,7 @@ static struct fields_to_backend to_backend(unsigned with)
 		.request_id_length = 4,
 		.host = with & WITH_host ? "b:80" : NULL,
 		.host_length = with & WITH_host ? 4 : 0,
+		.certificate = {":AQID:", with & WITH_certificate ? 6 : 0},
 		.upgrade = (with & WITH_upgrade) != 0,
 		.expect = (with & WITH_expect) != 0,
 	};
@@ -224,6 +241,14 @@ static const struct answer_case answers[] = {
 		OK "Set-Cookie: pin=0001; Path=/\r\n" VIA},
 	{"a cookie of ours beside others", {.client_minor = 0, .close = true, .cookie = {"pin=0001", 8}}, OK "Set-Cookie: a=b\r\n\r\n",
 		OK "Set-Cookie: a=b\r\nSet-Cookie: pin=0001\r\nConnection: close\r\n" VIA},
+	{"6797 7.1 HSTS of ours", {.client_minor = 1, .hsts = {"max-age=9", 9}}, OK "A: b\r\n\r\n", OK "A: b\r\nStrict-Transport-Security: max-age=9\r\n" VIA},
+	{"6797 7.1 in place of the backend's", {.client_minor = 1, .hsts = {"max-age=9", 9}},
+		OK "strict-transport-SECURITY: max-age=1\r\nA: b\r\nStrict-Transport-Security: max-age=2\r\nStrict-Transport-Securitz: c\r\n\r\n",
+		OK "A: b\r\nStrict-Transport-Securitz: c\r\nStrict-Transport-Security: max-age=9\r\n" VIA},
+	{"a backend's alone passes", {.client_minor = 1}, OK "Connection: a\r\nStrict-Transport-Security: max-age=1\r\n\r\n",
+		OK "Strict-Transport-Security: max-age=1\r\n" VIA},
+	{"an answer's Client-Cert is none of ours", {.client_minor = 1}, OK "Connection: a\r\nClient-Cert: a\r\nClient_Cert: b\r\n\r\n",
+		OK "Client-Cert: a\r\nClient_Cert: b\r\n" VIA},
 	{"9110 15.5.22 426 keeps its Upgrade", {.client_minor = 1, .close = true}, "HTTP/1.1 426 Upgrade\r\nUpgrade: TLS/1.2\r\nConnection: upgrade\r\n\r\n",
 		"HTTP/1.1 426 Upgrade\r\nUpgrade: TLS/1.2\r\nConnection: close, upgrade\r\n" VIA},
 	{"9110 6.6.2 Trailer passes", {.client_minor = 1, .framing = FRAMING_chunked}, OK "Trailer: X\r\nTransfer-Encoding: chunked\r\n\r\n",

@@ -51,7 +51,7 @@ static void test_every_step(void **state)
 {
 	(void)state;
 	start_steps(30000);
-	assert_string_equal(world.story, "deployment_started procedure gates_passed truth:blue apply:blue-500 step truth:blue");
+	assert_string_equal(world.story, "deployment_started procedure gates_passed truth:blue warm apply:blue-500 step truth:blue");
 	assert_share(500);
 	pass(29900);
 	assert_share(500);
@@ -61,7 +61,7 @@ static void test_every_step(void **state)
 	assert_string_equal(phase(), "baking");
 	assert_int_equal(world.live, COLOR_GREEN);
 	assert_int_equal(world.share, 0);
-	assert_non_null(strstr(world.story, "truth:green step apply:green close_tunnels:blue:8000 flipped truth:green switched drained"));
+	assert_non_null(strstr(world.story, "truth:green warm step apply:green close_tunnels:blue:8000 flipped truth:green switched drained"));
 	pass(299900); /* the bake is from the last step on */
 	assert_string_equal(phase(), "baking");
 	pass(200);

@@ -483,6 +483,25 @@ static void test_database_of_garbage(void **state)
 	expect_truth(place, "still written", false);
 }
 
+static void take_time(void *arg, sqlite3 *database)
+{
+	assert_non_null(database);
+	usleep(100000);
+	(*(unsigned *)arg)++;
+}
+
+/* Longer than is waited for one of them, but each gets done. */
+static void test_closing_while_the_disk_is_slow(void **state)
+{
+	struct place *place = *state;
+	struct store *store = open_store(place);
+	unsigned done = 0;
+	for (unsigned i = 0; i < 15; i++)
+		store_submit(store, take_time, NULL, &done);
+	store_close(store, 1000);
+	assert_int_equal(done, 15);
+}
+
 static void hang(void *arg, sqlite3 *database)
 {
 	char byte = 'b';
@@ -530,6 +549,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_directories_are_made, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_directory_that_cannot_be, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_database_of_garbage, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_closing_while_the_disk_is_slow, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_closing_while_the_disk_hangs, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

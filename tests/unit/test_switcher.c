@@ -9,14 +9,14 @@ static void test_the_truth_comes_before_the_flip(void **state)
 	(void)state;
 	world.truth = KEEPER_PENDING;
 	start(COLOR_GREEN);
-	assert_string_equal(world.story, "deployment_started procedure gates_passed truth:green");
+	assert_string_equal(world.story, "deployment_started procedure gates_passed truth:green warm");
 	assert_int_equal(world.live, COLOR_BLUE);
 	world.truth = KEEPER_DURABLE;
 	world.in_force = false;
 	pass(1);
 	assert_int_equal(world.live, COLOR_GREEN);
 	assert_string_equal(phase(), "shifting");
-	assert_string_equal(world.story, "deployment_started procedure gates_passed truth:green apply:green close_tunnels:blue:8000 flipped truth:green");
+	assert_string_equal(world.story, "deployment_started procedure gates_passed truth:green warm apply:green close_tunnels:blue:8000 flipped truth:green");
 }
 
 static void test_a_good_switch(void **state)

@@ -94,6 +94,33 @@ static void test_find(void **state)
 	table_index_release(index);
 }
 
+static void test_hosts(void **state)
+{
+	(void)state;
+	static const char *const exact[] = {"shop.example"}, *const wide[] = {"*.shop.example"}, *const path[] = {"/a"};
+	const struct table_index_entry of_some[] = {{exact, 1, path, 1}, {wide, 1, NULL, 0}}, of_all[] = {{NULL, 0, path, 1}};
+	static const struct {
+		const char *host;
+		bool known;
+	} hosts[] = {
+		{"shop.example", true},
+		{"SHOP.example.:8443", true},
+		{"a.b.shop.example", true},
+		{"other.example", false},
+		{"shop.example.evil", false},
+		{"[::1]:80", false},
+		{"", false},
+	};
+	struct table_index *some = table_index_new(of_some, 2), *all = table_index_new(of_all, 1);
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		if (table_index_has_host(some, hosts[i].host, strlen(hosts[i].host)) != hosts[i].known)
+			fail_msg("%s", hosts[i].host);
+		assert_true(table_index_has_host(all, hosts[i].host, strlen(hosts[i].host)));
+	}
+	table_index_release(some);
+	table_index_release(all);
+}
+
 static void test_find_among_none(void **state)
 {
 	(void)state;
@@ -645,6 +672,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_find_among_none),
 		cmocka_unit_test(test_paths_against_a_plain_search),
 		cmocka_unit_test(test_find_among_thousands),

@@ -1,7 +1,10 @@
 // A backend of the end-to-end tests, on node's own http module and nothing else.
 //
 // From the environment: PORT (0: any, printed as `listening on ADDRESS`), HOST, or SOCKET for a unix socket; COLOR, VERSION.
-// Every answer carries X-Color and X-Version, and X-Id as the request had it. Bodies are the pattern of tests/e2e/daemon.py.
+// TLS, a path without its ending: https, with the certificate in TLS.pem and the key in TLS.key; TLS_VERSION, as TLSv1.3: that one alone; TLS_CLIENTS: the file of
+// those who sign for clients, who need a certificate then.
+// Every answer carries X-Color and X-Version, and X-Id as the request had it; X-Tls, where it came over TLS: VERSION|NAME|RESUMED|SUBJECT. Bodies are the pattern
+// of tests/e2e/daemon.py.
 //
 //   /health            200 "ok"; PUT /health?code=503 changes the status from then on
 //   /bytes?n=&rate=    n bytes, rate of them a second (without: at once); &chunked=1 without a length
@@ -10,11 +13,14 @@
 //   /sleep?ms=         nothing for that long, then an answer
 //   /poll?ms=          the head at once, the body after that long
 //   /fail?code=        that status
+//   /once              an answer, and the end of the connection
 //   /close, /reset     no answer: the connection is closed, or reset
 //   Upgrade: websocket on any path: every message comes back
 'use strict';
 const crypto = require('crypto');
+const fs = require('fs');
 const http = require('http');
+const https = require('https');
 
 const COLOR = process.env.COLOR || 'blue';
 const VERSION = process.env.VERSION || '1';
@@ -45,7 +51,14 @@ function ownHeaders(request) {
   const headers = { 'X-Color': COLOR, 'X-Version': VERSION };
   if (request.headers['x-id'] !== undefined)
     headers['X-Id'] = request.headers['x-id'];
+  if (request.socket.encrypted)
+    headers['X-Tls'] = tlsOf(request.socket);
   return headers;
+}
+
+function tlsOf(socket) {
+  const subject = socket.getPeerCertificate().subject;
+  return [socket.getProtocol(), socket.servername || '', socket.isSessionReused(), subject ? subject.CN : ''].join('|');
 }
 
 function answer(request, response, status, text) {
@@ -138,6 +151,7 @@ const PATHS = {
   '/sleep': sleep,
   '/poll': poll,
   '/fail': fail,
+  '/once': (request, response) => { response.setHeader('Connection', 'close'); answer(request, response, 200, 'once\n'); },
   '/close': (request) => request.socket.destroy(),
   '/reset': (request) => request.socket.resetAndDestroy(),
 };
@@ -248,7 +262,15 @@ function onUpgrade(request, socket, first) {
 
 // --- start ---
 
-const server = http.createServer(onRequest);
+function tlsOptions(path) {
+  const version = process.env.TLS_VERSION, clients = process.env.TLS_CLIENTS;
+  const options = { cert: fs.readFileSync(`${path}.pem`), key: fs.readFileSync(`${path}.key`) };
+  if (version)
+    options.minVersion = options.maxVersion = version;
+  return clients ? { ...options, requestCert: true, rejectUnauthorized: true, ca: fs.readFileSync(clients) } : options;
+}
+
+const server = process.env.TLS ? https.createServer(tlsOptions(process.env.TLS), onRequest) : http.createServer(onRequest);
 server.on('upgrade', onUpgrade);
 server.on('error', (error) => {
   console.error(error.message);

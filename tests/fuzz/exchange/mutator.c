@@ -71,7 +71,7 @@ static const char *const answers[] = {
 };
 static const char *const events[] = {"t", "T", "F", "K", "k", "w", "d", "h", "h", "h", "j", "?o", "?s", "?r", "?a", "?q", "?Y", "?X", "?rb", "?rg", "?sb",
 	"?sg", "?ob", "Ub", "Ug", "S", "+1", "+2", "+3", "+4", "+5", "+6", "+7", "+8"};
-static const char options[] = "ompqsStbhrlcxueRLPvQggiHHH5fff";
+static const char options[] = "ompqsStbhrlcxueRLPvQggiHHH5fffVVWW";
 
 static unsigned random_state;
 

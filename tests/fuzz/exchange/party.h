@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct veil;
+
 struct bytes {
 	char *at;
 	size_t length, size;
@@ -28,6 +30,8 @@ struct party {
 	unsigned number; /* of the client, or of the backend */
 	struct bytes said, heard;
 	struct bytes waiting; /* to be said when there is room */
+	struct veil *veil;    /* what all bytes pass through; NULL: they go as they are */
+	size_t sealed;        /* the first ones of `waiting`: in a record that is not out yet */
 	size_t served;        /* of `heard`: a backend of itself answered requests up to here */
 	bool deaf;            /* reads nothing for now */
 	bool slow;            /* not let in yet */
@@ -41,6 +45,8 @@ struct party {
 
 /* Takes one end over; the other one is the worker's. */
 void party_open(struct party *party, int fd, int near, unsigned number);
+/* From now on it speaks TLS, as a client or a server. What was heard and said are the bytes within; an end of the worker's that TLS does not tell of is a reset. */
+void party_veil(struct party *party, bool server);
 void party_say(struct party *party, const char *bytes, size_t length);
 /* Moves what can be moved both ways. Whether anything was. */
 bool party_pump(struct party *party);

@@ -16,9 +16,11 @@
 #include "proxy/totals.h"
 #include "tests/fuzz/exchange/oracle.h"
 #include "tests/fuzz/exchange/stream.h"
+#include "tests/fuzz/exchange/veil.h"
 #include "tests/fuzz/exchange/world.h"
 
 #define IDLE_TURNS_MAX 1000u
+#define QUIET_TURNS 3u     /* in a row: a connection that stands at once, and is to be secure, is noticed a turn later */
 #define PATIENCE_MS 10000u /* passes at a time while the end is waited for */
 #define PATIENCE_TIMES 100u
 #define TICK_MS 10u
@@ -65,6 +67,7 @@ void scene_publish(struct scene *scene)
 	};
 	for (unsigned color = 0; color < COLOR_COUNT; color++) {
 		spec.colors[color].version = color == COLOR_BLUE ? "v1" : "v2";
+		spec.colors[color].tls = options->veiled_backends ? veil_back() : NULL;
 		spec.colors[color].members = members[color];
 		spec.colors[color].count = options->backends;
 		spec.colors[color].cut_requests_before = scene->cut_requests_before;
@@ -123,8 +126,10 @@ static void on_call(void *arg, unsigned backend, int near, int far, bool slow)
 		close(far);
 		return;
 	}
-	struct party *party = new_party(far, near, backend, scene->options.narrow_backend || slow);
+	struct party *party = new_party(far, near, backend, scene->options.narrow_backend || (slow && !scene->options.veiled_backends));
 	party->slow = slow;
+	if (scene->options.veiled_backends)
+		party_veil(party, true);
 	scene->calls[scene->call_count++] = party;
 }
 
@@ -138,6 +143,8 @@ struct party *scene_add_client(struct scene *scene)
 	unsigned number = scene->client_count++;
 	struct party *party = new_party(pair[0], pair[1], number, scene->options.narrow_client);
 	scene->clients[number] = party;
+	if (scene->options.veiled)
+		party_veil(party, false);
 	world_offer(pair[1], oracle_client_address(number));
 	return party;
 }
@@ -210,7 +217,7 @@ static bool turn(struct scene *scene)
 	check_cold(scene);
 	bool moved = pump_all(scene);
 	collect(scene, false);
-	return moved || scene->worker.ready_first;
+	return moved || scene->worker.ready.first || scene->worker.patient.first;
 }
 
 void scene_turn(struct scene *scene)
@@ -233,7 +240,7 @@ void scene_settle(struct scene *scene)
 {
 	size_t bytes = count_bytes(scene);
 	unsigned idle = 0, quiet = 0;
-	while (quiet < 2) {
+	while (quiet < QUIET_TURNS) {
 		quiet = turn(scene) ? 0 : quiet + 1;
 		size_t now = count_bytes(scene);
 		idle = now == bytes ? idle + 1 : 0;
@@ -278,9 +285,10 @@ void scene_open(struct scene *scene, const struct scene_options *options)
 {
 	memset(scene, 0, sizeof(*scene));
 	scene_show_findings(scene);
+	scene->options = *options;
+	scene->options.globals.manners = options->veiled ? veil_manners() : NULL;
 	look_at_descriptors(was_open);
 	world_begin(on_call, scene);
-	scene->options = *options;
 	scene->totals = totals_new(1);
 	scene->quota = quota_new(SCENE_CLIENTS_MAX);
 	struct table_index_entry any = {0};

@@ -28,6 +28,8 @@ struct scene_options {
 	bool fallback;   /* 404s to ORACLE_FALLBACK_PATH are tried on the other color while that is wanted */
 	unsigned shield; /* enum table_shield: of the live color's failures, while it is up */
 	bool announces;  /* backends hear one: blue ones version 1, green ones version 2 */
+	bool veiled;     /* clients speak TLS */
+	bool veiled_backends;
 };
 
 struct scene {
