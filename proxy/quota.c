@@ -10,6 +10,7 @@
 #include "base/memory.h"
 
 #define WINDOW 16u
+#define ATTEMPTS 8u /* at agreeing with other workers on one slot */
 #define SLOTS_MIN 64u
 #define COUNT_BITS 16u
 #define COUNT_MASK ((1ull << COUNT_BITS) - 1)
@@ -67,31 +68,65 @@ static inline bool is_counting(uint64_t word, uint64_t tag)
 	return (word & COUNT_MASK) > 0 && (word & ~COUNT_MASK) == tag;
 }
 
-/* One more in a slot that was seen counting for this tag. False when it no longer is. */
-static bool count_in(_Atomic uint64_t *slot, uint64_t tag, unsigned limit, enum quota_result *result)
+/* One more in a slot. QUOTA_UNCOUNTED: it does not count for this tag. */
+static enum quota_result count_in(_Atomic uint64_t *slot, uint64_t tag, unsigned limit)
 {
-	uint64_t word = atomic_load_explicit(slot, memory_order_relaxed);
+	uint64_t word = atomic_load(slot);
 	while (is_counting(word, tag)) {
-		*result = QUOTA_REFUSED;
 		if ((word & COUNT_MASK) >= limit)
-			return true;
-		*result = QUOTA_TAKEN;
-		if (atomic_compare_exchange_weak_explicit(slot, &word, word + 1, memory_order_relaxed, memory_order_relaxed))
-			return true;
+			return QUOTA_REFUSED;
+		if (atomic_compare_exchange_weak(slot, &word, word + 1))
+			return QUOTA_TAKEN;
 	}
-	return false;
+	return QUOTA_UNCOUNTED;
 }
 
 static bool claim(_Atomic uint64_t *slot, uint64_t tag)
 {
 	uint64_t word = atomic_load_explicit(slot, memory_order_relaxed);
 	while ((word & COUNT_MASK) == 0) {
-		if (atomic_compare_exchange_weak_explicit(slot, &word, tag | 1, memory_order_relaxed, memory_order_relaxed))
+		if (atomic_compare_exchange_weak(slot, &word, tag | 1))
 			return true;
 	}
 	return false;
 }
 
+/* One more where this tag is counted in its window; QUOTA_UNCOUNTED: nowhere. */
+static enum quota_result count(struct quota *quota, uint32_t first, uint64_t tag, unsigned limit, uint32_t *slot)
+{
+	for (uint32_t i = 0; i < WINDOW; i++) {
+		uint32_t at = (first + i) & quota->mask;
+		enum quota_result result = count_in(&quota->slots[at], tag, limit);
+		if (result == QUOTA_TAKEN)
+			*slot = at;
+		if (result != QUOTA_UNCOUNTED)
+			return result;
+	}
+	return QUOTA_UNCOUNTED;
+}
+
+/* A free slot of the window that is this tag's from now on; QUOTA_NO_SLOT: there is none. */
+static uint32_t claim_any(struct quota *quota, uint32_t first, uint64_t tag)
+{
+	for (uint32_t i = 0; i < WINDOW; i++) {
+		uint32_t at = (first + i) & quota->mask;
+		if (claim(&quota->slots[at], tag))
+			return at;
+	}
+	return QUOTA_NO_SLOT;
+}
+
+static bool is_alone(struct quota *quota, uint32_t first, uint64_t tag, uint32_t slot)
+{
+	for (uint32_t i = 0; i < WINDOW; i++) {
+		uint32_t at = (first + i) & quota->mask;
+		if (at != slot && is_counting(atomic_load(&quota->slots[at]), tag))
+			return false;
+	}
+	return true;
+}
+
+/* Of two workers that claim a slot each for a new address, at least the one that claims later finds the other's, and gives its own back. */
 enum quota_result quota_take(struct quota *quota, const struct endpoint *client, unsigned limit, uint32_t *slot)
 {
 	assert(limit <= QUOTA_LIMIT_MAX);
@@ -100,23 +135,19 @@ enum quota_result quota_take(struct quota *quota, const struct endpoint *client,
 		return QUOTA_UNCOUNTED;
 	uint64_t hash = hash_of(quota, endpoint_number(client)), tag = hash << COUNT_BITS;
 	uint32_t first = (uint32_t)(hash >> quota->shift);
-	enum quota_result result = QUOTA_UNCOUNTED;
-	for (uint32_t i = 0; i < WINDOW; i++) {
-		uint32_t at = (first + i) & quota->mask;
-		if (!count_in(&quota->slots[at], tag, limit, &result))
-			continue;
-		if (result == QUOTA_TAKEN)
-			*slot = at;
-		return result;
+	for (unsigned attempt = 1;; attempt++) {
+		enum quota_result result = count(quota, first, tag, limit, slot);
+		if (result != QUOTA_UNCOUNTED)
+			return result;
+		uint32_t claimed = claim_any(quota, first, tag);
+		if (claimed == QUOTA_NO_SLOT)
+			return QUOTA_UNCOUNTED;
+		if (attempt == ATTEMPTS || is_alone(quota, first, tag, claimed)) {
+			*slot = claimed;
+			return QUOTA_TAKEN;
+		}
+		quota_give(quota, claimed);
 	}
-	for (uint32_t i = 0; i < WINDOW; i++) {
-		uint32_t at = (first + i) & quota->mask;
-		if (!claim(&quota->slots[at], tag))
-			continue;
-		*slot = at;
-		return QUOTA_TAKEN;
-	}
-	return QUOTA_UNCOUNTED;
 }
 
 void quota_give(struct quota *quota, uint32_t slot)
@@ -124,7 +155,7 @@ void quota_give(struct quota *quota, uint32_t slot)
 	if (slot == QUOTA_NO_SLOT)
 		return;
 	assert(slot <= quota->mask);
-	uint64_t before = atomic_fetch_sub_explicit(&quota->slots[slot], 1, memory_order_relaxed);
+	uint64_t before = atomic_fetch_sub(&quota->slots[slot], 1);
 	assert((before & COUNT_MASK) > 0);
 	(void)before;
 }

@@ -217,6 +217,49 @@ static void the_limit_holds_between_threads(void **state)
 	quota_free(crowd.quota);
 }
 
+#define NEWCOMERS 4000u
+
+struct start {
+	struct quota *quota;
+	pthread_barrier_t barrier;
+	_Atomic uint32_t taken[NEWCOMERS];
+};
+
+static void *come_at_once(void *arg)
+{
+	struct start *start = arg;
+	for (unsigned i = 0; i < NEWCOMERS; i++) {
+		struct endpoint one;
+		const uint8_t bytes[4] = {10, 1, (uint8_t)(i >> 8), (uint8_t)i};
+		uint32_t slot;
+		endpoint_init(&one, ENDPOINT_IPV4, bytes, 0);
+		pthread_barrier_wait(&start->barrier);
+		if (quota_take(start->quota, &one, LIMIT, &slot) == QUOTA_TAKEN)
+			atomic_fetch_add(&start->taken[i], 1);
+		pthread_barrier_wait(&start->barrier);
+		quota_give(start->quota, slot);
+	}
+	return NULL;
+}
+
+/* All threads meet an address that nobody has seen, again and again: they agree on one slot for it. */
+static void the_limit_holds_for_newcomers(void **state)
+{
+	(void)state;
+	static struct start start;
+	pthread_t threads[THREADS];
+	start.quota = quota_new(10);
+	assert_int_equal(pthread_barrier_init(&start.barrier, NULL, THREADS), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, come_at_once, &start), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	for (unsigned i = 0; i < NEWCOMERS; i++)
+		assert_in_range(atomic_load(&start.taken[i]), 1, LIMIT);
+	pthread_barrier_destroy(&start.barrier);
+	quota_free(start.quota);
+}
+
 static void *pass_by(void *arg)
 {
 	struct crowd *crowd = arg;
@@ -262,6 +305,7 @@ int main(void)
 		cmocka_unit_test(a_full_table_refuses_nobody),
 		cmocka_unit_test(there_is_room_for_as_many_as_there_may_be),
 		cmocka_unit_test(the_limit_holds_between_threads),
+		cmocka_unit_test(the_limit_holds_for_newcomers),
 		cmocka_unit_test(no_count_is_lost_between_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
