@@ -13,6 +13,7 @@ import flips
 import idle
 import peers
 import tls
+from lines import SHARES
 
 UNITS = {"us": 1, "ms": 1e3, "s": 1e6, "m": 60e6}
 SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -141,7 +142,7 @@ def measure_busy(program, point, seconds, rate, build):
     elif point.load.kind in ("new", "resumed"):
         requests, took, latency, cpu = drive_ours(program, point, seconds, greeter_command(program, point, seconds, build))
     else:
-        requests, took, latency, cpu = drive_ours(program, point, seconds, metronome_command(program, point, seconds, rate if point.load.kind == "half" else 0, build))
+        requests, took, latency, cpu = drive_ours(program, point, seconds, metronome_command(program, point, seconds, rate if point.load.kind in SHARES else 0, build))
     return sample_of(program, requests, took, latency, cpu)
 
 

@@ -15,6 +15,7 @@ BROWSER = (
     "Referer: https://shop.example.com/catalogue/category/17?page=2&sort=price", "Origin: https://shop.example.com",
     "Cookie: session=5f2b9c1e7a8d4e6f90ab12cd34ef56ab; theme=dark; consent=all; cart=3; _seen=1712345678.42", "Priority: u=0, i",
 )
+SHARES = {"half": 0.5, "quarter": 0.25}  # kinds of load at a constant rate
 ALL = ("floor", "haproxy", "nginx", "h2o", "caddy", "teal")
 LONG = ("floor", "haproxy", "haproxy-splice", "nginx", "h2o", "caddy", "teal")
 RIVALS = ("floor", "haproxy", "nginx", "teal")
@@ -25,7 +26,7 @@ OVER_TLS_LONG = ("haproxy", "haproxy-splice", "nginx", "teal")  # for its larger
 @dataclasses.dataclass(frozen=True)
 class Load:
     """What clients do. `full`: as fast as answers come (wrk). `held`: the same, where opening the connections of both sides is not counted (metronome).
-    `half`: at half the rate of which the better peer is capable, the same for all (metronome). `new`, `resumed`: a new connection over TLS for each request, with a whole handshake or by a ticket (greeter).
+    `half`, `quarter`: at this share of the rate of which the better peer is capable, the same for all (metronome). `new`, `resumed`: a new connection over TLS for each request, with a whole handshake or by a ticket (greeter).
     `idle`: connections that carry one request each and then nothing."""
     kind: str = "full"
     path: str = "/64B"
@@ -33,8 +34,8 @@ class Load:
     version: str = "TLSv1.3"  # over TLS, of full; "": whatever OpenSSL offers by itself
     fields: tuple = ()  # of full, as the one below
     upload: int = 0  # bytes of each request's body
-    hosts: int = 0  # asked in turn; of held and half
-    switches: int = 0  # of the live color while the load is on; of half
+    hosts: int = 0  # asked in turn; of held, half and quarter
+    switches: int = 0  # of the live color while the load is on; of half and quarter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Line:
     points: dict  # by name
     proxies: tuple = ALL
     grows: bool = False  # the points are compared with the first one
-    windows: int = 0  # of each round, instead of one measurement: the points are measured in turn, and their latencies compared with those of the first one
+    windows: int = 0  # of each round, instead of one measurement: points and proxies are measured in turn, and the latencies of points compared with those of the first one
     window_s: float = 1
 
     def proxies_of(self, point):
@@ -88,7 +89,8 @@ LINES = {
     "up64K": line("upload of 64 KiB, keep-alive, 64 connections", Load(path="/upload", upload=64 << 10), LONG),
     "up1M": line("upload of 1 MiB, keep-alive, 16 connections", Load(path="/upload", connections=16, upload=1 << 20), LONG),
     "newconn": line("a new connection for each request, 64 at a time", Load(fields=("Connection: close",)), ALL[1:]),  # the floor would open two
-    "latency": line("64 B at half the load of which the better peer is capable; direct is the origin without a proxy", Load("half"), ("direct", "floor", "haproxy", "nginx", "h2o", "teal")),  # it may be all that Caddy can do
+    "latency": Line("64 B at half the load of which the better peer is capable; direct is the origin without a proxy", {"": Point(Load("half"))},
+                    ("direct", "floor", "haproxy", "nginx", "h2o", "teal"), windows=40, window_s=0.25),  # it may be all that Caddy can do
     "connections": Line("growth with connections, all of them busy; beside the floor with as many", {str(n): connections(n) for n in (1, 100, 1000, 5000)}, RIVALS, True),
     "services": Line("growth with services, each asked in turn", {str(n): services(n) for n in (1, 100, 1000)}, RIVALS[1:], True),
     "backends": Line("growth with backends of a service, by least connections", {str(n): backends(n) for n in (2, 20, 200)}, RIVALS[1:], True),
@@ -98,12 +100,12 @@ LINES = {
         "probes": Point(Load(), Setup(), ("haproxy", "teal")),
         "log": Point(Load(), Setup(log=True)),
     }, RIVALS[1:], True),
-    "rehearsal": Line("64 B at half the load of which teal is capable; none: no rehearsal; again: nor here, to see what chance makes of it; well: a tenth of the requests are to be copied to the "
+    "rehearsal": Line("64 B at a quarter of the load of which teal is capable; none: no rehearsal; again: nor here, to see what chance makes of it; well: a tenth of the requests are to be copied to the "
                       "other color; hangs: that never answers", {
-        "none": Point(Load("half")),
-        "again": Point(Load("half")),
-        "well": Point(Load("half"), Setup(rehearsal="well")),
-        "hangs": Point(Load("half"), Setup(rehearsal="hangs")),
+        "none": Point(Load("quarter")),
+        "again": Point(Load("quarter")),
+        "well": Point(Load("quarter"), Setup(rehearsal="well")),
+        "hangs": Point(Load("quarter"), Setup(rehearsal="hangs")),
     }, ("teal",), True, windows=60, window_s=0.25),
     "switches": Line("64 B at half the load of which teal is capable; none: no switches; again: nor here, to see what chance makes of it; one: a switch in each second", {
         "none": Point(Load("half")),

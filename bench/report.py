@@ -55,7 +55,7 @@ def growth(result, lines):
 
 def latency(result):
     rows = result["medians"].get("latency", {}).get("", {})
-    return table(["", *rows], [[what, *(cell(row, key, ".0f") for row in rows.values())] for what, key in (("p50, us", "p50_us"), ("p99, us", "p99_us"), ("CPU per request, us", "us_per_request"))])
+    return table(["", *rows], [[what, *(cell(row, key, ".0f") for row in rows.values())] for what, key in (("p50, us", "p50_us"), ("p99, median window, us", "p99_us"), ("p99, quiet quarter of the windows, us", "p99_quiet_us"), ("CPU per request, us", "us_per_request"))])
 
 
 def under_way(result, name):
@@ -88,9 +88,9 @@ def write(result):
     grown = [name for name, points in result["medians"].items() if "" not in points and name not in ("switches", "rehearsal")]
     return (f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; load at the start {machine['load_at_start']}; medians of {result['rounds']} rounds of {result['seconds']} s.\n\n"
             "Microseconds of CPU per request:\n\n" + compare(result, [name for name in single if name not in secure], SHOWN) + "What grows with what (for `connections` beside the floor's own growth):\n\n" + growth(result, grown)
-            + "At half the load of which the better peer is capable:\n\n" + latency(result)
+            + "At half the load of which the better peer is capable, in windows of 0.25 s that are taken in turn:\n\n" + latency(result)
             + "teal at half the load of which it is capable, in windows of 1 s, with a switch in each and without, which are taken in turn:\n\n" + under_way(result, "switches")
-            + "The same in windows of 0.25 s with a rehearsal, of a release that is well and of one that hangs:\n\n" + under_way(result, "rehearsal") + "Resident memory of an idle connection:\n\n" + idle(result, "idle")
+            + "At a quarter of that load, in windows of 0.25 s, with a rehearsal, of a release that is well and of one that hangs:\n\n" + under_way(result, "rehearsal") + "Resident memory of an idle connection:\n\n" + idle(result, "idle")
             + over_tls(result, secure))
 
 

@@ -21,7 +21,7 @@ import drive
 import idle
 import peers
 import table
-from lines import LINES
+from lines import LINES, SHARES
 
 BUSY_LOAD = 0.5
 OVERHEAD_S = 0.35  # of each measurement
@@ -68,15 +68,17 @@ def start_all(line, members, started, folder, build, origin):
     return programs
 
 
-def half_rate(line, programs, seconds):
-    """Half the requests a second that the better peer can answer; of the first proxy there is, where no peer was asked for."""
+def rate_of(line, programs, seconds):
+    """The line's share of the requests a second that the better peer can answer; of the first proxy there is, where no peer was asked for. None: as many as can be."""
     point = next(iter(line.points))
+    if line.points[point].load.kind not in SHARES:
+        return None
     rivals = [program for (name, proxy), program in programs.items() if name == point and proxy in peers.PEERS] or list(programs.values())[:1]
     capable = []
     for program in rivals:
         requests, took, *_ = drive.drive_wrk(program, line.points[point], seconds)
         capable.append(requests / took)
-    return max(capable) / 2
+    return max(capable) * SHARES[line.points[point].load.kind]
 
 
 def figure_of(sample):
@@ -119,8 +121,7 @@ def measure_line(name, arguments, folder, origin):
     members = members_of(line, arguments.proxies)
     with contextlib.ExitStack() as started:
         programs = start_all(line, members, started, folder, arguments.build, origin)
-        halves = any(point.load.kind == "half" for point in line.points.values())
-        rate = half_rate(line, programs, arguments.seconds) if halves else None
+        rate = rate_of(line, programs, arguments.seconds)
         if line.windows:
             say(f"{name}: {windows_of(line, arguments)} windows of {line.window_s} s for each of {len(members)}")
             samples = measure_windows(line, members, programs, windows_of(line, arguments), rate, arguments.build)

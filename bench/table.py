@@ -25,9 +25,13 @@ def add_ratios(rows):
             rows[name]["to_better_peer"] = cost[name] / best
         if "floor" in cost:
             rows[name]["to_floor"] = cost[name] / cost["floor"]
+
+
+def add_added(rows):
+    """How much longer than without a proxy it takes, at one point."""
     for name, row in rows.items():
         if "direct" in rows and name != "direct":
-            row["added_p50_us"], row["added_p99_us"] = (row[key] - rows["direct"][key] for key in ("p50_us", "p99_us"))
+            row.update({f"added_{key}": row[key] - rows["direct"][key] for key in ("p50_us", "p99_us", "p99_quiet_us") if key in row})
 
 
 def add_growth(points):
@@ -55,14 +59,20 @@ def interval_of(values, base, figure, times=1000):
     return [ratios[times // 40], ratios[times - 1 - times // 40]]
 
 
+def add_quiet(rows, samples):
+    """The p99 of the quiet quarter of windows. What disturbs the machine for some milliseconds lifts the p99 of the window in which it happens, often by more than what is looked for; what a program
+    does in each window is in those that nothing disturbed, too."""
+    for point, by_proxy in samples.items():
+        for proxy, runs in by_proxy.items():
+            rows[point][proxy]["p99_quiet_us"] = quarter_of([sample["p99_us"] for sample in runs])
+
+
 def compare_windows(rows, samples):
-    """p99s beside those of the first point: of the median window, and of the quiet quarter. What disturbs the machine for some milliseconds lifts the p99 of the window in which it happens, often by
-    more than what is looked for; what a program does in each window is in those that nothing disturbed, too."""
+    """p99s beside those of the first point: of the median window, and of the quiet quarter."""
     base = next(iter(samples.values()))
     for point, by_proxy in samples.items():
         for proxy, runs in by_proxy.items():
             p99s, first = ([sample["p99_us"] for sample in some] for some in (runs, base[proxy]))
-            rows[point][proxy]["p99_quiet_us"] = quarter_of(p99s)
             for name, figure in (("p99_growth", statistics.median), ("p99_quiet_growth", quarter_of)):
                 rows[point][proxy][name] = figure(p99s) / figure(first)
                 rows[point][proxy][f"{name}_interval"] = interval_of(p99s, first, figure)
@@ -73,11 +83,14 @@ def summarise(samples, lines):
     summary = {}
     for name, points in samples.items():
         summary[name] = {point: {proxy: medians_of(runs) for proxy, runs in by_proxy.items()} for point, by_proxy in points.items()}
+        if lines[name].windows:
+            add_quiet(summary[name], points)
         for rows in summary[name].values():
             add_ratios(rows)
+            add_added(rows)
         if lines[name].grows:
             add_growth(summary[name])
-        if lines[name].windows:
+        if lines[name].windows and lines[name].grows:
             compare_windows(summary[name], points)
     return summary
 
@@ -109,15 +122,15 @@ def print_table(summary):
                 print(f"{name:11} {point:6} {proxy:14} " + " ".join(f"{text(row):>{width}}" for _, width, text in COLUMNS))
     for proxy, row in summary.get("latency", {}).get("", {}).items():
         if "added_p50_us" in row:
-            print(f"latency: {proxy} adds {row['added_p50_us']:.0f} us at p50 and {row['added_p99_us']:.0f} us at p99")
+            print(f"latency: {proxy} adds {row['added_p50_us']:.0f} us at p50, {row['added_p99_us']:.0f} us at the p99 of the median window, {row['added_p99_quiet_us']:.0f} us at that of the quiet quarter")
 
 
 def window_notes(summary):
-    """A line for each point of lines with windows."""
+    """A line for each point that is compared with the first one of its line, in windows."""
     for name, points in summary.items():
         for point, rows in points.items():
             for proxy, row in rows.items():
-                if "p99_quiet_us" in row:
+                if "p99_quiet_growth" in row:
                     low, high = row["p99_quiet_growth_interval"]
                     most = row["p99_growth_interval"]
                     yield (f"{name} {point}, {proxy}: p99 of the quiet quarter of windows {row['p99_quiet_us']:.0f} us, {row['p99_quiet_growth']:.3f} x the first ({low:.3f} to {high:.3f}); "
