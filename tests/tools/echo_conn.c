@@ -368,7 +368,7 @@ static void on_conn_written(struct bufferevent *bytes, void *arg)
 {
 	struct echo_conn *conn = arg;
 	(void)bytes;
-	if (conn->closing)
+	if (conn->closing && evbuffer_get_length(output_of(conn)) == 0) /* over TLS this call comes later, when there may be more to send */
 		conn_free(conn);
 }
 
