@@ -129,7 +129,8 @@ def sample_of(program, requests, took, latency, cpu):
 
 @contextlib.contextmanager
 def windows(program, point, seconds, count, rate, build):
-    """A function that measures one window of so many seconds; there are at most `count` of them."""
+    """A function that measures one window of so many seconds; there are at most `count` of them. Memory is that of all of them."""
+    program.forget_peak()
     command = metronome_command(program, point, seconds, rate, build)
     with opened(program, point, 10 * seconds * count, command) as process:
         yield lambda: sample_of(program, *run_once(process, program, point, seconds, command))

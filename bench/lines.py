@@ -51,7 +51,7 @@ class Line:
     points: dict  # by name
     proxies: tuple = ALL
     grows: bool = False  # the points are compared with the first one
-    windows: int = 0  # of each round, instead of one measurement: points and proxies are measured in turn, and the latencies of points compared with those of the first one
+    windows: int = 0  # of each round, instead of one measurement: points and proxies are measured in turn; where it grows, latencies are compared with those of the first point, too
     window_s: float = 1
 
     def proxies_of(self, point):

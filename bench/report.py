@@ -90,7 +90,7 @@ def write(result):
             "Microseconds of CPU per request:\n\n" + compare(result, [name for name in single if name not in secure], SHOWN) + "What grows with what (for `connections` beside the floor's own growth):\n\n" + growth(result, grown)
             + "At half the load of which the better peer is capable, in windows of 0.25 s that are taken in turn:\n\n" + latency(result)
             + "teal at half the load of which it is capable, in windows of 1 s, with a switch in each and without, which are taken in turn:\n\n" + under_way(result, "switches")
-            + "At a quarter of that load, in windows of 0.25 s, with a rehearsal, of a release that is well and of one that hangs:\n\n" + under_way(result, "rehearsal") + "Resident memory of an idle connection:\n\n" + idle(result, "idle")
+            + "teal at a quarter of the load of which it is capable, in windows of 0.25 s, with a rehearsal, of a release that is well and of one that hangs:\n\n" + under_way(result, "rehearsal") + "Resident memory of an idle connection:\n\n" + idle(result, "idle")
             + over_tls(result, secure))
 
 

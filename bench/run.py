@@ -70,7 +70,7 @@ def start_all(line, members, started, folder, build, origin):
 
 def rate_of(line, programs, seconds):
     """The line's share of the requests a second that the better peer can answer; of the first proxy there is, where no peer was asked for. None: as many as can be."""
-    point = next(iter(line.points))
+    point = next(iter(line.points))  # all of them have the same kind of load
     if line.points[point].load.kind not in SHARES:
         return None
     rivals = [program for (name, proxy), program in programs.items() if name == point and proxy in peers.PEERS] or list(programs.values())[:1]

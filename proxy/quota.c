@@ -140,8 +140,8 @@ enum quota_result quota_take(struct quota *quota, const struct endpoint *client,
 		if (result != QUOTA_UNCOUNTED)
 			return result;
 		uint32_t claimed = claim_any(quota, first, tag);
-		if (claimed == QUOTA_NO_SLOT)
-			return QUOTA_UNCOUNTED;
+		if (claimed == QUOTA_NO_SLOT) /* another worker may just have had the last one for this address */
+			return count(quota, first, tag, limit, slot);
 		if (attempt == ATTEMPTS || is_alone(quota, first, tag, claimed)) {
 			*slot = claimed;
 			return QUOTA_TAKEN;

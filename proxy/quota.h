@@ -3,8 +3,8 @@
  * A fixed table of 64-bit slots, each a 48-bit keyed tag of an address and a 16-bit count; a slot whose count is 0 is free. An address is looked for in the 16 slots from
  * its hash on. Where all 16 are others' the connection is not counted and allowed: with the table at least twice as large as the number of connections that is rare, and nobody
  * is refused for somebody else's sake (two addresses with one tag in one window are as unlikely as a guess of 39 bits). Two workers that meet a new address at the same
- * instant may claim a slot each; they see it, give one of the two back, and try again. Only where they do so several times at the very same steps, or where a third one has counted on
- * the slot that is given back, do two slots stay, each of which lets the limit through, until one of them is free.
+ * instant may claim a slot each; they see it, give theirs back, and try again. Only where they do so several times at the very same steps, or where yet another one has counted on
+ * a slot that is given back, does more than one slot stay, each of which lets the limit through, until but one of them is free.
  *
  * An IPv6 client is its /64. Made and freed by the control thread; take and give are for any worker. */
 #ifndef TEAL_PROXY_QUOTA_H

@@ -30,6 +30,7 @@ def test_a_few_lines(tmp_path):
             assert all(row["us_per_request"] > 0 and row["p99_us"] >= row["p50_us"] > 0 and row["peak_bytes"] > 1 << 19 for row in rows.values())
     assert result["medians"]["64B"][""]["teal"]["to_floor"] > 0
     assert [sample["switches"] for sample in result["samples"]["switches"]["one"]["teal"]] == [1] * 4
+    assert all(0 < row["p99_quiet_us"] <= row["p99_us"] for row in result["medians"]["latency"][""].values())
     assert list(result["medians"]["rehearsal"]) == ["none", "again", "well", "hangs"]
     for name in ("rehearsal", "switches"):
         for rows in result["medians"][name].values():
