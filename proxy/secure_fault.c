@@ -68,7 +68,7 @@ static const struct {
 	{SSL_R_NO_APPLICATION_PROTOCOL, SECURE_no_protocol},
 	{SSL_R_UNEXPECTED_EOF_WHILE_READING, SECURE_cut},
 	{ERR_R_MALLOC_FAILURE, SECURE_internal},
-	{ERR_R_INTERNAL_ERROR, SECURE_internal},
+	/* Not ERR_R_INTERNAL_ERROR: OpenSSL says that of a record, too, which is shorter than its cipher's overhead (TLS 1.2). */
 };
 
 enum secure_fault secure_fault_of(unsigned long error, long verify)

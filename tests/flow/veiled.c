@@ -15,6 +15,7 @@
 #include "proxy/ticket.h"
 #include "proxy/tlsback.h"
 #include "proxy/tlsfront.h"
+#include "tests/flow/actor.h"
 #include "tests/unit/certificates.h"
 
 #define PATIENCE_MS 20000 /* that nobody should need */
@@ -210,6 +211,11 @@ static bool is_of_bytes(enum veiled_deed deed)
 	return deed == VEILED_END || deed == VEILED_RESET || deed == VEILED_FLIP;
 }
 
+static bool is_repeated(enum veiled_deed deed)
+{
+	return deed == VEILED_TWICE || deed == VEILED_AGAIN;
+}
+
 static bool is_its_turn(const struct veiled *veiled, size_t length)
 {
 	const struct veiled_spoil *spoil = &veiled->spoil;
@@ -261,7 +267,7 @@ static void spoil_record(struct veiled *veiled, char *record, size_t length)
 {
 	size_t at = veiled->spoil.at - veiled->said;
 	veiled->fired = true;
-	veiled->intact = veiled->phase + (veiled->spoil.deed == VEILED_TWICE && veiled->phase > 0);
+	veiled->intact = veiled->phase + (is_repeated(veiled->spoil.deed) && veiled->phase > 0);
 	switch (veiled->spoil.deed) {
 	case VEILED_END:
 	case VEILED_RESET:
@@ -272,7 +278,10 @@ static void spoil_record(struct veiled *veiled, char *record, size_t length)
 		veiled_say_raw(veiled, record, length);
 		break;
 	case VEILED_TWICE:
+	case VEILED_AGAIN:
 		veiled_say_raw(veiled, record, length);
+		if (veiled->spoil.deed == VEILED_AGAIN)
+			actor_wait_ms(3);
 		veiled_say_raw(veiled, record, length);
 		break;
 	case VEILED_LATE:

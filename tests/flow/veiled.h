@@ -38,6 +38,7 @@ enum veiled_deed {
 	VEILED_FLIP,  /* one bit of it is another */
 	/* of the record `at` */
 	VEILED_TWICE, /* it comes twice */
+	VEILED_AGAIN, /* the same, the second time when the first one was read */
 	VEILED_LATE,  /* behind the next one */
 	VEILED_LOST,  /* never */
 	/* in front of the record `at` */

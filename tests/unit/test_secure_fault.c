@@ -46,6 +46,7 @@ static const struct row {
 	{ERR_LIB_SSL, SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, 0, SECURE_garbled,
 		"what came is not valid, or was changed on its way: decryption failed or bad record mac"},
 	{ERR_LIB_SSL, ERR_R_MALLOC_FAILURE, 0, SECURE_internal, "the proxy ran out of a resource"},
+	{ERR_LIB_SSL, ERR_R_INTERNAL_ERROR, 0, SECURE_garbled, "what came is not valid, or was changed on its way: internal error"},
 	{ERR_LIB_EVP, 100, 0, SECURE_garbled, "what came is not valid, or was changed on its way: bad decrypt"},
 };
 
