@@ -42,6 +42,7 @@ static enum secure_fault fault_of_certificate(long verify)
 	}
 }
 
+/* ERR_R_INTERNAL_ERROR is not there: OpenSSL says that of a peer's record, too, which is shorter than its cipher's overhead (TLS 1.2). */
 static const struct {
 	int reason;
 	enum secure_fault fault;
@@ -68,7 +69,6 @@ static const struct {
 	{SSL_R_NO_APPLICATION_PROTOCOL, SECURE_no_protocol},
 	{SSL_R_UNEXPECTED_EOF_WHILE_READING, SECURE_cut},
 	{ERR_R_MALLOC_FAILURE, SECURE_internal},
-	/* Not ERR_R_INTERNAL_ERROR: OpenSSL says that of a record, too, which is shorter than its cipher's overhead (TLS 1.2). */
 };
 
 enum secure_fault secure_fault_of(unsigned long error, long verify)

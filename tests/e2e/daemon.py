@@ -37,6 +37,18 @@ def wait_until(what, condition, seconds=10.0):
         time.sleep(0.01)
 
 
+def state_of(stat):
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+
+
+def is_alive(pid):
+    """Any thread of it: one that was killed holds its locks until the last is gone."""
+    return any(state_of(stat) not in "ZX" for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"))
+
+
 def environment(**more):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TEAL") and name != "NO_COLOR"}
     return {**kept, **more}

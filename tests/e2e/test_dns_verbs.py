@@ -428,6 +428,7 @@ def test_killed_with_its_process():
         os.kill(int(child), signal.SIGKILL)
         one.process.kill()
         one.process.communicate()
+        rig.wait_until("their end", lambda: not rig.is_alive(child))
         assert left_behind(site) == [folder]
         os.utime(folder, (1, 1))
         two = Alone(site, "rollback")

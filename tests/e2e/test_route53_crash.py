@@ -172,18 +172,6 @@ def children(pid):
     return [int(one) for one in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def state_of(stat):
-    try:
-        return stat.read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return "X"
-
-
-def is_alive(pid):
-    """Any thread of it: one that was killed holds its locks until the last is gone."""
-    return any(state_of(stat) not in "ZX" for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"))
-
-
 def test_without_a_daemon():
     """A runner that is killed in the middle: the next one takes up what it left."""
     with Site(start=False) as site:
@@ -195,7 +183,7 @@ def test_without_a_daemon():
         for pid in [*killed, first.pid]:
             os.kill(pid, signal.SIGKILL)
         first.wait()
-        rig.wait_until("their end", lambda: not any(map(is_alive, killed)))
+        rig.wait_until("their end", lambda: not any(map(rig.is_alive, killed)))
         site.world.api.faults.clear()
         second = site.teal.run(*words)
         assert second.code == 0 and "was begun by an earlier run" in second.err and site.sets() == simple("green"), second

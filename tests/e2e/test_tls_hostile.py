@@ -116,7 +116,9 @@ def test_a_drain_does_not_wait_for_handshakes(shop):
 @pytest.mark.long
 @pytest.mark.parametrize("text", [BEGUN, ANNOUNCED, DRIPPING], ids=["begun", "announced", "dripping"])
 def test_memory_of_handshakes_that_hang(shop, text):
-    """2,000 at a time, again and again: a bounded piece of memory each, which is given back or used again. How the allocator cuts it settles after some times."""
+    """2,000 at a time, again and again: a bounded piece of memory each, which is given back or used again. How the allocator cuts it settles after some times.
+
+    The library takes a ClientHello of up to 128 KiB, and makes room for one as soon as its length is there: that, a third more for its growth, and what a connection has anyway."""
     if proof.raise_file_limit() < 5000:
         pytest.skip("no descriptors")
     one = shop(timeouts={"header": "5s"})
@@ -129,13 +131,14 @@ def test_memory_of_handshakes_that_hang(shop, text):
             most.append(proof.rss_kib(one.process.pid))
             expect_service(one)
             assert crowd.await_ends(60) == 0
+            most[-1] = max(most[-1], proof.rss_kib(one.process.pid))
         finally:
             crowd.leave()
         rig.wait_until("their end", lambda: one.status()["connections"]["open"] == 0)
         after.append(proof.rss_kib(one.process.pid))
     each = (max(most) - before) / 2000
     print(f"{each:.1f} KiB each; {before} KiB before, {most} with them, {after} after")
-    assert each < 128, (before, most, after)
+    assert each < 256, (before, most, after)
     assert after[-1] - after[-2] < 4096, (before, most, after)
 
 

@@ -123,6 +123,7 @@ static void is_safe_when_safe_at_is_past(void **state)
 		turn(world);
 	assert_true(clock_wall_ms() + 1000 >= safe_at);
 	assert_non_null(progress_of(world).servers); /* as they were last */
+	look_and_wait(world);                        /* what was on its way is there by then */
 	unsigned queries = world->servers[0].queries;
 	look_and_wait(world);
 	assert_int_equal(world->servers[0].queries, queries); /* nobody is asked any more */
