@@ -183,7 +183,7 @@ static void happen_to_peer(uint8_t what, uint8_t much)
 		SSL_key_update(peer, much % 2 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED);
 	else if (what == 't' && !s->pair.kind.we_serve)
 		SSL_new_session_ticket(peer);
-	else if (what == 'n' && SSL_is_init_finished(peer))
+	else if (what == 'n' && !s->notified && SSL_is_init_finished(peer)) /* a second time would read, and throw away */
 		s->notified |= SSL_shutdown(peer) >= 0;
 	else if (what == 'h')
 		s->deaf |= !pair_shake(&s->pair);
