@@ -172,8 +172,9 @@ def test_copies(shop):
 def test_methods(shop):
     one = shop()
     rehearse(one)
-    for method, body in (("POST", b"x"), ("GET", b"x"), ("HEAD", None), ("OPTIONS", None)):
+    for method, body in (("POST", b"x"), ("GET", b"x"), ("OPTIONS", None)):
         send(one, method, f"/{method}{'-body' if body else ''}", body)
+    rig.wait_until("a copy of HEAD", lambda: send(one, "HEAD", "/HEAD", None) or any(copy.method == "HEAD" for copy in one.green.copies()))
     await_compared(one, 2, ["/last"])
     paths = {(copy.method, copy.path) for copy in one.green.copies()}
     assert ("HEAD", "/HEAD") in paths and ("GET", "/last") in paths
