@@ -297,10 +297,18 @@ bool exchange_withhold_answer(struct exchange *exchange, char *rest, size_t leng
 
 /* ---- failures ---- */
 
-/* The client can't be told by an answer any more: a close where the framing shows the truncation, else a reset. */
+/* As the client gets it: there is a length that it falls short of, or a last chunk that is missing. */
+static bool framing_shows_cut(const struct exchange *exchange)
+{
+	if (exchange->form == EXCHANGE_AS_IS)
+		return exchange->answer.kind != FRAMING_close;
+	return exchange->form == EXCHANGE_WRAP_IN_CHUNKS;
+}
+
+/* The client can't be told by an answer any more: a close where the framing shows the truncation, else a reset. A reset also takes what the client has not read yet of earlier answers. */
 static void hang_up(struct exchange *exchange)
 {
-	bool visible = exchange->answer.kind != FRAMING_close && exchange->form != EXCHANGE_STRIP_CHUNKS && !is_abort(exchange->fail);
+	bool visible = framing_shows_cut(exchange) && !is_abort(exchange->fail);
 	exchange->request.done = true;
 	end(exchange, false, !visible);
 }

@@ -131,6 +131,14 @@ static void read_request(const struct ask *ask, const struct service *service, s
 		color_parse(expect, &request->expect_live);
 }
 
+static bool can_be_confirmed(struct ask *ask, const struct switcher_request *request)
+{
+	if (!request->wants_confirm || request->confirm_within_ms > 0)
+		return true;
+	ask_refuse(ask, "bad_request", NULL, "\"confirm_within_s\" must be more than 0; without it nobody has to confirm");
+	return false;
+}
+
 /* What `to` gets: deploy gives all of it, switch at most another version. */
 static bool read_release(struct ask *ask, const struct service *service, const struct switcher_request *request, struct release *release)
 {
@@ -167,6 +175,8 @@ static void start(struct ask *ask)
 	if (!names_color(ask, service))
 		return;
 	read_request(ask, service, &request);
+	if (!can_be_confirmed(ask, &request))
+		return;
 	if (!admin_manner_read(ask, service, &manner, &request) || !read_release(ask, service, &request, &release)) {
 		admin_manner_fini(&manner);
 		return;

@@ -57,6 +57,7 @@ static void go_on_forward(struct switcher *switcher)
 {
 	struct deployment *deployment = switcher->current;
 	drain_begin(switcher, deployment->from, 0, 0, switcher->policy.drain_requests_ms, 0);
+	flip_lift_quarantine(switcher);
 	switcher->host.mark_senses(switcher->host.arg);
 	if (deployment->exclusive.held_at && !deployment->exclusive.released_at)
 		deployment->exclusive.released_at = course_wall_ms(switcher); /* nothing is held any more */

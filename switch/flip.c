@@ -100,8 +100,16 @@ static void begin_judging(struct switcher *switcher)
 	switcher->host.mark_senses(switcher->host.arg);
 }
 
+void flip_lift_quarantine(struct switcher *switcher)
+{
+	const struct deployment *deployment = switcher->current;
+	if (deployment->kind == DEPLOYMENT_DEPLOY)
+		switcher->host.lift_quarantine(switcher->host.arg, deployment->to);
+}
+
 void flip_arm(struct switcher *switcher)
 {
+	flip_lift_quarantine(switcher);
 	begin_judging(switcher);
 	flip_read_base(switcher);
 	flip_arm_watch(switcher);

@@ -20,6 +20,8 @@ void flip_end_warming(struct switcher *switcher);
 
 /* The new color gets its first requests next: what both were like until now is read, and from here on it is watched. */
 void flip_arm(struct switcher *switcher);
+/* Users have what a deploy gave the new color: that it was rolled back before bars it no more. A deploy that comes to nothing leaves the quarantine as it was. */
+void flip_lift_quarantine(struct switcher *switcher);
 /* Deadlines of what is watched; without those of the bake, which begin with the flip. */
 void flip_arm_watch(struct switcher *switcher);
 /* Those of the bake and the confirmation. */

@@ -87,7 +87,9 @@ static void check_has_backends(const struct gates_input *input, struct gate_resu
 static void check_not_quarantined(const struct gates_input *input, struct gate_result *result)
 {
 	const char *version = input->version && *input->version ? input->version : "this release";
-	if (input->quarantine)
+	if (input->quarantine && input->anew)
+		say(result, true, "%s of %s was rolled back by deployment %s, and is deployed anew", version, color_name(input->to), input->quarantine);
+	else if (input->quarantine)
 		say(result, false, "%s of %s was rolled back by deployment %s; deploy another version, restart every backend of it, or switch with --force",
 			version, color_name(input->to), input->quarantine);
 	else

@@ -35,6 +35,7 @@ struct gates_input {
 	double healthy_share;           /* of the backends that must be up */
 	const char *sick, *sick_why;    /* one of them that fails its probes, and how; NULL when there is none */
 	const char *quarantine;         /* the deployment that rolled this release back, or NULL */
+	bool anew;                      /* the release was given to `to` by a deploy just now: quarantine does not bar it */
 	const char *version;            /* of `to`; NULL or "" when it has none */
 	const char *durable_fault;      /* why the state directory does not write now, or NULL */
 	bool force;

@@ -18,6 +18,7 @@ void gating_read(const struct switcher *switcher, const struct deployment *deplo
 	input.expects = deployment->expects;
 	input.expect_live = deployment->expect_live;
 	input.force = deployment->force;
+	input.anew = deployment->kind == DEPLOYMENT_DEPLOY;
 	if (switcher->current && switcher->current != deployment) {
 		input.running = switcher->current->id;
 		input.returns = deployment_is_going_back(switcher->current);
@@ -56,12 +57,34 @@ static void note_way_back(struct switcher *switcher)
 	switcher->readiness_told = true;
 }
 
+/* The names of those that force overrides, with commas; "": there are none. */
+static void list_forced(const json_t *gates, char *list, size_t size)
+{
+	size_t i, length = 0;
+	json_t *gate;
+	*list = '\0';
+	json_array_foreach (gates, i, gate) {
+		if (!json_is_true(json_object_get(gate, "forced")) || length >= size)
+			continue;
+		length += (size_t)snprintf(list + length, size - length, "%s%s", length ? ", " : "", json_string_value(json_object_get(gate, "name")));
+	}
+}
+
+static void tell_passed(struct switcher *switcher)
+{
+	char forced[256];
+	const struct deployment *deployment = switcher->current;
+	list_forced(deployment->gates, forced, sizeof(forced));
+	course_emit(switcher, "gates_passed", NULL, *forced ? "%s: the way to %s is free by force; not passed: %s" : "%s: every gate for %s is passed%s",
+		switcher->service, color_name(deployment->to), forced);
+}
+
 static void record(struct switcher *switcher)
 {
 	note_way_back(switcher);
 	if (change_is_needed(switcher) && !change_prepare(switcher))
 		return;
-	course_emit(switcher, "gates_passed", NULL, "%s: every gate for %s is passed", switcher->service, color_name(switcher->current->to));
+	tell_passed(switcher);
 	course_enter(switcher, STEP_RECORD);
 	flip_record(switcher);
 	if (!switcher->current->exclusive.wanted) /* until neither color has a request the new one is left alone; and what is held then is let go at a pace */

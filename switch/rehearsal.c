@@ -468,11 +468,12 @@ json_t *rehearsal_make_report(const struct service *service)
 /* The newest rehearsal is of another release. */
 static void tell_other(const struct rehearsal *rehearsal, const char *what, const char *idle, char *sentence, size_t size)
 {
+	const char *service = rehearsal->service->name;
 	if (strcmp(what, idle) == 0 && !version_of(rehearsal)[0]) /* neither has a version */
-		snprintf(sentence, size, "the newest rehearsal is of other backends than %s has now; `teal rehearse %s` makes another one", idle, idle);
+		snprintf(sentence, size, "the newest rehearsal is of other backends than %s has now; `teal rehearse %s %s` makes another one", idle, service, idle);
 	else
-		snprintf(sentence, size, "the newest rehearsal is of another version than %.64s (%.64s); `teal rehearse %s` makes another one", what,
-			version_of(rehearsal)[0] ? version_of(rehearsal) : "none", idle);
+		snprintf(sentence, size, "the newest rehearsal is of another version than %.64s (%.64s); `teal rehearse %s %s` makes another one", what,
+			version_of(rehearsal)[0] ? version_of(rehearsal) : "none", service, idle);
 }
 
 bool rehearsal_passed(const struct service *service, const struct release *release, uint64_t now, uint64_t within_ms, char *sentence, size_t size)
@@ -486,7 +487,7 @@ bool rehearsal_passed(const struct service *service, const struct release *relea
 	text_format_duration(age_ms / 1000 * 1000, age);
 	text_format_duration(within_ms, within);
 	if (!rehearsal)
-		snprintf(sentence, size, "no rehearsal of %s is known since teal has started; `teal rehearse %s` makes one", idle, idle);
+		snprintf(sentence, size, "no rehearsal of %s is known since teal has started; `teal rehearse %s %s` makes one", idle, service->name, idle);
 	else if (!release_same(&rehearsal->releases[rehearsal->idle], release))
 		tell_other(rehearsal, what, idle, sentence, size);
 	else if (rehearsal->ended_at == 0)
@@ -495,8 +496,8 @@ bool rehearsal_passed(const struct service *service, const struct release *relea
 		snprintf(sentence, size, "the rehearsal of %.64s %s: %.300s", what, rehearsal->verdict == COMPARISON_FAILED ? "failed" : "says too little",
 			rehearsal->text);
 	else if (age_ms > within_ms)
-		snprintf(sentence, size, "the rehearsal of %.64s passed %s ago, which is longer than %s; `teal rehearse %s` makes another one", what, age,
-			within, idle);
+		snprintf(sentence, size, "the rehearsal of %.64s passed %s ago, which is longer than %s; `teal rehearse %s %s` makes another one", what, age,
+			within, service->name, idle);
 	else
 		passed = snprintf(sentence, size, "the rehearsal of %.64s passed %s ago: %.300s", what, age, rehearsal->text) > 0;
 	return passed;

@@ -153,8 +153,6 @@ static void give_release(struct switcher *switcher, struct deployment *deploymen
 	deployment->changes_to = true;
 	release_copy(&deployment->to_before, before);
 	switcher->host.set_release(switcher->host.arg, deployment->to, &deployment->to_release, true);
-	if (deployment->kind == DEPLOYMENT_DEPLOY)
-		switcher->host.lift_quarantine(switcher->host.arg, deployment->to);
 }
 
 bool switcher_start(struct switcher *switcher, const struct switcher_request *request, char id[32], struct switcher_refusal *refusal)

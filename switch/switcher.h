@@ -55,7 +55,7 @@ struct switcher_host {
 	void (*set_release)(void *arg, enum color color, const struct release *release, bool deployed);
 	/* The service's live color is another one from now on; the actuator is told next. */
 	void (*set_live)(void *arg, enum color live);
-	/* The release of `to` was rolled back; and: the color was given its release by a deploy, whatever became of it before. */
+	/* The release of `to` was rolled back; and: users have the release of `color` by a deploy, whatever became of it before. */
 	void (*quarantine)(void *arg, const struct deployment *deployment);
 	void (*lift_quarantine)(void *arg, enum color color);
 	/* Begins to write the truth as it is now (see switcher_truth_live); returns a ticket to ask about. What fails is tried again by itself. */

@@ -227,8 +227,40 @@ def test_one_automatic_rollback_at_most(shop, strict):
     assert one.service()["live"] == "blue"
 
 
+def test_a_deploy_that_comes_to_nothing_leaves_the_quarantine(shop):
+    """Of the release that the color has again behind it."""
+    one = shop({}, bake="1h")
+    switch(one)
+    one.must("rollback")
+    green = one.conf["services"]["shop"]["green"]["backends"][0]
+    assert one.run("deploy", "--backend", "127.0.0.1:1", "--version", "9", "--wait", "100ms").code == 6
+    assert one.service()["colors"]["green"]["quarantine"]
+    assert one.run("switch", "--no-wait").code == 3 and one.service()["live"] == "blue"
+    one.end()
+    one.start()
+    one.await_healthy()
+    assert one.run("switch", "--no-wait").code == 3
+    one.must("deploy", "--no-wait", "--backend", green, "--version", "2")
+    document = one.newest()
+    gate = next(gate for gate in document["gates"] if gate["name"] == "not_quarantined")
+    assert gate["passed"] and gate["detail"].endswith("is deployed anew"), gate
+    rig.wait_until("the switch", lambda: one.service()["live"] == "green")
+    assert one.service()["colors"]["green"]["quarantine"] is None
+
+
+def test_force_says_what_it_overrides(shop):
+    one = shop({}, bake="1h")
+    switch(one)
+    one.must("rollback")
+    one.must("switch", "--force", "--no-wait")
+    rig.wait_until("the switch", lambda: one.service()["live"] == "green")
+    assert "the way to green is free by force; not passed: not_quarantined" in one.must("explain", one.newest()["id"]).out
+
+
 def test_confirm_within(shop):
     one = shop({}, bake="200ms")
+    refused = one.run("switch", "--confirm-within", "0s")
+    assert refused.code == 2 and "must be more than 0" in refused.err and one.service()["live"] == "blue", refused
     switch(one, "--confirm-within", "1s")
     document = one.deployment(one.newest()["id"])
     assert (document["outcome"], document["cause"], document["exit"]) == ("rolled_back", "unconfirmed", 4)

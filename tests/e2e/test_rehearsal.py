@@ -350,7 +350,7 @@ def test_gate(actors, teal):
         assert one.run("switch", "--no-wait").code == 3
         assert not gate_of(one)["passed"] and sentence in gate_of(one)["detail"], gate_of(one)
 
-    refused("no rehearsal of green is known since teal has started; `teal rehearse green` makes one")
+    refused("no rehearsal of green is known since teal has started; `teal rehearse shop green` makes one")
     rehearse(one)
     await_compared(one, 10, ["/"])
     refused("the rehearsal of 2 is still under way")
@@ -363,7 +363,7 @@ def test_gate(actors, teal):
     end_well(one)
     assert one.api("PUT", "/v1/services/shop/colors/green", {"backends": [both[1].address], "version": "3"})[0] == 200
     one.await_healthy()
-    refused("the newest rehearsal is of another version than 3 (2); `teal rehearse green` makes another one")
+    refused("the newest rehearsal is of another version than 3 (2); `teal rehearse shop green` makes another one")
     end_well(one)
     one.must("switch", "--no-wait")
     assert gate_of(one)["passed"] and "the rehearsal of 3 passed " in gate_of(one)["detail"]
@@ -378,7 +378,7 @@ def test_gate_of_a_release_without_a_version(actors, teal):
     assert one.api("PUT", "/v1/services/shop/colors/green", {"backends": [other.address]})[0] == 200
     one.await_healthy()
     assert one.run("switch", "--no-wait").code == 3
-    assert gate_of(one)["detail"] == "the newest rehearsal is of other backends than green has now; `teal rehearse green` makes another one"
+    assert gate_of(one)["detail"] == "the newest rehearsal is of other backends than green has now; `teal rehearse shop green` makes another one"
     end_well(one)
     one.must("switch", "--no-wait")
     assert gate_of(one)["passed"] and "the rehearsal of green passed " in gate_of(one)["detail"]

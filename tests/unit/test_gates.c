@@ -57,6 +57,7 @@ static const struct gate_case cases[] = {
 	{"no backends", {.service = "shop", .to = COLOR_GREEN, .healthy_share = 1}, GATE_HAS_BACKENDS, false, "no backends"},
 	{"no backends, forced", {.service = "shop", .to = COLOR_GREEN, .healthy_share = 1, .force = true}, GATE_HAS_BACKENDS, false, NULL},
 	{"quarantined", WITH(.quarantine = "d1"), GATE_NOT_QUARANTINED, false, "v2 of green was rolled back by deployment d1"},
+	{"quarantined, deployed anew", WITH(.quarantine = "d1", .anew = true), -1, false, NULL},
 	{"quarantined, forced", WITH(.quarantine = "d1", .force = true), -1, false, NULL},
 	{"one of four is down", {.service = "shop", .to = COLOR_GREEN, .backends = 4, .up = 3, .healthy_share = 1}, GATE_HEALTHY, true,
 		"3 of 4 backends of green are up; 100%"},

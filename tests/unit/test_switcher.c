@@ -525,6 +525,7 @@ static void test_deploy_that_does_not_get_healthy(void **state)
 	deploy("v9");
 	pass(60000);
 	assert_ended("refused", "healthy", 6);
+	assert_false(world.lifted); /* of what it has again */
 	assert_string_equal(world.release[COLOR_GREEN].version, "v2");
 	assert_string_equal(world.release[COLOR_GREEN].backends[0], "127.0.0.1:2");
 	assert_false(world.deployed[COLOR_GREEN]);
