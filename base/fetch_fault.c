@@ -147,10 +147,20 @@ static enum fetch_outcome explain_not_http(char *detail, size_t size)
 	return FETCH_BROKEN;
 }
 
+/* libcurl has no code of its own for it. */
+static bool has_bad_chunks(const struct fetch_fault *fault)
+{
+	return fault->code == CURLE_RECV_ERROR && strstr(fault->curl_text, "in chunked-encoding");
+}
+
 enum fetch_outcome fetch_fault_explain(const struct fetch_fault *fault, char *detail, size_t size)
 {
 	if (fault->limit != FETCH_LIMIT_NONE)
 		return explain_limit(fault, detail, size);
+	if (has_bad_chunks(fault)) {
+		snprintf(detail, size, "the chunks of the answer are malformed");
+		return FETCH_BROKEN;
+	}
 	switch (fault->code) {
 	case CURLE_OPERATION_TIMEDOUT:
 		return explain_timeout(fault, detail, size);

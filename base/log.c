@@ -4,9 +4,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/unprintable.h"
 
 #define LINE_SIZE 4096
 
@@ -41,15 +43,19 @@ static size_t begin_line(enum log_level level, char *line, size_t size)
 	return (size_t)snprintf(line, size, "%s %s: ", time, level_name(level));
 }
 
-/* Copies the text with control bytes as \xNN and leaves room for a newline. */
-static size_t add_escaped(const char *text, char *line, size_t used)
+/* Copies the text with what steers a terminal as \xNN for each byte, and leaves room for a newline. */
+static size_t add_escaped(const char *text, size_t length, char *line, size_t used)
 {
-	for (; *text != '\0' && used + 5 < LINE_SIZE; text++) {
-		unsigned char byte = (unsigned char)*text;
-		if (byte >= 0x20 && byte != 0x7f)
-			line[used++] = *text;
-		else
-			used += (size_t)snprintf(line + used, LINE_SIZE - used, "\\x%02x", byte);
+	size_t steering = 0;
+	for (size_t i = 0; i < length && used + 5 < LINE_SIZE; i++) {
+		if (steering == 0)
+			steering = unprintable_measure(text + i, length - i);
+		if (steering == 0) {
+			line[used++] = text[i];
+			continue;
+		}
+		used += (size_t)snprintf(line + used, LINE_SIZE - used, "\\x%02x", (unsigned char)text[i]);
+		steering--;
 	}
 	return used;
 }
@@ -63,7 +69,7 @@ void log_write(enum log_level level, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	size_t used = add_escaped(text, line, begin_line(level, line, sizeof(line)));
+	size_t used = add_escaped(text, strlen(text), line, begin_line(level, line, sizeof(line)));
 	line[used++] = '\n';
 	/* One write keeps a line whole; when standard error is gone there is nobody left to tell. */
 	ssize_t written = write(STDERR_FILENO, line, used);

@@ -12,8 +12,8 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/unprintable.h"
 #include "cli/document.h"
-#include "cli/unprintable.h"
 
 #define ANSWER_LIMIT ((size_t)64 << 20)
 #define EVENT_LIMIT ((size_t)1 << 20)

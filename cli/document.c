@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "cli/unprintable.h"
+#include "base/unprintable.h"
 
 const char *document_text(const json_t *document, const char *key)
 {

@@ -20,7 +20,7 @@ bool document_has(const json_t *document, const char *key);
 /* A time member in milliseconds since 1970, or 0 when there is none. */
 uint64_t document_time(const json_t *document, const char *key);
 
-/* Makes every text of it fit for one line of a terminal: control characters (see cli/unprintable) come out as `\n`, `\t`, `\x1b` or `\u202e`. But for members that are called `output`, whose lines are printed as lines. */
+/* Makes every text of it fit for one line of a terminal: control characters (see base/unprintable) come out as `\n`, `\t`, `\x1b` or `\u202e`. But for members that are called `output`, whose lines are printed as lines. */
 void document_escape(json_t *document);
 
 /* `2026-01-31T12:00:00.123Z` in milliseconds since 1970; 0 when it is none. */

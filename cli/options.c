@@ -9,7 +9,7 @@
 #include "base/color.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/unprintable.h"
+#include "base/unprintable.h"
 
 #define KEY_MAX 128
 

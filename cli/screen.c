@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "cli/unprintable.h"
+#include "base/unprintable.h"
 
 static struct {
 	bool terminal, colors, live;

@@ -97,6 +97,7 @@ def test_texts_stay_on_their_line(shop):
     refused = shop.run("switch")
     assert refused.code == 3 and shown in refused.err, refused
     assert shop.run("switch", "--json").err.count("\n") == 1
+    assert r"\x1b[31m\xc2\x9b32m \xe2\x80\xaeydaer\xe2\x81\xa6\xe2\x80\xa8\xef\xbb\xbf." in shop.read_log()
     shop.must("unlock")
     watched = shop.must("switch", "--reason", reason)
     assert f": {shown}\n" in watched.out

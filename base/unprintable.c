@@ -1,5 +1,5 @@
 /* Which characters steer a terminal. What becomes of them is for others to say. */
-#include "cli/unprintable.h"
+#include "base/unprintable.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Characters that steer a terminal instead of being shown by it. Pure; any thread. */
-#ifndef TEAL_CLI_UNPRINTABLE_H
-#define TEAL_CLI_UNPRINTABLE_H
+#ifndef TEAL_BASE_UNPRINTABLE_H
+#define TEAL_BASE_UNPRINTABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
