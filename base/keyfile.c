@@ -46,6 +46,14 @@ static void make_random(uint8_t *key, size_t size)
 	}
 }
 
+bool keyfile_refuses_root(const char *path, const char *state)
+{
+	struct stat found, directory;
+	if (geteuid() != 0 || !keyfile_suits_others(path) || stat(path, &found) != 0 || !(found.st_mode & 077))
+		return false;
+	return !state || stat(state, &directory) != 0 || directory.st_uid == 0;
+}
+
 /* A key in its file. */
 struct place {
 	const char *directory, *name;

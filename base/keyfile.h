@@ -15,6 +15,9 @@ bool keyfile_check(int fd, const char *what, const char *path, struct err *err);
 /* Whether it is a file of root's that another user's process could be given so: what root, who looks at it beforehand, can't tell by keyfile_check. */
 bool keyfile_suits_others(const char *path);
 
+/* For root, who looks at such a file beforehand: whether a daemon of root's own would refuse it, as a group reads it. `state` is the daemon's directory: one that is another user's says that the daemon is, too, and NULL that nothing says so. */
+bool keyfile_refuses_root(const char *path, const char *state);
+
 enum keyfile_state {
 	KEYFILE_KEPT,     /* as it was found, or new where there was none */
 	KEYFILE_REPLACED, /* what was there was of another kind or size, or others had rights on it, so there is a new one in its place */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -159,6 +160,21 @@ static bool drain(struct logwriter *writer, bool *wrote)
 static int open_file(const char *path)
 {
 	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+}
+
+bool logwriter_check(const char *path, struct err *err)
+{
+	struct stat found;
+	const char *slash = strrchr(path, '/');
+	if (!slash)
+		return true;
+	char *folder = memory_text(path);
+	folder[slash == path ? 1 : slash - path] = '\0';
+	int why = stat(folder, &found) == 0 ? 0 : errno;
+	free(folder);
+	if (why != 0 && why != EACCES)
+		return err_set(err, "the log file %s can't be made: its folder: %s", path, strerror(why));
+	return why != 0 || S_ISDIR(found.st_mode) || err_set(err, "the log file %s can't be made: its folder is none", path);
 }
 
 /* The rest of a line whose beginning went to the file before is left out, and the line counts as dropped. */

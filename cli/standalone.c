@@ -116,7 +116,8 @@ static void live(struct standalone *standalone, struct conf *conf, int pipe, pid
 	struct err err;
 	detach(standalone, parent);
 	struct event_base *loop = event_base_new();
-	struct control *control = loop ? control_new(loop, conf, &err) : NULL;
+	bool faulty;
+	struct control *control = loop ? control_new(loop, conf, &faulty, &err) : NULL;
 	if (!loop)
 		err_set(&err, "the event loop can't be made");
 	report(pipe, control ? ready : err.text);

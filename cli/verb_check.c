@@ -7,6 +7,7 @@
 #include "conf/conf.h"
 #include "conf/fault.h"
 #include "switch/admin.h"
+#include "switch/control.h"
 #include "switch/tlsfiles.h"
 
 struct findings {
@@ -57,7 +58,10 @@ static struct conf *load(const char *file, struct findings *findings)
 	struct conf *conf = conf_load(file, &findings->faults);
 	if (!conf)
 		return NULL;
-	if (!admin_check_token(conf, &err))
+	bool good = admin_check_token(conf, &err);
+	if (err.text[0])
+		fault_append(good ? &findings->cautions : &findings->faults, "%s: %s", file, err.text);
+	if (!control_check_access(conf, &err))
 		fault_append(&findings->faults, "%s: %s", file, err.text);
 	tlsfiles_check(conf, (int64_t)time(NULL), &findings->faults, &findings->cautions);
 	if (findings->faults.count == 0)

@@ -90,13 +90,14 @@ static enum exit_code serve(struct conf *conf)
 {
 	struct err err;
 	struct event_base *loop = event_base_new();
-	struct control *control = loop ? control_new(loop, conf, &err) : NULL;
+	bool faulty = false;
+	struct control *control = loop ? control_new(loop, conf, &faulty, &err) : NULL;
 	if (!control) {
 		if (!loop)
 			err_set(&err, "the event loop can't be made");
 		else
 			event_base_free(loop);
-		return command_fail(EXIT_FAILED, &err);
+		return command_fail(faulty ? EXIT_USAGE : EXIT_FAILED, &err);
 	}
 	log_addresses(control);
 	control_run(control);
@@ -123,7 +124,7 @@ const struct verb verb_serve = {
 	.usage = "",
 	.options = rows,
 	.help = "SIGTERM or Ctrl-C drains and ends (a second one ends at once), SIGHUP reloads the file, SIGUSR1 opens the access log anew.\n"
-		"Without a file the service is called \"default\". Exit code 2 for a fault in the configuration, 1 when something can't be had\n"
+		"Without a file the service is called \"default\". Exit code 2 for a fault in the configuration or in a file that it names, 1 when something can't be had\n"
 		"(a taken port, a state directory without rights).",
 	.run = run,
 };

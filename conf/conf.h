@@ -226,6 +226,8 @@ struct conf_sticky {
 	char *name; /* of the cookie or the field; never NULL, without a meaning for the others */
 };
 
+#define CONF_VERSION_MAX 128u /* bytes of a color's version, in the file and by a command */
+
 /* New requests that wait while a service is held. */
 /* What may be asked for of `teal hold` and of an exclusive switch, whatever the file says. */
 #define CONF_HOLD_LEAST_MS 100u

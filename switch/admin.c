@@ -137,29 +137,21 @@ static bool open_remote(struct admin *admin, const struct conf *conf, struct err
 	return open_door(&admin->remote, admin, fd, true, err);
 }
 
-/* A file that others may use keeps nobody's requests from being served: not to start would be worse than to refuse what the token is for. */
-static bool take_first_token(struct admin *admin, struct err *err)
-{
-	enum admin_token state = admin_read_token(admin->control->conf, admin->token, err);
-	if (state == ADMIN_TOKEN_EXPOSED)
-		log_warning("%s; until then, and a reload, whatever needs the token is refused", err->text);
-	return state != ADMIN_TOKEN_NONE;
-}
-
 static bool open_doors(struct admin *admin, struct err *err)
 {
 	const struct conf *conf = admin->control->conf;
-	if (!take_first_token(admin, err) || !admin_socket_open(&admin->socket, conf->admin.socket, err))
+	if (!admin_socket_open(&admin->socket, conf->admin.socket, err))
 		return false;
 	return open_door(&admin->local, admin, admin->socket.fd, false, err) && open_remote(admin, conf, err);
 }
 
-struct admin *admin_new(struct control *control, struct err *err)
+struct admin *admin_new(struct control *control, const char *token, struct err *err)
 {
 	struct admin *admin = the_admin = memory_new(sizeof(*admin));
 	admin->control = control;
 	admin->once = once_new();
 	admin->socket.fd = -1;
+	admin_set_token(admin, token);
 	LIST_INIT(&admin->asks);
 	LIST_INIT(&admin->waits);
 	LIST_INIT(&admin->streams);
@@ -214,12 +206,13 @@ const struct addr *admin_listen_address(const struct admin *admin)
 
 /* ---- the token ---- */
 
-/* -1: it can't be read. */
+/* -1: it can't be read, and errno says why. */
 static int open_token(const char *path, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), why = errno;
 	if (fd < 0)
-		err_set(err, "admin.token_file: %s can't be read: %s", path, strerror(errno));
+		err_set(err, "admin.token_file: %s can't be read: %s", path, strerror(why));
+	errno = why;
 	return fd;
 }
 
@@ -277,18 +270,37 @@ enum admin_token admin_read_token(const struct conf *conf, char token[ADMIN_TOKE
 	return state;
 }
 
+/* A file that others may use keeps nobody's requests from being served: not to start would be worse than to refuse what the token is for. */
+bool admin_read_first_token(const struct conf *conf, char token[ADMIN_TOKEN_SIZE], struct err *err)
+{
+	enum admin_token state = admin_read_token(conf, token, err);
+	if (state == ADMIN_TOKEN_EXPOSED)
+		log_warning("%s; until then, and a reload, whatever needs the token is refused", err->text);
+	return state != ADMIN_TOKEN_NONE;
+}
+
 bool admin_check_token(const struct conf *conf, struct err *err)
 {
 	char token[ADMIN_TOKEN_SIZE];
-	struct err ignored;
 	const char *path = conf->admin.token_file;
-	int fd = path ? open_token(path, &ignored) : -1;
-	if (fd < 0)
+	err_set(err, "%s", "");
+	if (!path)
 		return true;
+	int fd = open_token(path, err);
+	if (fd < 0 && errno != EACCES)
+		return false;
+	if (fd < 0) {
+		err_set(err, "admin.token_file: %s is not open to this user, and was not looked at: see that the daemon's user may read it", path);
+		return true;
+	}
 	/* Root may look at it for another user, who may have it from root and a group. */
 	bool roots = geteuid() == 0 && keyfile_suits_others(path);
 	bool good = (roots || check_file(fd, path, err)) && read_line(fd, path, token, err);
 	close(fd);
+	if (good && keyfile_refuses_root(path, conf->state))
+		err_set(err,
+			"admin.token_file: %s may be read by a group: that will do where the daemon runs as another user; one that runs as root takes no token from it: chmod 600 it there",
+			path);
 	return good;
 }
 

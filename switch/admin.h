@@ -15,8 +15,8 @@
 struct admin;
 struct control;
 
-/* Opens both doors. NULL and a sentence when that can't be done. */
-struct admin *admin_new(struct control *control, struct err *err);
+/* Opens both doors; `token` as admin_read_first_token gives it. NULL and a sentence when that can't be done. */
+struct admin *admin_new(struct control *control, const char *token, struct err *err);
 /* Closes the doors, ends what waits, removes the socket. NULL is allowed. */
 void admin_close(struct admin *admin);
 /* After admin_close and after the journal's last callback. NULL is allowed. */
@@ -29,8 +29,11 @@ enum admin_token {
 };
 /* The first line of admin.token_file. But for ADMIN_TOKEN_TAKEN, the sentence says what is wrong. */
 enum admin_token admin_read_token(const struct conf *conf, char token[ADMIN_TOKEN_SIZE], struct err *err);
-/* The same, for whoever need not be its owner: true and no sentence, too, where it can't be looked at, or is root's (and a group's) and root asks. */
+/* The same, for whoever need not be its owner: one that may be root's and a group's will do for root, who may look at it for another user.
+ * False and what is wrong; true and, in `err`, too, what should be known: that it is not open to whoever asks, or a group's, which root's own daemon does not take; "" when there is nothing to say. */
 bool admin_check_token(const struct conf *conf, struct err *err);
+/* At the start: as admin_read_token, but one that is exposed is told of in the log, and no fault. False and what is wrong. */
+bool admin_read_first_token(const struct conf *conf, char token[ADMIN_TOKEN_SIZE], struct err *err);
 void admin_set_token(struct admin *admin, const char *token);
 
 /* The address of admin.listen as really bound, or NULL. */

@@ -202,7 +202,7 @@ static void start(struct ask *ask)
 
 void admin_deploy_switch(struct admin *admin, struct ask *ask)
 {
-	static const struct ask_member members[] = {{"to", ASK_COLOR}, {"version", ASK_TEXT}, {"reason", ASK_TEXT}, {"expect_live", ASK_COLOR},
+	static const struct ask_member members[] = {{"to", ASK_COLOR}, {"version", ASK_VERSION}, {"reason", ASK_TEXT}, {"expect_live", ASK_COLOR},
 		{"force", ASK_FLAG}, {"bake_s", ASK_SECONDS}, {"confirm_within_s", ASK_SECONDS}, {"wait_s", ASK_SECONDS}, ADMIN_MANNER_MEMBERS,
 		{"standalone", ASK_LATER}, {"shield", ASK_LATER}};
 	(void)admin;
@@ -212,7 +212,7 @@ void admin_deploy_switch(struct admin *admin, struct ask *ask)
 
 void admin_deploy_deploy(struct admin *admin, struct ask *ask)
 {
-	static const struct ask_member members[] = {{"backends", ASK_TEXTS}, {"to", ASK_COLOR}, {"version", ASK_TEXT}, {"reason", ASK_TEXT},
+	static const struct ask_member members[] = {{"backends", ASK_TEXTS}, {"to", ASK_COLOR}, {"version", ASK_VERSION}, {"reason", ASK_TEXT},
 		{"expect_live", ASK_COLOR}, {"force", ASK_FLAG}, {"bake_s", ASK_SECONDS}, {"confirm_within_s", ASK_SECONDS}, {"wait_s", ASK_SECONDS},
 		ADMIN_MANNER_MEMBERS, {"standalone", ASK_LATER}, {"shield", ASK_LATER}};
 	(void)admin;

@@ -152,7 +152,7 @@ static void emit_color(const struct ask *ask, const struct service *service)
 
 void admin_verbs_put_color(struct admin *admin, struct ask *ask)
 {
-	static const struct ask_member members[] = {{"backends", ASK_TEXTS}, {"version", ASK_TEXT}, {"force", ASK_FLAG}};
+	static const struct ask_member members[] = {{"backends", ASK_TEXTS}, {"version", ASK_VERSION}, {"force", ASK_FLAG}};
 	struct release release = {0};
 	struct service *service = ask_find_service(ask);
 	(void)admin;

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "conf/conf.h"
 #include "switch/problem.h"
 #include "switch/wire.h"
 
@@ -185,6 +186,8 @@ static const char *expected(enum ask_kind kind, const json_t *value)
 	switch (kind) {
 	case ASK_TEXT:
 		return json_is_string(value) && json_string_length(value) <= ASK_TEXT_MAX ? NULL : "a text of at most 1000 bytes";
+	case ASK_VERSION:
+		return json_is_string(value) && json_string_length(value) <= CONF_VERSION_MAX ? NULL : "a text of at most 128 bytes";
 	case ASK_FLAG:
 		return json_is_boolean(value) ? NULL : "true or false";
 	case ASK_SECONDS:

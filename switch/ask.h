@@ -64,6 +64,7 @@ void ask_refuse_method(struct ask *ask, const char *allow);
 
 enum ask_kind {
 	ASK_TEXT,
+	ASK_VERSION, /* as the file may have it */
 	ASK_FLAG,
 	ASK_SECONDS,
 	ASK_TIME, /* of a rehearsal, in seconds */

@@ -221,6 +221,13 @@ static void make_services(struct control *control)
 	tables_set_services(control->tables, conf, control->services, control->service_count);
 }
 
+bool control_check_access(const struct conf *conf, struct err *err)
+{
+	if (!conf->access_log.path || conf->access_log.format == CONF_ACCESS_OFF)
+		return true;
+	return logwriter_check(conf->access_log.path, err) || err_prefix(err, "access_log");
+}
+
 bool control_open_access(const struct conf *conf, enum proxy_access *access, struct logwriter **writer, struct err *err)
 {
 	*writer = NULL;
@@ -391,14 +398,24 @@ static void raise_descriptors(struct control *control)
 			control->descriptors);
 }
 
-static bool build(struct control *control, struct err *err)
+/* What is wrong with one of these is wrong with the configuration. */
+static bool read_named(struct control *control, char token[ADMIN_TOKEN_SIZE], struct err *err)
 {
+	return control_check_access(control->conf, err) && admin_read_first_token(control->conf, token, err) && open_tls(control, err);
+}
+
+static bool build(struct control *control, bool *faulty, struct err *err)
+{
+	char token[ADMIN_TOKEN_SIZE];
 	control->workers = count_workers(control->conf);
 	control->started_at = clock_wall_ms();
 	raise_descriptors(control);
-	if (!open_state(control, err) || !open_tls(control, err))
+	if (!open_state(control, err))
 		return false;
-	control->admin = admin_new(control, err);
+	*faulty = !read_named(control, token, err);
+	if (*faulty)
+		return false;
+	control->admin = admin_new(control, token, err);
 	if (!control->admin || !open_health(control, err) || !make_senses(control, err))
 		return false;
 	make_services(control);
@@ -411,13 +428,14 @@ static bool build(struct control *control, struct err *err)
 	return true;
 }
 
-struct control *control_new(struct event_base *loop, struct conf *conf, struct err *err)
+struct control *control_new(struct event_base *loop, struct conf *conf, bool *faulty, struct err *err)
 {
 	struct control *control = memory_new(sizeof(*control));
+	*faulty = false;
 	signal(SIGPIPE, SIG_IGN);
 	control->loop = loop;
 	control->conf = conf;
-	if (build(control, err)) {
+	if (build(control, faulty, err)) {
 		events_emit(control->events, NULL, NULL, "started", NULL, "teal " TEAL_VERSION " has started");
 		return control;
 	}

@@ -15,8 +15,12 @@ struct control;
 struct event_base;
 
 /* Opens the state directory, binds every listener, starts workers and probes and opens the admin API. `conf` is owned by the control from here on, whatever the result.
- * NULL and a sentence when something can't be had (a taken port, a state directory without rights, a running daemon on the same socket, …); then nothing is left running or behind. */
-struct control *control_new(struct event_base *loop, struct conf *conf, struct err *err);
+ * NULL and a sentence when something can't be had (a taken port, a state directory without rights, a running daemon on the same socket, …); then nothing is left running or behind. `faulty` is
+ * whether it is the configuration that is at fault, by a file that it names (a key that fits no certificate, a token that is too short, …). */
+struct control *control_new(struct event_base *loop, struct conf *conf, bool *faulty, struct err *err);
+
+/* Whether the access log's folder is there: what a start needs, and `teal check` looks at. False and a sentence. */
+bool control_check_access(const struct conf *conf, struct err *err);
 
 /* Runs the loop until a signal or POST /v1/stop ended it and the drain is over. */
 void control_run(struct control *control);

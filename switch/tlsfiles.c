@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/keyfile.h"
 #include "base/memory.h"
 #include "conf/fault.h"
 #include "proxy/authorities.h"
@@ -74,6 +75,17 @@ static void caution_of_age(const struct look *look, const struct certificate *ce
 	add(look, look->cautions, text.text);
 }
 
+/* Root looks at it for a daemon whose user is not known here. */
+static void caution_of_rights(const struct look *look, const char *path)
+{
+	struct err text;
+	if (!keyfile_refuses_root(path, look->conf->state))
+		return;
+	err_set(&text, "%s may be read by a group: that will do where the daemon runs as another user, and keeps it from starting as root: chmod 600 it there",
+		path);
+	add(look, look->cautions, text.text);
+}
+
 static void check_pair(struct look *look, enum tlssource_kind kind, const char *certificate_path, const char *key_path)
 {
 	struct err err;
@@ -92,6 +104,7 @@ static void check_pair(struct look *look, enum tlssource_kind kind, const char *
 		return;
 	}
 	caution_of_age(look, certificate, certificate_path);
+	caution_of_rights(look, key_path);
 	if (certificate->warning)
 		add(look, look->cautions, certificate->warning);
 	certificate_release(certificate);

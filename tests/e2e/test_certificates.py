@@ -102,11 +102,11 @@ def test_what_refuses_a_start(authority, tmp_path):
                            (minimal(tmp_path, asking), f"the CA file {tmp_path}/none.pem can't be opened: No such file or directory"),
                            (minimal(tmp_path, clear, tls={"ca": "empty.pem"}), f"the CA file {tmp_path}/empty.pem holds no certificate")):
         ended = serve(tmp_path, conf)
-        assert ended.returncode == 1 and sentence in ended.stderr, ended
+        assert ended.returncode == 2 and sentence in ended.stderr, ended
         assert not os.path.exists(tmp_path / "admin.sock")
     site.key.chmod(0o644)
     ended = serve(tmp_path, minimal(tmp_path, tlsing.listener(site)))
-    assert ended.returncode == 1 and f"{site.key} may be used by others than its owner" in ended.stderr, ended
+    assert ended.returncode == 2 and f"{site.key} may be used by others than its owner" in ended.stderr, ended
 
 
 def test_an_expired_one_is_shown_until_there_is_a_better_one(small, teal, authority):
