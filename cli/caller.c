@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <curl/curl.h>
@@ -110,6 +111,17 @@ static json_t *read_document(const struct caller *caller, const struct text *tex
 void caller_use_key(struct caller *caller, const char *key)
 {
 	add_header(caller, "Idempotency-Key", key);
+}
+
+pid_t caller_peer(const struct caller *caller)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+	curl_socket_t descriptor = CURL_SOCKET_BAD;
+	curl_easy_getinfo(caller->easy, CURLINFO_ACTIVESOCKET, &descriptor);
+	if (!caller->socket || descriptor == CURL_SOCKET_BAD || getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
+		return 0;
+	return peer.pid;
 }
 
 void caller_add_escaped(struct text *path, const char *piece)

@@ -620,6 +620,34 @@ def test_stop(shop):
     assert shop.run("status").code == 5
 
 
+def test_stop_waits_for_the_process(shop):
+    """The next daemon may start at once: the one that ended has let go of its state directory."""
+    for _ in range(5):
+        got = shop.run("stop")
+        assert got.code == 0 and "has ended" in got.out, got.err
+        waited = os.waitid(os.P_PID, shop.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        assert waited is not None, "the process still lives"
+        shop.process.wait()
+        shop.log.close()
+        shop.__init__(shop.file)
+        shop.await_healthy()
+
+
+def test_stop_by_url(tmp_path):
+    """Only the end of the API can be seen, and no more is said."""
+    token = tmp_path / "token"
+    token.write_text("open-sesame-of-the-cave\n")
+    token.chmod(0o600)
+    with backend("v1") as blue, backend("v2") as green:
+        file = write_file(tmp_path, service("shop", f'"{blue.address}"', f'"{green.address}"'))
+        file.write_text(file.read_text().replace("admin.sock\"}", f'admin.sock", listen: "127.0.0.1:0", token_file: "{token}"}}'))
+        with daemon(file) as running:
+            url = "http://" + running.run("status", "--json").json()["admin_listen"]
+            got = teal("stop", "--admin", url, TEAL_TOKEN="open-sesame-of-the-cave")
+            assert got.code == 0 and "answers no more" in got.out and "has ended" not in got.out, (got.out, got.err)
+            assert running.process.wait(10) == 0
+
+
 def test_serve_by_options(tmp_path):
     with backend("v1") as blue, backend("v2") as green:
         process = subprocess.Popen(
