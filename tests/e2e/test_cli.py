@@ -374,6 +374,21 @@ def test_services_by_name(market):
     assert (status["shop"]["live"], status["api"]["live"]) == ("blue", "green")
 
 
+def test_history_of_a_service(market):
+    """None yet is an answer, no such service is none; what was removed can be read on."""
+    for option in ([], ["--json"]):
+        got = market.run("history", "shpo", *option)
+        assert got.code == 2 and 'no service is called "shpo"; did you mean shop?' in got.err, (got.out, got.err)
+    got = market.run("history", "api")
+    assert got.code == 0 and "no deployment yet" in got.out
+    assert market.run("switch", "api").code == 0
+    file = market.file.read_text()
+    market.file.write_text(file[: file.index("  api:")])
+    assert market.run("reload").code == 0
+    got = market.run("history", "api")
+    assert got.code == 0 and "promoted" in got.out, got.err
+
+
 def test_a_switch_and_the_way_back(shop):
     plan = shop.run("plan")
     assert plan.code == 0 and "would go through" in plan.out
