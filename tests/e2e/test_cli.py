@@ -627,6 +627,15 @@ def test_reload(shop):
     assert "nothing differs" in shop.run("reload").out
 
 
+def test_reload_says_it_once(shop):
+    """The one fault that is found only when the files are opened is the whole sentence."""
+    right = shop.file.read_text()
+    shop.file.write_text(right + f'access_log: {{path: "{shop.folder}/missing/access.log"}}\n')
+    got = shop.run("reload")
+    assert got.code == 2 and got.err.count("missing/access.log") == 1 and got.err.count("\n") == 1 and "nothing has changed" in got.err, got.err
+    shop.file.write_text(right)
+
+
 def test_stop(shop):
     got = shop.run("stop")
     assert got.code == 0 and "has ended" in got.out, got.err
