@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/document.h"
+#include "cli/recognize.h"
 #include "cli/unprintable.h"
 
 #define ANSWER_LIMIT ((size_t)64 << 20)
@@ -284,21 +285,27 @@ static void explain_status(const struct caller *caller, struct caller_answer *an
 		err_set(&answer->err, "the daemon at %s answered with status %d; is this the admin API of teal?", caller->place, answer->status);
 }
 
-static enum exit_code read_answer(const struct caller *caller, const struct text *body, struct caller_answer *answer)
+/* Nothing that another server says is taken for a word of the daemon, its document neither. */
+static enum exit_code refuse_stranger(const struct caller *caller, struct caller_answer *answer)
+{
+	caller_answer_fini(answer);
+	err_set(&answer->err, "what answers at %s is not the admin API of teal (status %d); look at admin.%s in the daemon's configuration", caller->place,
+		answer->status, caller->socket ? "socket" : "listen");
+	return EXIT_UNREACHABLE;
+}
+
+static enum exit_code read_answer(const struct caller *caller, const char *path, const struct text *body, struct caller_answer *answer)
 {
 	long status = 0;
 	curl_easy_getinfo(caller->easy, CURLINFO_RESPONSE_CODE, &status);
 	answer->status = (int)status;
 	answer->document = read_document(caller, body);
-	enum exit_code code = EXIT_DONE;
-	if (status < 200 || status >= 300) {
-		code = code_for_status(answer->status, answer->document);
-		explain_status(caller, answer);
-	} else if (body->length > 0 && !answer->document) {
-		err_set(&answer->err, "the daemon at %s did not answer in JSON; is this the admin API of teal?", caller->place);
-		code = EXIT_FAILED;
-	}
-	return code;
+	if (!recognize_answer(path, answer->status, answer->document))
+		return refuse_stranger(caller, answer);
+	if (status >= 200 && status < 300)
+		return EXIT_DONE;
+	explain_status(caller, answer);
+	return code_for_status(answer->status, answer->document);
 }
 
 enum exit_code caller_call(struct caller *caller, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct caller_answer *answer)
@@ -323,7 +330,7 @@ enum exit_code caller_call(struct caller *caller, const char *method, const char
 	CURLcode result = curl_easy_perform(caller->easy);
 	enum exit_code code = EXIT_UNREACHABLE;
 	if (result == CURLE_OK)
-		code = read_answer(caller, &received, answer);
+		code = read_answer(caller, path, &received, answer);
 	else if (result == CURLE_ABORTED_BY_CALLBACK)
 		code = fail_interrupted(&answer->err);
 	else

@@ -560,6 +560,50 @@ def test_a_daemon_that_ends_behind_the_deployment(tmp_path, event, code):
     assert got.code == code and "as it was" in got.out and "there is no receipt: " in got.err, (got.code, got.out, got.err)
 
 
+class Stranger(http.server.BaseHTTPRequestHandler):
+    """An application that has an answer to everything."""
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status, kind, body = self.server.says
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST
+
+    def log_message(self, *_):
+        pass
+
+
+STRANGE_VERBS = ["status", "status shop", "plan shop", "switch shop", "deploy shop --backend 127.0.0.1:1", "rollback shop", "abort shop", "promote shop", "confirm shop",
+                 "approve shop", "reject shop", "lock shop", "unlock shop", "hold shop", "resume shop", "preview shop", "rehearse shop", "rehearse shop --report",
+                 "rehearse shop --stop", "dns status shop", "dns plan shop", "dns prepare shop", "history", "explain", "explain 20260131-120000-4f2a9c", "reload", "stop",
+                 "stop --no-wait"]
+
+
+@pytest.mark.parametrize("says", [(200, "application/json", b'{"ok": true, "status": "fine"}'), (202, "application/json", b"[]"), (204, "text/plain", b""),
+                                  (200, "text/html", b"<html></html>"), (404, "text/html", b"<h1>Not Found</h1>"), (501, "text/plain", b"no such method"),
+                                  (404, "application/json", b'{"detail": "Not Found", "exit": 3}'), (401, "text/html", b"who are you?")], ids=str)
+def test_a_url_that_leads_to_another_server(says):
+    """What it says is neither a success nor a refusal."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        server.daemon_threads, server.says = True, says
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        try:
+            for verb in STRANGE_VERBS:
+                for option in ([], ["--json"]):
+                    got = teal(*verb.split(), *option, TEAL_ADMIN=url, TEAL_TOKEN="open-sesame-of-the-cave")
+                    sentence = f"teal: what answers at {url} is not the admin API of teal (status {says[0]}); look at admin.listen in the daemon's configuration\n"
+                    assert (got.code, got.out, got.err) == (5, "", sentence), verb
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 def test_admin_by_url(tmp_path):
     token = tmp_path / "token"
     token.write_text("open-sesame-of-the-cave\n")
