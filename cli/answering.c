@@ -74,11 +74,23 @@ static enum exit_code send_answer(struct command *command, const struct target *
 	return code;
 }
 
+/* A second word can only be meant for a deployment, and one of digits is no service that comes first. */
+static enum exit_code refuse_words(const struct command *command)
+{
+	struct err err;
+	const char *const *words = command->options.words;
+	err_set(&err, "\"%s\" is no id of a deployment; `teal history` lists them",
+		isdigit((unsigned char)words[0][0]) && !isdigit((unsigned char)words[1][0]) ? words[0] : words[1]);
+	return command_misused(command, &err);
+}
+
 enum exit_code answering_run(struct command *command, const char *is)
 {
 	json_t *document = NULL;
 	struct target target = {0};
 	const char *id = take_deployment(&command->options);
+	if (!id && command->options.word_count == 2)
+		return refuse_words(command);
 	enum exit_code code = id && command->options.word_count == 0 ? find_service(command, id, &target, &document)
 								     : command_begin(command, TARGET_SERVICE, &target, &document);
 	if (code == EXIT_DONE)

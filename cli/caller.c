@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <curl/curl.h>
@@ -14,6 +15,7 @@
 #include "base/text.h"
 #include "base/unprintable.h"
 #include "cli/document.h"
+#include "cli/recognize.h"
 
 #define ANSWER_LIMIT ((size_t)64 << 20)
 #define EVENT_LIMIT ((size_t)1 << 20)
@@ -110,6 +112,17 @@ static json_t *read_document(const struct caller *caller, const struct text *tex
 void caller_use_key(struct caller *caller, const char *key)
 {
 	add_header(caller, "Idempotency-Key", key);
+}
+
+pid_t caller_peer(const struct caller *caller)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+	curl_socket_t descriptor = CURL_SOCKET_BAD;
+	curl_easy_getinfo(caller->easy, CURLINFO_ACTIVESOCKET, &descriptor);
+	if (!caller->socket || descriptor == CURL_SOCKET_BAD || getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
+		return 0;
+	return peer.pid;
 }
 
 void caller_add_escaped(struct text *path, const char *piece)
@@ -272,21 +285,27 @@ static void explain_status(const struct caller *caller, struct caller_answer *an
 		err_set(&answer->err, "the daemon at %s answered with status %d; is this the admin API of teal?", caller->place, answer->status);
 }
 
-static enum exit_code read_answer(const struct caller *caller, const struct text *body, struct caller_answer *answer)
+/* Nothing that another server says is taken for a word of the daemon, its document neither. */
+static enum exit_code refuse_stranger(const struct caller *caller, struct caller_answer *answer)
+{
+	caller_answer_fini(answer);
+	err_set(&answer->err, "what answers at %s is not the admin API of teal (status %d); look at admin.%s in the daemon's configuration", caller->place,
+		answer->status, caller->socket ? "socket" : "listen");
+	return EXIT_UNREACHABLE;
+}
+
+static enum exit_code read_answer(const struct caller *caller, const char *path, const struct text *body, struct caller_answer *answer)
 {
 	long status = 0;
 	curl_easy_getinfo(caller->easy, CURLINFO_RESPONSE_CODE, &status);
 	answer->status = (int)status;
 	answer->document = read_document(caller, body);
-	enum exit_code code = EXIT_DONE;
-	if (status < 200 || status >= 300) {
-		code = code_for_status(answer->status, answer->document);
-		explain_status(caller, answer);
-	} else if (body->length > 0 && !answer->document) {
-		err_set(&answer->err, "the daemon at %s did not answer in JSON; is this the admin API of teal?", caller->place);
-		code = EXIT_FAILED;
-	}
-	return code;
+	if (!recognize_answer(path, answer->status, answer->document))
+		return refuse_stranger(caller, answer);
+	if (status >= 200 && status < 300)
+		return EXIT_DONE;
+	explain_status(caller, answer);
+	return code_for_status(answer->status, answer->document);
 }
 
 enum exit_code caller_call(struct caller *caller, const char *method, const char *path, const json_t *body, uint64_t timeout_ms, struct caller_answer *answer)
@@ -311,7 +330,7 @@ enum exit_code caller_call(struct caller *caller, const char *method, const char
 	CURLcode result = curl_easy_perform(caller->easy);
 	enum exit_code code = EXIT_UNREACHABLE;
 	if (result == CURLE_OK)
-		code = read_answer(caller, &received, answer);
+		code = read_answer(caller, path, &received, answer);
 	else if (result == CURLE_ABORTED_BY_CALLBACK)
 		code = fail_interrupted(&answer->err);
 	else

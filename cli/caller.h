@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <jansson.h>
 
 #include "base/err.h"
@@ -35,6 +36,8 @@ void caller_keep_texts(struct caller *caller);
 void caller_use_key(struct caller *caller, const char *key);
 /* From now on a call ends as soon as this says that signals came: EXIT_FAILED, "interrupted". NULL: no more. */
 void caller_heed(struct caller *caller, unsigned (*interrupted)(void));
+/* The process that opened the socket that the last call was answered on, by this machine's numbers; 0 over a URL, or where the connection is closed. */
+pid_t caller_peer(const struct caller *caller);
 /* Adds a piece of a path or query, percent-encoded. */
 struct text;
 void caller_add_escaped(struct text *path, const char *piece);

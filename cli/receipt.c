@@ -131,8 +131,8 @@ static void print_counts(const json_t *deployment)
 	document_format_count(document_count(receipt, "failed"), failed);
 	document_format_count(document_count(receipt, "shielded"), shielded);
 	bool was_shielded = document_count(receipt, "shielded") > 0;
-	screen_line("receipt: %s in flight at the switch, %s drained, %s cut; %s replayed, %s%s%s failed since", inflight, drained, cut, replayed,
-		was_shielded ? shielded : "", was_shielded ? " shielded, " : "", failed);
+	screen_line("receipt: %s in flight at the switch, %s drained, %s cut; %s replayed, %s%s%s without a whole answer since", inflight, drained, cut,
+		replayed, was_shielded ? shielded : "", was_shielded ? " shielded, " : "", failed);
 }
 
 static void print_safe_to_stop(const json_t *deployment)

@@ -17,12 +17,23 @@ static bool take_color(struct target *target, enum target_words wanted, enum col
 	return true;
 }
 
+/* Two words where one service is wanted: one of them may be a color misspelt. */
+static bool refuse_second(enum target_words wanted, const char *first, const char *second, struct err *err)
+{
+	static const char *const colors[] = {"blue", "green", NULL};
+	bool color = wanted == TARGET_SERVICE_COLOR;
+	const char *of_second = color ? text_nearest(second, colors) : NULL, *of_first = color && !of_second ? text_nearest(first, colors) : NULL;
+	if (of_second || of_first)
+		return err_set(err, "\"%s\" is no color; did you mean %s?", of_second ? second : first, of_second ? of_second : of_first);
+	return err_set(err, "one service is enough: \"%s\" and \"%s\" are both named%s", first, second, color ? "; the colors are blue and green" : "");
+}
+
 static bool take_service(struct target *target, enum target_words wanted, const char *word, struct err *err)
 {
 	if (wanted == TARGET_NOTHING)
 		return err_set(err, "this verb takes no words, so \"%s\" has no place here", word);
 	if (target->service)
-		return err_set(err, "one service is enough: \"%s\" and \"%s\" are both named", target->service, word);
+		return refuse_second(wanted, target->service, word, err);
 	if (!*word)
 		return err_set(err, "the name of the service is empty");
 	target->service = word;

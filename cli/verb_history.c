@@ -74,6 +74,17 @@ static void print_table(const json_t *document)
 	grid_print(grid);
 }
 
+/* A service that was taken out of the configuration keeps its history; one that has none may be misspelt. */
+static enum exit_code check_service(struct command *command, const char *service, const json_t *history)
+{
+	struct caller_answer answer;
+	if (!service || json_array_size(json_object_get(history, "deployments")) > 0)
+		return EXIT_DONE;
+	enum exit_code code = command_call_service(command, "GET", service, "", NULL, &answer);
+	caller_answer_fini(&answer);
+	return code;
+}
+
 static enum exit_code ask(struct command *command, const struct target *target, uint64_t number)
 {
 	struct text path;
@@ -86,6 +97,8 @@ static enum exit_code ask(struct command *command, const struct target *target, 
 	}
 	enum exit_code code = command_call(command, "GET", path.bytes, NULL, COMMAND_TIMEOUT_MS, &answer);
 	text_fini(&path);
+	if (code == EXIT_DONE)
+		code = check_service(command, target->service, answer.document);
 	if (code == EXIT_DONE && command->json)
 		command_print(answer.document);
 	else if (code == EXIT_DONE)
@@ -116,6 +129,6 @@ const struct verb verb_history = {
 	.options = rows,
 	.asks_daemon = true,
 	.help = "Of all services when none is named, newest first. `teal explain ID` tells the whole story of one.\n"
-		"Exit code 1 when the history can't be read.",
+		"A service that was taken out of the configuration keeps its history. Exit code 1 when the history can't be read.",
 	.run = run,
 };

@@ -1,6 +1,8 @@
 /* teal reload. The daemon reads its file again; a fault changes nothing. */
 #include "cli/verbs.h"
 
+#include <string.h>
+
 #include "cli/document.h"
 #include "cli/screen.h"
 
@@ -13,11 +15,18 @@ static void print_changes(const json_t *answer)
 	json_array_foreach(changed, i, line) screen_line("%s", json_is_string(line) ? json_string_value(line) : "?");
 }
 
+/* A single fault may be all that the sentence of the refusal said. */
 static void print_faults(const json_t *problem)
 {
 	const json_t *line;
+	const char *detail = document_text_or(problem, "detail", "");
 	size_t i;
-	json_array_foreach(json_object_get(problem, "faults"), i, line) if (json_is_string(line)) screen_fault(json_string_value(line));
+	json_array_foreach(json_object_get(problem, "faults"), i, line)
+	{
+		const char *fault = json_is_string(line) ? json_string_value(line) : "";
+		if (strncmp(detail, fault, strlen(fault)) != 0)
+			screen_fault(fault);
+	}
 }
 
 static enum exit_code run(struct command *command)

@@ -248,7 +248,13 @@ def test_serve_refuses_a_second_daemon(shop, tmp_path):
         (["rehearse", "--for", "48h"], '--for is 1s to 24h, not "48h"'),
         (["rehearse", "--stop", "--report"], "leave --report out"),
         (["rehearse", "--report", "--for", "5m"], "--for is for a rehearsal that begins"),
-        (["approve", "shop", "market"], "one service is enough"),
+        (["approve", "shop", "2026"], '"2026" is no id of a deployment; `teal history` lists them'),
+        (["reject", "2026", "shop"], '"2026" is no id of a deployment'),
+        (["approve", "shop", "market", "20260131-120000-4f2a9c"], "one service is enough"),
+        (["confirm", "shop", "market"], "one service is enough"),
+        (["switch", "shop", "gren"], '"gren" is no color; did you mean green?'),
+        (["plan", "bleu", "shop"], '"bleu" is no color; did you mean blue?'),
+        (["switch", "shop", "market"], 'one service is enough: "shop" and "market" are both named; the colors are blue and green'),
         (["switch", "--standalone"], "name one with -c FILE"),
         (["switch", "blue", "green"], "one color is enough"),
         (["rollback", "blue"], "takes no color"),
@@ -372,6 +378,21 @@ def test_services_by_name(market):
     assert market.run("switch", "api", "green").code == 0
     status = market.run("status", "--json").json()["services"]
     assert (status["shop"]["live"], status["api"]["live"]) == ("blue", "green")
+
+
+def test_history_of_a_service(market):
+    """None yet is an answer, no such service is none; what was removed can be read on."""
+    for option in ([], ["--json"]):
+        got = market.run("history", "shpo", *option)
+        assert got.code == 2 and 'no service is called "shpo"; did you mean shop?' in got.err, (got.out, got.err)
+    got = market.run("history", "api")
+    assert got.code == 0 and "no deployment yet" in got.out
+    assert market.run("switch", "api").code == 0
+    file = market.file.read_text()
+    market.file.write_text(file[: file.index("  api:")])
+    assert market.run("reload").code == 0
+    got = market.run("history", "api")
+    assert got.code == 0 and "promoted" in got.out, got.err
 
 
 def test_a_switch_and_the_way_back(shop):
@@ -539,6 +560,50 @@ def test_a_daemon_that_ends_behind_the_deployment(tmp_path, event, code):
     assert got.code == code and "as it was" in got.out and "there is no receipt: " in got.err, (got.code, got.out, got.err)
 
 
+class Stranger(http.server.BaseHTTPRequestHandler):
+    """An application that has an answer to everything."""
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status, kind, body = self.server.says
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST
+
+    def log_message(self, *_):
+        pass
+
+
+STRANGE_VERBS = ["status", "status shop", "plan shop", "switch shop", "deploy shop --backend 127.0.0.1:1", "rollback shop", "abort shop", "promote shop", "confirm shop",
+                 "approve shop", "reject shop", "lock shop", "unlock shop", "hold shop", "resume shop", "preview shop", "rehearse shop", "rehearse shop --report",
+                 "rehearse shop --stop", "dns status shop", "dns plan shop", "dns prepare shop", "history", "explain", "explain 20260131-120000-4f2a9c", "reload", "stop",
+                 "stop --no-wait"]
+
+
+@pytest.mark.parametrize("says", [(200, "application/json", b'{"ok": true, "status": "fine"}'), (202, "application/json", b"[]"), (204, "text/plain", b""),
+                                  (200, "text/html", b"<html></html>"), (404, "text/html", b"<h1>Not Found</h1>"), (501, "text/plain", b"no such method"),
+                                  (404, "application/json", b'{"detail": "Not Found", "exit": 3}'), (401, "text/html", b"who are you?")], ids=str)
+def test_a_url_that_leads_to_another_server(says):
+    """What it says is neither a success nor a refusal."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        server.daemon_threads, server.says = True, says
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        try:
+            for verb in STRANGE_VERBS:
+                for option in ([], ["--json"]):
+                    got = teal(*verb.split(), *option, TEAL_ADMIN=url, TEAL_TOKEN="open-sesame-of-the-cave")
+                    sentence = f"teal: what answers at {url} is not the admin API of teal (status {says[0]}); look at admin.listen in the daemon's configuration\n"
+                    assert (got.code, got.out, got.err) == (5, "", sentence), verb
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 def test_admin_by_url(tmp_path):
     token = tmp_path / "token"
     token.write_text("open-sesame-of-the-cave\n")
@@ -612,12 +677,49 @@ def test_reload(shop):
     assert "nothing differs" in shop.run("reload").out
 
 
+def test_reload_says_it_once(shop):
+    """The one fault that is found only when the files are opened is the whole sentence."""
+    right = shop.file.read_text()
+    shop.file.write_text(right + f'access_log: {{path: "{shop.folder}/missing/access.log"}}\n')
+    got = shop.run("reload")
+    assert got.code == 2 and got.err.count("missing/access.log") == 1 and got.err.count("\n") == 1 and "nothing has changed" in got.err, got.err
+    shop.file.write_text(right)
+
+
 def test_stop(shop):
     got = shop.run("stop")
     assert got.code == 0 and "has ended" in got.out, got.err
     assert shop.process.wait(5) == 0
     assert not os.path.exists(shop.socket)
     assert shop.run("status").code == 5
+
+
+def test_stop_waits_for_the_process(shop):
+    """The next daemon may start at once: the one that ended has let go of its state directory."""
+    for _ in range(5):
+        got = shop.run("stop")
+        assert got.code == 0 and "has ended" in got.out, got.err
+        waited = os.waitid(os.P_PID, shop.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        assert waited is not None, "the process still lives"
+        shop.process.wait()
+        shop.log.close()
+        shop.__init__(shop.file)
+        shop.await_healthy()
+
+
+def test_stop_by_url(tmp_path):
+    """Only the end of the API can be seen, and no more is said."""
+    token = tmp_path / "token"
+    token.write_text("open-sesame-of-the-cave\n")
+    token.chmod(0o600)
+    with backend("v1") as blue, backend("v2") as green:
+        file = write_file(tmp_path, service("shop", f'"{blue.address}"', f'"{green.address}"'))
+        file.write_text(file.read_text().replace("admin.sock\"}", f'admin.sock", listen: "127.0.0.1:0", token_file: "{token}"}}'))
+        with daemon(file) as running:
+            url = "http://" + running.run("status", "--json").json()["admin_listen"]
+            got = teal("stop", "--admin", url, TEAL_TOKEN="open-sesame-of-the-cave")
+            assert got.code == 0 and "answers no more" in got.out and "has ended" not in got.out, (got.out, got.err)
+            assert running.process.wait(10) == 0
 
 
 def test_serve_by_options(tmp_path):

@@ -57,7 +57,7 @@ def test_shielded_is_not_failed(small, teal, strict):
     assert done.code == 4 and rig.faults_of(one.client.finish()) == {}
     receipt = one.newest()["receipt"]
     assert receipt["shielded"] > 0 and receipt["failed"] == 0
-    assert f", {receipt['shielded']} shielded, 0 failed since" in done.out
+    assert f", {receipt['shielded']} shielded, 0 without a whole answer since" in done.out
     green = one.service()["colors"]["green"]
     assert (green["failed"], green["shielded"]) == (0, receipt["shielded"])
     rig.wait_until("the last second to be counted", lambda: one.service()["colors"]["green"]["failures_60s"]["reset"] == green["errors"])

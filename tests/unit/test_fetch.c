@@ -123,6 +123,8 @@ static const struct answer_case answer_cases[] = {
 	{"resets after the request", NULL, PEER_RESETS, false, false, 64, FETCH_CLOSED, 0, "", "reset the connection before answering", "(none)"},
 	{"closes in the body", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok", PEER_CLOSES, false, false, 64, FETCH_CLOSED, 0, "ok",
 		"closed the connection in the middle of the answer", "(none)"},
+	{"a bad chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", PEER_STAYS, false, false, 64, FETCH_BROKEN, 0, "",
+		"the chunks of the answer are malformed", "(none)"},
 	{"garbage", "SSH-2.0-OpenSSH_9.2\r\n", PEER_STAYS, false, false, 64, FETCH_BROKEN, 0, "", "what was answered is not HTTP/1.1", "(none)"},
 	{"garbage before the request", "220 mail ready\r\n", PEER_STAYS, true, false, 64, FETCH_BROKEN, 0, "", "what was answered is not HTTP/1.1", "(none)"},
 	{"a body at the limit", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n1234", PEER_STAYS, false, false, 4, FETCH_ANSWERED, 200, "1234", "", "(none)"},
