@@ -10,9 +10,11 @@
 #include "switch/reload.h"
 #include "switch/rounds.h"
 #include "switch/status.h"
+#include "switch/tables.h"
 #include "switch/wire.h"
 
 #define TRUTH_WAIT_MS 2000u
+#define IN_FORCE_WAIT_MS 2000u
 
 /* ---- going on ---- */
 
@@ -249,6 +251,25 @@ void admin_verbs_probe(struct admin *admin, struct ask *ask)
 
 /* ---- the daemon ---- */
 
+static bool is_in_force(const struct ask *ask)
+{
+	return tables_are_in_force(ask->control->tables, ask->generation);
+}
+
+static void answer_reloaded(struct ask *ask)
+{
+	ask_answer(ask, 200, json_incref(ask->body));
+}
+
+/* Once every worker goes by the new file, so that the next request does, too. */
+static void answer_when_in_force(struct ask *ask, json_t *answer)
+{
+	json_decref(ask->body);
+	ask->body = answer;
+	ask->generation = tables_generation(ask->control->tables);
+	admin_waits_add(ask->control->admin, ask, IN_FORCE_WAIT_MS, is_in_force, answer_reloaded);
+}
+
 void admin_verbs_reload(struct admin *admin, struct ask *ask)
 {
 	json_t *changed, *more;
@@ -256,7 +277,7 @@ void admin_verbs_reload(struct admin *admin, struct ask *ask)
 	if (!ask_check_body(ask, NULL, 0))
 		return;
 	if (reload_run(admin->control, &changed, &refusal)) {
-		ask_answer(ask, 200, json_pack("{s:o}", "changed", changed));
+		answer_when_in_force(ask, json_pack("{s:o}", "changed", changed));
 		return;
 	}
 	more = json_object();

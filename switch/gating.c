@@ -63,7 +63,8 @@ static void list_forced(const json_t *gates, char *list, size_t size)
 	size_t i, length = 0;
 	json_t *gate;
 	*list = '\0';
-	json_array_foreach (gates, i, gate) {
+	json_array_foreach(gates, i, gate)
+	{
 		if (!json_is_true(json_object_get(gate, "forced")) || length >= size)
 			continue;
 		length += (size_t)snprintf(list + length, size - length, "%s%s", length ? ", " : "", json_string_value(json_object_get(gate, "name")));

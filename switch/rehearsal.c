@@ -470,7 +470,8 @@ static void tell_other(const struct rehearsal *rehearsal, const char *what, cons
 {
 	const char *service = rehearsal->service->name;
 	if (strcmp(what, idle) == 0 && !version_of(rehearsal)[0]) /* neither has a version */
-		snprintf(sentence, size, "the newest rehearsal is of other backends than %s has now; `teal rehearse %s %s` makes another one", idle, service, idle);
+		snprintf(sentence, size, "the newest rehearsal is of other backends than %s has now; `teal rehearse %s %s` makes another one", idle, service,
+			idle);
 	else
 		snprintf(sentence, size, "the newest rehearsal is of another version than %.64s (%.64s); `teal rehearse %s %s` makes another one", what,
 			version_of(rehearsal)[0] ? version_of(rehearsal) : "none", service, idle);

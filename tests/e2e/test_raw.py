@@ -2,9 +2,14 @@
 
 Every case runs with its messages whole, and again with those of either side sent byte by byte and cut in two at several places; some are cut behind every byte.
 """
+import socket
+import time
+
 import pytest
 
+import daemon
 import rawall
+import rawcase
 import rawcheck
 import rawpeer
 import rawtable
@@ -64,6 +69,23 @@ def test_cut_behind_every_byte(raw, name):
         rawcheck.run(case, *raw, cut_request=rawpeer.behind(count))
     for count in range(1, longest(step for script in case.scripts for step in script)):
         rawcheck.run(case, *raw, cut_answer=rawpeer.behind(count))
+
+
+def test_a_cut_takes_nothing_of_the_answer_before(raw):
+    """The client has not read the first of two answers yet when the second one, which its connection delimits, is cut by the backend."""
+    port, backend = raw
+    begun = (rawcase.head("HTTP/1.1 200 OK") + "hello").encode()
+    backend.begin([[rawcase.ok(body=100_000 * "a").encode()], [begun, rawpeer.PAUSE, rawpeer.RESET]], rawpeer.whole)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        client.settimeout(30)
+        client.connect(("127.0.0.1", port))
+        client.sendall(2 * rawcase.GET.encode())
+        daemon.wait_until("the second request", lambda: len(backend.requests) == 2)
+        assert backend.settle()
+        time.sleep(0.3)  # nothing tells when the proxy has heard of the reset
+        found = b"".join(iter(lambda: client.recv(65536), b""))
+    assert found.count(b"a" * 100_000) == 1 and found.endswith(b"5\r\nhello\r\n")
 
 
 def test_table():
