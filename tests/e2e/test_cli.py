@@ -604,7 +604,9 @@ def test_a_url_that_leads_to_another_server(says):
             thread.join()
 
 
-def test_admin_by_url(tmp_path):
+@contextlib.contextmanager
+def admin_by_url(tmp_path):
+    """(the daemon, the URL of its admin API)"""
     token = tmp_path / "token"
     token.write_text("open-sesame-of-the-cave\n")
     token.chmod(0o600)
@@ -613,15 +615,20 @@ def test_admin_by_url(tmp_path):
         file.write_text(file.read_text().replace("admin.sock\"}", f'admin.sock", listen: "127.0.0.1:0", token_file: "{token}"}}'))
         with daemon(file) as running:
             url = "http://" + running.run("status", "--json").json()["admin_listen"]
-            assert teal("status", "--admin", url).code == 0
-            refused = teal("switch", "--admin", url)
-            assert refused.code == 1 and "token" in refused.err
-            assert teal("switch", "--admin", url, TEAL_TOKEN="wrong").code == 1
-            for bad in ("two words", "line\r\nX-More: 1", "t\u00f6ken", "x" * 4097):
-                refused = teal("switch", "--admin", url, TEAL_TOKEN=bad)
-                assert refused.code == 2 and "is not 1 to 4096 visible ASCII characters" in refused.err and bad not in refused.err
-            assert teal("switch", "--admin", url, TEAL_TOKEN="open-sesame-of-the-cave").code == 0
-            assert teal("rollback", "--admin", url, "-c", str(file)).code == 0
+            yield running, url
+
+
+def test_admin_by_url(tmp_path):
+    with admin_by_url(tmp_path) as (running, url):
+        assert teal("status", "--admin", url).code == 0
+        refused = teal("switch", "--admin", url)
+        assert refused.code == 1 and "token" in refused.err
+        assert teal("switch", "--admin", url, TEAL_TOKEN="wrong").code == 1
+        for bad in ("two words", "line\r\nX-More: 1", "t\u00f6ken", "x" * 4097):
+            refused = teal("switch", "--admin", url, TEAL_TOKEN=bad)
+            assert refused.code == 2 and "is not 1 to 4096 visible ASCII characters" in refused.err and bad not in refused.err
+        assert teal("switch", "--admin", url, TEAL_TOKEN="open-sesame-of-the-cave").code == 0
+        assert teal("rollback", "--admin", url, "-c", str(running.file)).code == 0
 
 
 def test_lock(shop):
@@ -709,17 +716,10 @@ def test_stop_waits_for_the_process(shop):
 
 def test_stop_by_url(tmp_path):
     """Only the end of the API can be seen, and no more is said."""
-    token = tmp_path / "token"
-    token.write_text("open-sesame-of-the-cave\n")
-    token.chmod(0o600)
-    with backend("v1") as blue, backend("v2") as green:
-        file = write_file(tmp_path, service("shop", f'"{blue.address}"', f'"{green.address}"'))
-        file.write_text(file.read_text().replace("admin.sock\"}", f'admin.sock", listen: "127.0.0.1:0", token_file: "{token}"}}'))
-        with daemon(file) as running:
-            url = "http://" + running.run("status", "--json").json()["admin_listen"]
-            got = teal("stop", "--admin", url, TEAL_TOKEN="open-sesame-of-the-cave")
-            assert got.code == 0 and "answers no more" in got.out and "has ended" not in got.out, (got.out, got.err)
-            assert running.process.wait(10) == 0
+    with admin_by_url(tmp_path) as (running, url):
+        got = teal("stop", "--admin", url, TEAL_TOKEN="open-sesame-of-the-cave")
+        assert got.code == 0 and "answers no more" in got.out and "has ended" not in got.out, (got.out, got.err)
+        assert running.process.wait(10) == 0
 
 
 def test_serve_by_options(tmp_path):
