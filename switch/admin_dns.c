@@ -53,7 +53,7 @@ static bool is_fresh(const struct service *service)
 	struct steering *steering = service_dns_steering(service);
 	if (!steering || is_changing(steering))
 		return true;
-	steering_read(steering, &view);
+	service_dns_read(service, &view);
 	return view.read_ms && clock_mono_ms() - view.read_ms <= FRESH_MS;
 }
 

@@ -200,6 +200,15 @@ void service_dns_tick(struct service *service)
 		service_dns_look(service);
 }
 
+void service_dns_read(const struct service *service, struct steering_view *view)
+{
+	steering_read(service->dns->steering, view);
+	if (service->dns->found != STEERING_UNREAD || view->live == STEERING_UNREAD)
+		return;
+	view->live = STEERING_UNREAD;
+	view->read_ms = 0;
+}
+
 const char *service_dns_fault(const struct service *service, bool *drifted)
 {
 	struct steering_view view;

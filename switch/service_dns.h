@@ -17,6 +17,7 @@ struct actuator_route53;
 struct dns_accounts;
 struct service_dns;
 struct steering;
+struct steering_view;
 
 /* Sets service->dns, and begins to read the record. `truth` as in service_new. The accounts outlive it. Only for services with `via: route53`, before they get a switcher. */
 void service_dns_start(struct service *service, struct dns_accounts *accounts, const json_t *truth);
@@ -38,6 +39,9 @@ void service_dns_tick(struct service *service);
 
 /* Why nobody can say which color is live now, as a sentence; NULL when it is known. `*drifted`: the record was read, and names neither color (`force` takes it as it is). */
 const char *service_dns_fault(const struct service *service, bool *drifted);
+
+/* What the record says, as the live color goes by it: what was read is taken a turn of the loop later, and until then the first reading counts as none. Only where there is a steering. */
+void service_dns_read(const struct service *service, struct steering_view *view);
 
 /* What is to be said of the record as it was read last, "" when nothing is: not with the policy health_check. Borrowed for the moment. */
 const char *service_dns_sentence(const struct service *service);

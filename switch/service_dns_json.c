@@ -35,7 +35,7 @@ static json_t *make_shares(const struct steering_view *view)
 static void add_record(json_t *object, const struct service *service, const struct steering *steering)
 {
 	struct steering_view view;
-	steering_read(steering, &view);
+	service_dns_read(service, &view);
 	json_object_set_new(object, "record", json_string(record_name(view.live)));
 	json_object_set_new(object, "shares", make_shares(&view));
 	json_object_set_new(object, "ttl_s", view.read_ms && view.live != STEERING_ABSENT ? json_integer(view.ttl_s) : json_null());

@@ -92,7 +92,7 @@ def test_sees_nothing_where_nothing_is(small, strict):
 def test_sees_the_wrong_color(small, strict):
     client = strict(int(small("blue").address.rsplit(":", 1)[1]), "--seconds", 60, "--rate", 1000)
     client.expect_color("green", time.monotonic_ns() // 1000)
-    time.sleep(0.1)
+    time.sleep(1)
     client.any_color()
     summary = client.finish()
     assert summary["wrong_color"] == summary["color_checked"] > 10
@@ -102,7 +102,7 @@ def test_looks_back_at_what_was_sent_after_the_mark(small, strict):
     """A mark names an instant; answers between it and its arrival count too."""
     client = strict(int(small("blue").address.rsplit(":", 1)[1]), "--seconds", 60, "--rate", 1000)
     since_us = time.monotonic_ns() // 1000
-    time.sleep(0.2)
+    time.sleep(1)
     client.expect_color("green", since_us)
     client.any_color()
     assert client.finish()["wrong_color"] > 50

@@ -17,6 +17,7 @@
 #define PERIOD 1048583u /* a prime, more than a pipe holds: a piece in the wrong place shows */
 #define PIECE (256u * 1024)
 #define PATIENCE_MS 60000u /* until a test gives up: no part of what it proves */
+#define STICK_TRIES 20u
 
 sem_t long_body_go;
 atomic_uint long_body_wrong;
@@ -253,19 +254,44 @@ bool long_body_await_empty(void)
 	return false;
 }
 
-bool long_body_await_stuck(unsigned pipes)
+/* Waits until no byte moves, and the backends have said more than this. False when that never happens. */
+static bool await_still(uint64_t before)
 {
-	uint64_t said = 0, waiting = 0;
+	uint64_t said = before, waiting = 0;
 	unsigned same = 0;
 	for (uint64_t end = actor_now_ms() + PATIENCE_MS; actor_now_ms() < end; actor_wait_ms(10)) {
-		struct long_body_open open = long_body_count_open();
-		uint64_t now = atomic_load(&long_body_said);
-		bool stuck = open.waiting > 0 && open.pipes >= 2 * pipes && open.waiting == waiting && now == said;
-		same = stuck ? same + 1 : 0;
+		uint64_t waiting_now = long_body_count_open().waiting, said_now = atomic_load(&long_body_said);
+		bool still = said_now > before && said_now == said && waiting_now == waiting;
+		same = still ? same + 1 : 0;
 		if (same == 20)
 			return true;
-		waiting = open.waiting;
-		said = now;
+		waiting = waiting_now;
+		said = said_now;
 	}
 	return false;
+}
+
+bool long_body_await_stuck(uint64_t before, unsigned pipes)
+{
+	if (!await_still(before))
+		return false;
+	struct long_body_open open = long_body_count_open();
+	return open.waiting > 0 && open.pipes >= 2 * pipes;
+}
+
+int long_body_stick(const struct stage *stage, const struct long_body *body, int buffer, uint64_t at)
+{
+	for (unsigned tries = 0; tries < STICK_TRIES; tries++) {
+		uint64_t before = atomic_load(&long_body_said);
+		int fd = long_body_connect(stage, buffer);
+		long_body_ask(fd, "GET", body, "");
+		bool right = long_body_read_head(fd) == 200 && long_body_read(fd, body, 0, at) == at;
+		if (right && long_body_await_stuck(before, 1))
+			return fd;
+		right = right && long_body_read(fd, body, at, body->length) == body->length;
+		close(fd);
+		if (!right)
+			return -1;
+	}
+	return -1;
 }

@@ -64,7 +64,10 @@ struct long_body_open long_body_count_open(void);
 bool long_body_await_sockets(unsigned sockets);
 /* Waits until no byte is left in a pipe; false when some stay. */
 bool long_body_await_empty(void);
-/* Waits until no byte moves: the backends are stuck with bytes in at least so many pipes. False when that never happens. */
-bool long_body_await_stuck(unsigned pipes);
+/* Waits until no byte moves: the backends have said more than they had before (long_body_said), and are stuck with bytes in pipes, of which there are so many at least. False when that is not so. */
+bool long_body_await_stuck(uint64_t before, unsigned pipes);
+/* A client's connection that has asked for the body with GET, has read the head and so many bytes, and reads no more: some bytes wait in a pipe. As the proxy copies what comes between its two looks at
+ * a socket, they may wait in its memory instead; such a body is read to its end, and asked for again. -1 when that never comes about, or a body was not whole. */
+int long_body_stick(const struct stage *stage, const struct long_body *body, int buffer, uint64_t at);
 
 #endif

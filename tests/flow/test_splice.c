@@ -227,7 +227,8 @@ static void test_more_than_was_said(void **state)
 static void test_more_readers_than_pipes(void **state)
 {
 	(void)state;
-	enum { COUNT = 40 };
+	enum { COUNT = 64 };
+	uint64_t said = atomic_load(&long_body_said);
 	int fds[COUNT];
 	struct long_body bodies[COUNT];
 	actor_play(&stage, long_body_serve);
@@ -236,7 +237,7 @@ static void test_more_readers_than_pipes(void **state)
 		bodies[i] = (struct long_body){.length = 6 * MIB + i, .seed = i + 1};
 		long_body_ask(fds[i], "GET", &bodies[i], "");
 	}
-	assert_true(long_body_await_stuck(32));
+	assert_true(long_body_await_stuck(said, 32));
 	assert_int_equal(pipes_now(), 32);
 	for (unsigned i = 0; i < COUNT; i++)
 		assert_int_equal(long_body_read_head(fds[i]), 200);

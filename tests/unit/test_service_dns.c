@@ -459,6 +459,27 @@ static void test_status(void **state)
 	end();
 }
 
+/* The end of the first look is told a turn of the loop behind it: a status between the two says nothing of a record that the live color does not go by yet. */
+static void test_status_before_the_news(void **state)
+{
+	(void)state;
+	begin(NULL, CONF_ROUTE53_SIMPLE);
+	record.looks = false;
+	record.view = (struct steering_view){.live = STEERING_GREEN, .read_ms = clock_mono_ms(), .sentence = "", .ttl_s = 60};
+	json_t *status = service_dns_to_json(&service);
+	assert_null(service_live_name(&service));
+	assert_string_equal(wire_read_text(status, "record"), "unread");
+	assert_true(json_is_null(json_object_get(status, "read_at")));
+	json_decref(status);
+	say(STEERING_GREEN, "");
+	status = service_dns_to_json(&service);
+	assert_string_equal(service_live_name(&service), "green");
+	assert_string_equal(wire_read_text(status, "record"), "green");
+	assert_true(wire_read_time(status, "read_at") > 0);
+	json_decref(status);
+	end();
+}
+
 /* What is not there has no TTL. */
 static void test_status_of_nothing(void **state)
 {
@@ -504,6 +525,7 @@ int main(void)
 		cmocka_unit_test(test_truth),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_status_before_the_news),
 		cmocka_unit_test(test_status_of_nothing),
 		cmocka_unit_test(test_health_check),
 	};
