@@ -162,12 +162,10 @@ static int open_file(const char *path)
 	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
 }
 
-bool logwriter_check(const char *path, struct err *err)
+/* Of what somebody may not look at nothing is said. */
+static bool check_folder(const char *path, const char *slash, struct err *err)
 {
 	struct stat found;
-	const char *slash = strrchr(path, '/');
-	if (!slash)
-		return true;
 	char *folder = memory_text(path);
 	folder[slash == path ? 1 : slash - path] = '\0';
 	int why = stat(folder, &found) == 0 ? 0 : errno;
@@ -175,6 +173,16 @@ bool logwriter_check(const char *path, struct err *err)
 	if (why != 0 && why != EACCES)
 		return err_set(err, "the log file %s can't be made: its folder: %s", path, strerror(why));
 	return why != 0 || S_ISDIR(found.st_mode) || err_set(err, "the log file %s can't be made: its folder is none", path);
+}
+
+bool logwriter_check(const char *path, struct err *err)
+{
+	struct stat found;
+	const char *slash = strrchr(path, '/');
+	if (slash && !check_folder(path, slash, err))
+		return false;
+	bool is_folder = (slash && !slash[1]) || (stat(path, &found) == 0 && S_ISDIR(found.st_mode));
+	return !is_folder || err_set(err, "the log file %s can't be made: it is a folder", path);
 }
 
 /* The rest of a line whose beginning went to the file before is left out, and the line counts as dropped. */

@@ -14,7 +14,7 @@
 struct logwriter;
 struct logring;
 
-/* Whether the folder that logwriter_open would write into is there, as far as this user sees. Opens nothing; false and a sentence. */
+/* Whether the folder that logwriter_open would write into is there, and the path is none itself, as far as this user sees. Opens nothing; false and a sentence. */
 bool logwriter_check(const char *path, struct err *err);
 /* Opens (creates, appends, mode 0640) the file and starts the thread. `path` "-" is standard output. NULL and a sentence when
  * the file can't be opened. */

@@ -101,7 +101,7 @@ const struct verb verb_check = {
 	.summary = "validate the configuration and print every fault in it",
 	.usage = "",
 	.options = rows,
-	.help = "Each fault is one line, FILE:LINE:COL: message. The file of the admin API's token and those of certificates, keys and authorities are looked at, too, where they may be read.\n"
+	.help = "Each fault is one line, FILE:LINE:COL: message. The file of the admin API's token, those of certificates, keys and authorities, and the access log's folder are looked at, too, where they may be read.\n"
 		"What will do, but should not stay so, is a line that begins with warning.\n"
 		"Exit code 0 when the file is right, 2 when it is not.",
 	.run = run,

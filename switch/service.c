@@ -48,11 +48,18 @@ static void emit_member(struct service *service, const struct member *member, co
 	events_emit(service->owner->events, service->name, NULL, event, more, text);
 }
 
-/* A release that was rolled back counts as another one once every backend of it was started anew. */
+/* The color has the backends of a deploy whose flip is still to come. */
+static bool is_lent(const struct service *service, enum color color)
+{
+	const struct deployment *current = switcher_current(service->switcher);
+	return current && current->changes_to && current->to == color && !deployment_has_flipped(current);
+}
+
+/* A release that was rolled back counts as another one once every backend of it was started anew. What a deploy's backends do says nothing of it: they lift its quarantine by the flip. */
 static void lift_if_revived(struct service *service, enum color color)
 {
 	const struct service_color *half = &service->colors[color];
-	if (!service_find_quarantine(service, color))
+	if (!service_find_quarantine(service, color) || is_lent(service, color))
 		return;
 	for (size_t i = 0; i < half->count; i++)
 		if (!half->members[i]->revived)

@@ -80,6 +80,9 @@ def test_the_folder_of_the_access_log(place):
     path = place.token / "access.log"
     place.write(access_log={"path": str(path)})
     place.refuse(f"access_log: the log file {path} can't be made: its folder is none")
+    for path in place.folder, f"{place.folder}/":
+        place.write(access_log={"path": str(path)})
+        place.refuse(f"access_log: the log file {path} can't be made: it is a folder")
     for good in {"path": str(place.folder / "access.log")}, {"path": "-"}, {"path": "access.log"}, {"path": str(path), "format": "off"}, "off":
         place.write(access_log=good)
         checked = place.run("check")

@@ -2,6 +2,7 @@
 
 script/judge measures how soon; here nothing depends on that.
 """
+import http.client
 import re
 import socket
 import time
@@ -246,6 +247,46 @@ def test_a_deploy_that_comes_to_nothing_leaves_the_quarantine(shop):
     assert gate["passed"] and gate["detail"].endswith("is deployed anew"), gate
     rig.wait_until("the switch", lambda: one.service()["live"] == "green")
     assert one.service()["colors"]["green"]["quarantine"] is None
+
+
+def begin(one, verb="switch", **body):
+    status, answer = one.api("POST", f"/v1/services/shop/{verb}", body)
+    assert status == 202, answer
+    return answer["deployment"]
+
+
+def ask_health(backend):
+    connection = http.client.HTTPConnection(backend.address, timeout=10)
+    connection.request("GET", "/health", headers={"Connection": "close"})
+    return connection.getresponse().status
+
+
+def await_approval(one):
+    rig.wait_until("the approval to be asked for", lambda: (one.service()["waiting"] or {}).get("gate") == "approval", 30)
+
+
+def test_backends_of_a_rejected_deploy_lift_no_quarantine(shop, small):
+    """They are down first, and then up, as those of the release would be that were started anew."""
+    one = shop({}, bake="1h", gates={"approval": "10m"})
+    begin(one)
+    await_approval(one)
+    one.must("approve")
+    rig.wait_until("the switch", lambda: one.service()["live"] == "green")
+    one.must("rollback")
+    other = small("green", "2")
+    other.fall_sick()
+    rig.wait_until("it is sick", lambda: ask_health(other) == 503)
+    id = begin(one, "deploy", backends=[other.address], version="2", wait_s=30)
+    for health in "down", "up":
+        rig.wait_until(f"it is {health}", lambda: one.service()["colors"]["green"]["backends"][0]["health"] == health)
+        other.fall_sick(False)
+    await_approval(one)
+    one.must("reject")
+    assert one.deployment(id)["outcome"] == "refused" and count(one, "quarantine_lifted") == 0
+    one.await_healthy()
+    assert one.service()["colors"]["green"]["quarantine"]
+    refused = one.deployment(begin(one))
+    assert (refused["outcome"], refused["exit"]) == ("refused", 3) and "not_quarantined" in str(refused), refused
 
 
 def test_force_says_what_it_overrides(shop):

@@ -237,13 +237,13 @@ int main(int argc, char **argv)
 	echo.loop = make_loop();
 	if (echo.options.certificate)
 		echo_conn_secure(&echo);
-	struct evconnlistener *listener = listen_there(&echo);
 	const int numbers[] = {SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
 	struct event *signals[4];
 	for (int i = 0; i < 4; i++) {
 		signals[i] = evsignal_new(echo.loop, numbers[i], i < 2 ? on_health : on_end, &echo);
 		evsignal_add(signals[i], NULL);
 	}
+	struct evconnlistener *listener = listen_there(&echo); /* says its port: whoever knows that may send signals */
 	event_base_dispatch(echo.loop);
 	for (int i = 0; i < 4; i++)
 		event_free(signals[i]);
