@@ -89,6 +89,13 @@ static bool end_interrupted(struct switcher *switcher)
 	return true;
 }
 
+/* A change is sent as soon as it is recorded, and that it was sent is not written before Route 53 has accepted it: whoever wants to go back now must not be told that nothing was switched. */
+static void take_for_sent(struct switcher *switcher)
+{
+	flip_note_record(switcher, KEEPER_DURABLE, "");
+	course_enter(switcher, STEP_CHANGE);
+}
+
 /* Its intent was in the truth, so it may have been sent. In RETURN there may be none yet. */
 static void go_on_changing(struct switcher *switcher)
 {
@@ -108,11 +115,11 @@ static void go_on_watching(struct switcher *switcher)
 	switcher->flipped_us = switcher->host.read_mono_us(switcher->host.arg);
 }
 
-/* Nothing more was done than to write it down: its first step, or its change, comes next. */
+/* Nothing more was done than to write it down: its first step comes next. */
 static bool is_only_recorded(const struct switcher *switcher)
 {
 	const struct deployment *deployment = switcher->current;
-	return deployment->step == STEP_RECORD && (deployment->shift.count > 0 || deployment->out_of_path);
+	return deployment->step == STEP_RECORD && deployment->shift.count > 0 && !deployment->out_of_path;
 }
 
 bool course_go_on(struct switcher *switcher)
@@ -124,6 +131,8 @@ bool course_go_on(struct switcher *switcher)
 		flip_record(switcher);
 		return true;
 	}
+	if (deployment->step == STEP_RECORD && deployment->out_of_path)
+		take_for_sent(switcher);
 	go_on_watching(switcher);
 	if (deployment->out_of_path)
 		go_on_changing(switcher);

@@ -172,19 +172,34 @@ def children(pid):
     return [int(one) for one in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def kill_runner(site, when):
+    """A switch without a daemon, killed while its change is asked for: before it is made, or after."""
+    fault = site.behind_the_check(site.world.api.faults.hang(CHANGE, when))
+    words = ("switch", "green", "--standalone", "-c", str(site.teal.file))
+    runner = subprocess.Popen([site.teal.binary, *words], env=site.teal.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    await_met(fault, lambda fault: fault.reached.is_set())
+    killed = children(runner.pid)
+    for pid in [*killed, runner.pid]:
+        os.kill(pid, signal.SIGKILL)
+    runner.wait()
+    rig.wait_until("their end", lambda: not any(map(rig.is_alive, killed)))
+    site.world.api.faults.clear()
+
+
 def test_without_a_daemon():
     """A runner that is killed in the middle: the next one takes up what it left."""
     with Site(start=False) as site:
-        fault = site.behind_the_check(site.world.api.faults.hang(CHANGE))
-        words = ("switch", "green", "--standalone", "-c", str(site.teal.file))
-        first = subprocess.Popen([site.teal.binary, *words], env=site.teal.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        await_met(fault, lambda fault: fault.reached.is_set())
-        killed = children(first.pid)
-        for pid in [*killed, first.pid]:
-            os.kill(pid, signal.SIGKILL)
-        first.wait()
-        rig.wait_until("their end", lambda: not any(map(rig.is_alive, killed)))
-        site.world.api.faults.clear()
-        second = site.teal.run(*words)
+        kill_runner(site, "before")
+        second = site.teal.run("switch", "green", "--standalone", "-c", str(site.teal.file))
         assert second.code == 0 and "was begun by an earlier run" in second.err and site.sets() == simple("green"), second
+        site.check_record()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_back_at_once_without_a_daemon(when):
+    """The next one is told to go back, before it could write or read anything: nobody is told that nothing was switched."""
+    with Site(start=False) as site:
+        kill_runner(site, when)
+        back = site.teal.run("rollback", "--standalone", "-c", str(site.teal.file))
+        assert back.code == 0 and "rolled back: blue (1) is live again" in back.out and site.sets() == simple("blue"), back
         site.check_record()

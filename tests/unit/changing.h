@@ -109,6 +109,8 @@ static inline void crash(void)
 	world.ticket = 0;
 	json_decref(world.change.sent);
 	world.change.sent = NULL;
+	json_decref(world.change.found);
+	world.change.found = json_incref(deployment->change.intent);
 	forget_story();
 	switcher_resume(world.switcher, deployment);
 }

@@ -95,6 +95,7 @@ static inline int end(void **state)
 	release_fini(&world.release[COLOR_GREEN]);
 	json_decref(world.document);
 	json_decref(world.change.written);
+	json_decref(world.change.found);
 	json_decref(world.change.sent);
 	return 0;
 }

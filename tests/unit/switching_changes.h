@@ -24,7 +24,8 @@ static inline bool was_written(const json_t *intent)
 {
 	const struct deployment *current = switcher_current(world.switcher);
 	bool back = current->step == STEP_RETURN && world.us - world.change.written_us >= 50000;
-	return json_equal(json_object_get(world.change.written, "change"), intent) && (world.truth == KEEPER_DURABLE || current->force || back);
+	bool found = json_equal(world.change.found, intent);
+	return json_equal(json_object_get(world.change.written, "change"), intent) && (found || world.truth == KEEPER_DURABLE || current->force || back);
 }
 
 static inline void change(void *arg, const json_t *intent)

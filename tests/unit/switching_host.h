@@ -59,7 +59,8 @@ static struct world {
 		json_t *written; /* the deployment in the truth as begun to be written last, running or to be undone; and the live color */
 		enum color written_live;
 		uint64_t written_us;
-		json_t *sent; /* the newest one, with what became of it */
+		json_t *found; /* the intent that was on disk behind a crash */
+		json_t *sent;  /* the newest one, with what became of it */
 	} change;
 } world;
 
