@@ -10,9 +10,10 @@
 
 struct archive;
 
-/* `scribe` must outlive it. */
+/* `scribe` must outlive it or be taken away with archive_set_scribe(NULL). */
 struct archive *archive_new(struct scribe *scribe);
 void archive_free(struct archive *archive);
+void archive_set_scribe(struct archive *archive, struct scribe *scribe);
 
 /* Keeps the deployment as it is now. */
 void archive_write(struct archive *archive, const struct deployment *deployment);

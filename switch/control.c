@@ -500,6 +500,8 @@ static void close_journal(struct control *control)
 		keeper_close(control->keeper);
 	if (control->events)
 		events_set_scribe(control->events, NULL);
+	if (control->archive)
+		archive_set_scribe(control->archive, NULL);
 	scribe_free(control->scribe);
 	control->scribe = NULL;
 	journal_close(control->journal);

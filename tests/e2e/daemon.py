@@ -274,6 +274,12 @@ class Teal:
             if time.monotonic() > end:
                 raise Fault(f"deployment {id} is not {until} within {seconds} s: {document}")
 
+    def await_history(self, id):
+        """Until all that the daemon has of it by now is on disk: its events are read behind the writes."""
+        status, document = self.api("GET", f"/v1/deployments/{id}?events=1")
+        if status != 200 or not document["events"]:
+            raise Fault(f"the history has nothing of {id}: {document}")
+
     def get(self, path="/", headers=None, timeout=30):
         """(status, header fields, body) of one request on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)

@@ -1,4 +1,9 @@
 """kill -9, and what is on the disk afterwards."""
+import os
+import signal
+import threading
+import time
+
 import pytest
 
 import crashing
@@ -56,3 +61,25 @@ def test_ruined_history_stops_nothing(shop):
     assert shop.status()["journal"]["fault"]
     shop.must("switch", "blue")
     assert shop.service()["live"] == "blue"
+
+
+def test_ended_before_it_had_read_what_the_last_one_left(shop):
+    """The disk hangs, and the daemon is ended; then the disk goes on, and says that a deployment was never ended."""
+    id = shop.api("POST", "/v1/services/shop/switch", {"bake_s": 60})[1]["deployment"]
+    shop.await_history(id)
+    shop.kill()
+    for path in truth_files(shop):
+        path.unlink()
+    coming = shop.folder / "state" / "teal.state.new"
+    os.mkfifo(coming)
+    shop.start(healthy=False)
+    shop.process.send_signal(signal.SIGTERM)
+    rig.wait_until("it waits for the disk", lambda: "client connections are left" in shop.read_log(), 20)
+    time.sleep(0.2)
+    reader = threading.Thread(target=coming.read_bytes)
+    reader.start()
+    assert shop.process.wait(30) == 0, shop.read_log()
+    shop.check_log()
+    reader.join()
+    shop.start()
+    assert (shop.deployment(id)["outcome"], shop.deployment(id)["cause"]) == ("failed", "interrupted")

@@ -485,16 +485,18 @@ def test_killed_without_a_record(noting, teal):
     one = teal(rig.colors([noting("blue")], [noting("green")]))
     run, pid = stubborn(one)
     obstacle = one.folder / "state" / "teal.state.new"
-    one.conf["services"]["shop"].setdefault("gates", {})["hooks"] = [{"run": [script(one, "hook", f"sleep 0.5; mkdir {obstacle}")]}]
+    begun = f'until grep -qs "$TEAL_DEPLOYMENT" {one.folder}/state/teal.state; do sleep 0.05; done'
+    one.conf["services"]["shop"].setdefault("gates", {})["hooks"] = [{"run": [script(one, "hook", begun, f"until mkdir {obstacle}; do sleep 0.01; done")]}]
     one.write_file()
     one.must("reload")
     id = start_switch(one, hold_max_s=60, run=run, force=True)
     group = read_pid(pid)
+    one.await_history(id)
     one.kill()
     obstacle.rmdir()
     try:
         one.start()
-        assert not group_lives(group)
+        rig.wait_until("the history is read, and what it has is killed", lambda: not group_lives(group), 30)
     finally:
         if group_lives(group):
             os.killpg(int(group), 9)

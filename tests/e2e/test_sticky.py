@@ -84,6 +84,12 @@ def step(one, share):
     await_share(one, share)
 
 
+def await_written(one, share):
+    """Shares are in force before they are on the disk: behind a crash those count that are on it."""
+    path = one.folder / "state" / "teal.state"  # for a moment not there while a new one takes its place
+    rig.wait_until(f"a share of {share} % on the disk", lambda: path.exists() and b'"green": %d' % share in path.read_bytes(), 30)
+
+
 def await_share(one, share):
     """Status says so, and then every worker has it: each of the numbers is where it belongs, twice in a row."""
 
@@ -184,6 +190,7 @@ def test_a_restart_with_another_sticky_moves_nobody(shop):
     begin(one, 25, 60)
     before = ask_all(one, [b""] * 400)
     cookies = [b"Cookie: pin=%s\r\n" % number for _, number in before]
+    await_written(one, 25)
     one.kill()
     service["sticky"] = {"by": "address"}
     one.write_file()
@@ -204,6 +211,7 @@ def test_a_restart_with_another_sticky_moves_nobody(shop):
     after = ask_all(one, cookies)
     assert all(now == was or now[0] == "green" for now, was in zip(after, [(color, None) for color, _ in before]))
     service["sticky"] = {"by": "cookie", "name": "other"}
+    await_written(one, 60)
     one.kill()
     one.write_file()
     one.start()
