@@ -11,7 +11,7 @@
  *	           |  `---- neither ---------------------------------> refused: drifted
  *	           `------- can't be read: pause, reading, for ever
  *
- * Two are never under way at once. What becomes of an accepted one is steering_follow.c's. */
+ * One that is given up has no patience left. Two are never under way at once. What becomes of an accepted one is steering_follow.c's. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -330,6 +330,21 @@ void steering_change(struct steering *steering, const json_t *intent, uint64_t p
 		send_change(steering);
 	else
 		read_back(steering);
+}
+
+void steering_give_up(struct steering *steering)
+{
+	struct steering_changing *change = &steering->change;
+	if (!steering_change_is_pending(steering))
+		return;
+	change->deadline_ms = clock_mono_ms();
+	if (change->step != CHANGE_SEND_PAUSE)
+		return;
+	evtimer_del(change->timer);
+	if (change->unsure)
+		read_back(steering);
+	else
+		settle(steering, STEERING_FAILED, "it was given up before it was made");
 }
 
 enum steering_state steering_read_change(const struct steering *steering, char *sentence, size_t size)

@@ -91,6 +91,13 @@ static void change(void *arg, const json_t *intent)
 		change_answer(through, intent);
 }
 
+static void give_up(void *arg)
+{
+	const struct actuator_route53 *through = arg;
+	if (through->steering)
+		steering_give_up(through->steering);
+}
+
 static enum actuator_change read_change(void *arg, char *sentence, size_t size)
 {
 	static const enum actuator_change outcomes[] = {
@@ -242,6 +249,7 @@ struct actuator actuator_route53_make(struct actuator_route53 *through)
 	return (struct actuator){
 		.intend = intend,
 		.change = change,
+		.give_up = give_up,
 		.read_change = read_change,
 		.read_intent = read_intent,
 		.is_left = is_left,

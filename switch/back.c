@@ -197,15 +197,16 @@ void back_start(struct switcher *switcher)
 		flip_back(switcher);
 }
 
-/* A change of which nobody knows whether it was made can't be taken back. */
+/* A change of which nobody knows whether it was made can't be taken back; but it need not be made any more. */
 static void wait_for_outcome(struct switcher *switcher)
 {
 	const struct deployment *deployment = switcher->current;
 	const struct deployment_rollback *rollback = &deployment->rollback;
 	course_emit(switcher, "stop_asked",
 		json_pack("{s:s, s:o, s:o}", "cause", rollback->cause, "actor", wire_text(rollback->actor.name), "reason", wire_text(rollback->reason)),
-		"%s: stopped by %s (%s): the change under way is waited for, and taken back if it is made", switcher->service, rollback->actor.name,
+		"%s: stopped by %s (%s): the change under way is waited for, and taken back if it was made", switcher->service, rollback->actor.name,
 		rollback->cause);
+	switcher->actuator.give_up(switcher->actuator.arg);
 	course_save(switcher);
 	switcher->host.write_truth(switcher->host.arg);
 }

@@ -244,10 +244,12 @@ static void end_stopped(struct switcher *switcher)
 /* What somebody else made of the record is not changed by anything that teal does by itself, not on the way back either. */
 static void end_drifted(struct switcher *switcher, const char *sentence)
 {
+	const char *from = color_name(switcher->current->from);
+	bool undoable = deployment_has_flipped(switcher->current);
 	deployment_forget_rollback(switcher->current);
 	course_finish(switcher, OUTCOME_FAILED, change_cause(ACTUATOR_CHANGE_DRIFTED), 1,
-		"in the middle of the switch %s; to make %s live again: teal rollback %s --force", sentence, color_name(switcher->current->from),
-		switcher->service);
+		"in the middle of the switch %s; to make %s live again: teal %s %s%s%s --force", sentence, from, undoable ? "rollback" : "switch",
+		switcher->service, undoable ? "" : " ", undoable ? "" : from);
 }
 
 /* Where nobody knows, and it shall be taken back, the change back finds out. */
@@ -257,7 +259,7 @@ static void go_on_unmade(struct switcher *switcher, enum actuator_change outcome
 	bool failed = outcome == ACTUATOR_CHANGE_FAILED, stopped = deployment->rollback.at != 0;
 	bool switched = deployment_has_flipped(deployment) || (stopped && switcher->change.unknown);
 	switcher->change.sent = false; /* it is not waited for any more */
-	if (deployment_has_flipped(deployment) && outcome == ACTUATOR_CHANGE_DRIFTED)
+	if ((deployment_has_flipped(deployment) || stopped) && outcome == ACTUATOR_CHANGE_DRIFTED)
 		end_drifted(switcher, sentence);
 	else if (switched && stopped)
 		back_start(switcher);

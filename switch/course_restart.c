@@ -94,6 +94,7 @@ static void take_for_sent(struct switcher *switcher)
 {
 	flip_note_record(switcher, KEEPER_DURABLE, "");
 	course_enter(switcher, STEP_CHANGE);
+	course_save(switcher);
 }
 
 /* Its intent was in the truth, so it may have been sent. In RETURN there may be none yet. */
@@ -103,6 +104,8 @@ static void go_on_changing(struct switcher *switcher)
 	switcher->change.due_ms = course_now_ms(switcher);
 	if (switcher->current->change.intent)
 		change_go_on(switcher, switcher->current);
+	if (deployment_is_going_back(switcher->current) && switcher->current->step == STEP_CHANGE)
+		switcher->actuator.give_up(switcher->actuator.arg);
 }
 
 static void go_on_watching(struct switcher *switcher)
@@ -119,7 +122,7 @@ static void go_on_watching(struct switcher *switcher)
 static bool is_only_recorded(const struct switcher *switcher)
 {
 	const struct deployment *deployment = switcher->current;
-	return deployment->step == STEP_RECORD && deployment->shift.count > 0 && !deployment->out_of_path;
+	return deployment->step == STEP_RECORD && deployment->shift.count > 0;
 }
 
 bool course_go_on(struct switcher *switcher)
@@ -127,12 +130,12 @@ bool course_go_on(struct switcher *switcher)
 	struct deployment *deployment = switcher->current;
 	if (end_interrupted(switcher))
 		return false;
+	if (deployment->step == STEP_RECORD && deployment->out_of_path)
+		take_for_sent(switcher);
 	if (is_only_recorded(switcher)) {
 		flip_record(switcher);
 		return true;
 	}
-	if (deployment->step == STEP_RECORD && deployment->out_of_path)
-		take_for_sent(switcher);
 	go_on_watching(switcher);
 	if (deployment->out_of_path)
 		go_on_changing(switcher);

@@ -14,6 +14,7 @@ import pytest
 
 import daemon as rig
 import dnsing
+import route53
 from dnsing import Site, simple
 
 CHANGE = "ChangeResourceRecordSets"
@@ -195,11 +196,43 @@ def test_without_a_daemon():
         site.check_record()
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_back_at_once_without_a_daemon(when):
-    """The next one is told to go back, before it could write or read anything: nobody is told that nothing was switched."""
+def go_back_alone(site):
+    return site.teal.run("rollback", "--standalone", "-c", str(site.teal.file))
+
+
+def go_back_unread(site):
+    """The same, told before it could read the record."""
+    fault = site.world.api.faults.hang("ListResourceRecordSets")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        going = pool.submit(go_back_alone, site)
+        rig.wait_until("it is told to go back", lambda: '"cause": "rollback"' in site.truth(), 20)
+        fault.release()
+        return going.result()
+
+
+def test_back_at_once_without_a_daemon():
+    """The next one is told to go back: nobody is told that nothing was switched."""
     with Site(start=False) as site:
-        kill_runner(site, when)
-        back = site.teal.run("rollback", "--standalone", "-c", str(site.teal.file))
+        kill_runner(site, "after")
+        back = go_back_alone(site)
         assert back.code == 0 and "rolled back: blue (1) is live again" in back.out and site.sets() == simple("blue"), back
         site.check_record()
+
+
+def test_stopped_without_a_daemon():
+    """Of what was not made yet, nothing is."""
+    with Site(start=False) as site:
+        kill_runner(site, "before")
+        back = go_back_unread(site)
+        assert back.code == 1 and "stopped by root before anything was switched" in back.out, back
+        assert all(dnsing.show(version.sets) == simple("blue") for version in site.world.zone.versions)
+
+
+def test_drifted_without_a_daemon():
+    """Made, and touched by somebody else before anybody looked."""
+    with Site(start=False) as site:
+        kill_runner(site, "after")
+        site.world.zone.put(route53.simple(dnsing.NAME, "A", 7, dnsing.HOSTS["green"]))
+        back = go_back_unread(site)
+        assert back.code == 1 and "somebody else changed the record" in back.err and "teal switch api blue --force" in back.err, back
+        assert "stays live" not in back.out + back.err and site.sets() == simple("green", 7)

@@ -36,8 +36,16 @@ static inline void change(void *arg, const json_t *intent)
 	note(made ? "follow" : "change", split);
 	if (!made && !was_written(intent))
 		fail_msg("sent before it was written: %s", split);
+	json_decref(world.change.found);
+	world.change.found = NULL;
 	json_decref(world.change.sent);
 	world.change.sent = json_deep_copy(intent);
+}
+
+static inline void give_up(void *arg)
+{
+	(void)arg;
+	note("give_up", NULL);
 }
 
 static inline enum actuator_change read_change(void *arg, char *sentence, size_t size)
@@ -109,6 +117,7 @@ static inline const char *foresee_no_hold(void *arg)
 static const struct actuator actuator_of_changes = {
 	.intend = intend,
 	.change = change,
+	.give_up = give_up,
 	.read_change = read_change,
 	.read_intent = read_intent,
 	.is_left = is_left,

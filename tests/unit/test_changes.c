@@ -380,7 +380,7 @@ static void test_stopped_before_it_is_recorded(void **state)
 
 static void test_stopped_and_not_made(void **state)
 {
-	static const enum actuator_change outcomes[] = {ACTUATOR_CHANGE_REFUSED, ACTUATOR_CHANGE_DRIFTED, ACTUATOR_CHANGE_FAILED};
+	static const enum actuator_change outcomes[] = {ACTUATOR_CHANGE_REFUSED, ACTUATOR_CHANGE_FAILED};
 	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
 		char id[32];
 		struct switcher_refusal refusal;
@@ -396,6 +396,19 @@ static void test_stopped_and_not_made(void **state)
 		end(state);
 		begin_changes(state);
 	}
+}
+
+/* It may have been made before somebody else came: nobody is told that nothing was switched. */
+static void test_stopped_and_drifted(void **state)
+{
+	(void)state;
+	world.change.outcome = ACTUATOR_CHANGE_PENDING;
+	start(COLOR_GREEN);
+	roll_back(false);
+	answer_change(ACTUATOR_CHANGE_DRIFTED);
+	assert_ended("failed", "drifted", 1);
+	const char *detail = json_string_value(json_object_get(world.document, "detail"));
+	assert_non_null(strstr(detail, "Route 53 said something; to make blue live again: teal switch shop blue --force"));
 }
 
 /* Then the change back finds out, and makes sure. */
@@ -424,7 +437,7 @@ static void test_stopped_and_made(void **state)
 	start(COLOR_GREEN);
 	forget_story();
 	roll_back(false);
-	assert_string_equal(world.story, "stop_asked truth:blue");
+	assert_string_equal(world.story, "stop_asked give_up truth:blue");
 	forget_story();
 	answer_change(ACTUATOR_CHANGE_MADE);
 	assert_string_equal(world.story,
@@ -609,6 +622,7 @@ int main(void)
 		CHANGES(test_undone_after_the_end),
 		CHANGES(test_stopped_before_it_is_recorded),
 		CHANGES(test_stopped_and_not_made),
+		CHANGES(test_stopped_and_drifted),
 		CHANGES(test_stopped_and_not_known),
 		CHANGES(test_stopped_and_made),
 		CHANGES(test_stopped_forced_and_made),

@@ -71,6 +71,7 @@ static void test_crashed_when_it_was_stopped(void **state)
 	start(COLOR_GREEN);
 	roll_back(false);
 	crash();
+	assert_true(was_told("change:green give_up"));
 	assert_not_rolled_back("rolling_back");
 	answer_change(ACTUATOR_CHANGE_REFUSED);
 	assert_ended("aborted", "rollback", 1);

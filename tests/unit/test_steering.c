@@ -677,6 +677,59 @@ static void looks_twice_before_it_fails(void **state)
 	json_decref(intent);
 }
 
+/* Behind a crash, and nobody wants it any more: what was made is known to be, and what was not made stays so. */
+static void gives_up_without_sending(void **state)
+{
+	static const struct {
+		struct script_entry list;
+		enum steering_state state;
+		enum steering_live live;
+	} cases[] = {{LIST_BLUE, STEERING_FAILED, STEERING_BLUE}, {LIST_GREEN, STEERING_DONE, STEERING_GREEN}};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct world *world;
+		void *own = NULL;
+		char sentence[4096];
+		open_world(&own);
+		world = own;
+		read_blue(world);
+		json_t *intent = intend(world, COLOR_GREEN, false);
+		begin_again(world);
+		say_instead(world, API_LIST, cases[i].list);
+		start_change(world, intent, CHANGE_PATIENCE_MS);
+		steering_give_up(world->steering);
+		assert_int_equal(wait_for_change(world, sentence), cases[i].state);
+		assert_int_equal(world->answers[API_CHANGE].asked, 0);
+		assert_int_equal(view_of(world).live, cases[i].live);
+		json_decref(intent);
+		assert_int_equal(close_world(&own), 0);
+	}
+}
+
+/* Between two tries, in whatever pause it is. */
+static void gives_up_between_two_tries(void **state)
+{
+	struct world *world = *state;
+	char sentence[4096];
+	read_blue(world);
+	for (size_t i = 0; i < 2; i++)
+		say(world, API_CHANGE, ANSWERED(BROKEN));
+	json_t *intent = intend(world, COLOR_GREEN, false);
+	say_instead(world, API_LIST, LISTED_BLUE);
+	start_change(world, intent, CHANGE_PATIENCE_MS);
+	while (world->answers[API_CHANGE].asked < 2)
+		turn(world);
+	say_instead(world, API_CHANGE, ACCEPTED);
+	steering_give_up(world->steering);
+	steering_give_up(world->steering);
+	assert_int_equal(wait_for_change(world, sentence), STEERING_FAILED);
+	assert_int_equal(world->answers[API_CHANGE].asked, 2);
+	assert_int_equal(view_of(world).live, STEERING_BLUE);
+	steering_give_up(world->steering); /* there is none any more */
+	assert_int_equal(steering_read_change(world->steering, sentence, sizeof(sentence)), STEERING_FAILED);
+	json_decref(intent);
+}
+
 /* The same intent twice: the second time it may have been made. */
 static void reads_first_when_it_is_asked_again(void **state)
 {
@@ -747,6 +800,8 @@ int main(void)
 		TEST(goes_on_with_what_was_accepted),
 		TEST(does_not_go_on_with_what_it_can_not_read),
 		TEST(looks_twice_before_it_fails),
+		TEST(gives_up_without_sending),
+		TEST(gives_up_between_two_tries),
 		TEST(reads_first_when_it_is_asked_again),
 		TEST(plans),
 	};
