@@ -224,7 +224,7 @@ def test_stopped_without_a_daemon():
     with Site(start=False) as site:
         kill_runner(site, "before")
         back = go_back_unread(site)
-        assert back.code == 1 and "stopped by root before anything was switched" in back.out, back
+        assert back.code == 1 and "before anything was switched" in back.out, back
         assert all(dnsing.show(version.sets) == simple("blue") for version in site.world.zone.versions)
 
 
@@ -234,5 +234,5 @@ def test_drifted_without_a_daemon():
         kill_runner(site, "after")
         site.world.zone.put(route53.simple(dnsing.NAME, "A", 7, dnsing.HOSTS["green"]))
         back = go_back_unread(site)
-        assert back.code == 1 and "somebody else changed the record" in back.err and "teal switch api blue --force" in back.err, back
+        assert back.code == 1 and "somebody else changed the record" in back.out + back.err and "teal switch api blue --force" in back.out + back.err, back
         assert "stays live" not in back.out + back.err and site.sets() == simple("green", 7)

@@ -1,4 +1,5 @@
 """A switch in steps from outside: the shares over many requests, and users who change color by a step alone. How a color is chosen is tests/unit's and tests/flow's business."""
+import contextlib
 import re
 import socket
 
@@ -86,8 +87,12 @@ def step(one, share):
 
 def await_written(one, share):
     """Shares are in force before they are on the disk: behind a crash those count that are on it."""
-    path = one.folder / "state" / "teal.state"  # for a moment not there while a new one takes its place
-    rig.wait_until(f"a share of {share} % on the disk", lambda: path.exists() and b'"green": %d' % share in path.read_bytes(), 30)
+
+    def is_written():
+        with contextlib.suppress(FileNotFoundError):  # in the moment in which a new one takes the place of the last
+            return b'"green": %d' % share in (one.folder / "state" / "teal.state").read_bytes()
+
+    rig.wait_until(f"a share of {share} % on the disk", is_written, 30)
 
 
 def await_share(one, share):
