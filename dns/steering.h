@@ -83,7 +83,7 @@ json_t *steering_intend(struct steering *steering, enum color to, unsigned share
  * written down: one that was accepted is never sent again, only followed; else the record is read first. Where a change is still pending, this takes its place: the intent was made on the
  * assumption that the pending one is made, and the record is read before anything is sent. */
 void steering_change(struct steering *steering, const json_t *intent, uint64_t patience_ms);
-/* The change that is pending is not wanted any more: nothing more is sent of it, and it ends as soon as it is known whether what was sent is made. Without one nothing happens. */
+/* The change that is pending is not wanted any more: it is not sent anew, and ends as soon as it is known whether it is made. A call to Route 53 that is under way goes on to its end, with its own repetitions while Route 53 is busy. Without a change nothing happens. */
 void steering_give_up(struct steering *steering);
 /* STEERING_DONE: accepted (or found made); REFUSED: not made, as Route 53 said no, or as the record has drifted: then the sentence has both versions; FAILED: not made within the patience,
  * nothing was learned that forbids to try again; PENDING beyond the patience: it may have been made, and the record can't be read, which is tried on. The record is old or new, never

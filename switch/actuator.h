@@ -28,7 +28,7 @@ struct actuator {
 	json_t *(*intend)(void *arg, enum color live, unsigned share, bool force, enum actuator_unable *unable, struct err *err);
 	/* Sends it. After a restart, with an intent that was written down, goes on with it: what was accepted is followed and never sent again. */
 	void (*change)(void *arg, const json_t *intent);
-	/* The change that is pending is not wanted any more: what was not sent yet isn't sent, and what came of the rest is said as ever. */
+	/* The change that is pending is not wanted any more: no other request of it is begun, one that is under way goes on to its end, and what came of it is said as ever. */
 	void (*give_up)(void *arg);
 	/* Asked until it is not pending. MADE: `apply` is next. All others: nothing was changed, and `sentence` says why. */
 	enum actuator_change (*read_change)(void *arg, char *sentence, size_t size);
